@@ -1,0 +1,343 @@
+"""The courier: due → lease → send → record.
+
+Takes what the ledger says is due, gives it to a channel, and writes down what the channel said. A task of
+its own in the one event loop; it owes the detectors nothing. Never decides who goes (the planner), never
+words a text (wording), never marks a text as sent before the provider has it. An unknown error ends the
+process: the supervisor restarts it and the ledger remembers.
+
+For each text:
+
+1. Tried before (or in the hand of a process that died): ask the provider's list for its body, which no
+   other text has. Found: it is sent. Not found after `max_copies` possible copies: leave it at that.
+2. Lease, in one transaction (readiness.py): is it still wanted; which channel; the body, made once.
+3. Send, within `send_timeout_s`.
+4. Record. The first page that a provider takes moves the incident to notified. A permanent refusal fails
+   the text at once and the planner goes on without that person; anything else is tried again after
+   `retry_s`, as long as the text is valid.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from alerting import dispatch, replies
+from alerting.channels import Channel, ChannelError
+from alerting.duty import Duty
+from alerting.incident import Incident, LastResort, Paged
+from alerting.ledger import (
+    Ledger,
+    Message,
+    Tx,
+    apply,
+    due_responders,
+    leased_messages,
+    next_due_ms,
+    next_for,
+    open_incidents,
+    recent_incidents,
+    record_failed,
+    record_sent,
+    release,
+    withdraw,
+)
+from alerting.policy import Policy
+from alerting.readiness import channel_for, take_in_hand
+
+CRASH_POINTS: Final = ("planning", "planned", "before-lease", "leased", "sending", "sent", "recorded")
+"""Where a test may kill the process: `planning` inside the transaction that holds a new wave, `planned`
+after it; `before-lease` and `leased` around the lease; `sending` just before the text is handed over,
+`sent` just after, `recorded` after the commit that says so."""
+
+AT_ONCE: Final = 32
+"""Texts in flight at the same time; a hung provider holds no more than these."""
+LIST_OVERLAP_MS: Final = 60_000
+"""A provider's clock and list may be this far behind ours."""
+POLL_BACK_MS: Final = 24 * 3_600_000
+"""How far back answers are fetched after a start."""
+POLL_AFTER_MS: Final = 600_000
+"""Answers are fetched for this long after the last closing: somebody may contradict it."""
+
+log = structlog.get_logger("courier")
+
+
+class Clock(Protocol):
+    """What the courier knows of time."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, UTC."""
+        ...
+
+    async def wait(self, wake: asyncio.Event, until_ms: int | None) -> None:
+        """Return when `wake` is set (and clear it) or at `until_ms`, whichever comes first."""
+        ...
+
+
+@dataclass(slots=True)
+class _Polled:
+    """How far the answers of one channel have been fetched."""
+
+    since_ms: int
+    seen: set[str] = field(default_factory=set)
+
+
+class Courier:
+    """The loop that owns sending."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        channels: Mapping[str, Channel],
+        duty: Callable[[], Duty],
+        policy: Policy,
+        clock: Clock,
+        *,
+        crash_point: Callable[[str], None] = lambda _name: None,
+        on_last_resort: Callable[[Incident], Awaitable[None]] | None = None,
+    ) -> None:
+        """Nothing is sent before `run` or `step`.
+
+        Parameters
+        ----------
+        channels
+            by name, in order of preference: the first that can reach a number is used for it.
+        crash_point
+            called with each name of `CRASH_POINTS` as it is passed, for tests.
+        on_last_resort
+            calls for siren, voice and 120; once for an incident's round and again every
+            `last_resort_repeat_s` while nobody accepts.
+        """
+        self.wake = asyncio.Event()
+        """Set it after committing anything that the courier should look at."""
+        self.looked_ms = clock.now_ms()
+        """When it last looked at what is due: its progress, for the watchdog."""
+        self.looked_ms = clock.now_ms()
+        """When the loop last went round, for the watchdog."""
+        self._ledger = ledger
+        self._channels = channels
+        self._duty = duty
+        self._policy = policy
+        self._clock = clock
+        self._crash_point = crash_point
+        self._on_last_resort = on_last_resort
+        self._in_hand: set[str] = set()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._polled: dict[str, _Polled] = {}
+        self._poll_due_ms = 0
+
+    async def run(self) -> None:
+        """Send and fetch answers for ever.
+
+        Raises
+        ------
+        ExceptionGroup
+            holding what went wrong, such as LedgerError; nothing is swallowed.
+        """
+        await self.recover()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._poll_for_ever(), name="courier-poll")
+            while True:
+                await self._clock.wait(self.wake, await self._look(group))
+
+    async def step(self) -> int | None:
+        """Do everything that is due now and wait until it is done; give the time of the next thing, in ms."""
+        if self._clock.now_ms() >= self._poll_due_ms:
+            await self.poll()
+        while True:
+            self.wake.clear()
+            async with asyncio.TaskGroup() as group:
+                next_ms = await self._look(group)
+            if not self.wake.is_set():
+                return next_ms
+
+    async def recover(self) -> None:
+        """Take over the texts that a dead process had in hand; each is looked up before it is sent again."""
+
+        def take_over(tx: Tx) -> int:
+            orphans = leased_messages(tx)
+            for orphan in orphans:
+                release(tx, orphan.id, self._clock.now_ms())
+            return len(orphans)
+
+        log.info("recovered", texts_in_hand=await self._ledger.transact(take_over))
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    async def _look(self, group: asyncio.TaskGroup) -> int | None:
+        now_ms, duty = self._clock.now_ms(), self._duty()
+
+        def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], int | None]:
+            found = dispatch.look(tx, duty, self._policy, lambda r: self._reaches(duty, r), now_ms)
+            if found.enqueued:
+                self._crash_point("planning")
+            return found, due_responders(tx, now_ms), next_due_ms(tx)
+
+        self.looked_ms = now_ms
+        look, due, text_ms = await self._ledger.transact(work)
+        self.looked_ms = now_ms
+        if look.enqueued:
+            self._crash_point("planned")
+        if look.more:
+            self.wake.set()
+        for responder in set(due) - self._in_hand:
+            self._in_hand.add(responder)
+            group.create_task(self._deliver(responder), name=f"courier-{responder}")
+        for one in look.last_resort:
+            await self._call_last_resort(one)
+        later = [ms for ms in (look.next_ms, text_ms) if ms is not None and ms > now_ms]
+        return min(later, default=None)
+
+    async def _call_last_resort(self, one: Incident) -> None:
+        if self._on_last_resort is not None:
+            await self._on_last_resort(one)
+        now_ms = self._clock.now_ms()
+        await self._ledger.transact(lambda tx: apply(tx, one.id, LastResort(), now_ms, "guardian"))
+
+    # --- sending ---------------------------------------------------------------------------------
+
+    async def _deliver(self, responder: str) -> None:
+        """Send what is due to one person, one text after the other, HIGH pages first."""
+        try:
+            while True:
+                now_ms = self._clock.now_ms()
+                text = await self._ledger.transact(partial(next_for, responder=responder, now_ms=now_ms))
+                if text is None:
+                    return
+                async with self._slots:
+                    await self._send(text)
+        finally:
+            self._in_hand.discard(responder)
+            self.wake.set()
+
+    async def _send(self, text: Message) -> None:
+        if text.attempts and await self._settled(text):
+            return
+        self._crash_point("before-lease")
+        now_ms, duty = self._clock.now_ms(), self._duty()
+        ready = await self._ledger.transact(
+            lambda tx: take_in_hand(tx, text.id, duty, self._channels, self._policy, now_ms)
+        )
+        if ready is None:
+            return
+        self._crash_point("leased")
+        valid_s = max(1, (ready.message.valid_until_ms - self._clock.now_ms()) // 1000)
+        try:
+            async with asyncio.timeout(self._policy.send_timeout_s):
+                self._crash_point("sending")
+                sid = await ready.channel.send(ready.phone, ready.body, valid_s)
+        except TimeoutError:
+            await self._try_again(ready.message, "no answer in time", maybe_taken=True)
+        except ChannelError as e:
+            if e.permanent:
+                await self._fail(ready.message, e.reason)
+            else:
+                await self._try_again(ready.message, e.reason, maybe_taken=e.maybe_taken)
+        else:
+            self._crash_point("sent")
+            await self._record(ready.message, sid)
+
+    async def _settled(self, text: Message) -> bool:
+        """Step 1, for a text that was tried before: whether there is nothing left to do."""
+        sid = await self._sid_in_list(text)
+        if sid is not None:
+            await self._record(text, sid)
+            return True
+        if text.copies < self._policy.max_copies:
+            return False
+        why = f"not confirmed after {text.copies} copies"
+        await self._ledger.transact(lambda tx: withdraw(tx, text.id, why))
+        log.warning("text not confirmed", message=text.id, copies=text.copies)
+        return True
+
+    async def _sid_in_list(self, text: Message) -> str | None:
+        person, channel = self._duty().responders.get(text.responder), self._channels.get(text.channel)
+        if person is None or channel is None or text.body is None:
+            return None
+        try:
+            async with asyncio.timeout(self._policy.send_timeout_s):
+                listed = await channel.sent_since(person.phone, text.created_ms - LIST_OVERLAP_MS)
+        except (ChannelError, TimeoutError) as e:
+            log.warning("cannot look up a text", message=text.id, why=str(e))
+            return None
+        # Contained, not equal: a trial account puts a sentence of its own in front.
+        return next((t.sid for t in listed if text.body in t.body), None)
+
+    async def _record(self, text: Message, sid: str) -> None:
+        now_ms = self._clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            if record_sent(tx, text.id, sid, now_ms) and text.purpose == "page" and text.incident is not None:
+                apply(tx, text.incident, Paged(), now_ms, "guardian")
+
+        await self._ledger.transact(work)
+        self._crash_point("recorded")
+        log.info("sent", message=text.id, purpose=text.purpose, incident=text.incident)
+
+    async def _fail(self, text: Message, reason: str) -> None:
+        await self._ledger.transact(
+            lambda tx: record_failed(tx, text.id, reason, permanent=True, retry_ms=None)
+        )
+        log.error("text refused", message=text.id, responder=text.responder, why=reason)
+
+    async def _try_again(self, text: Message, reason: str, *, maybe_taken: bool) -> None:
+        waits_s = self._policy.retry_s
+        retry_ms = self._clock.now_ms() + int(waits_s[min(text.attempts, len(waits_s)) - 1] * 1000)
+        await self._ledger.transact(
+            lambda tx: record_failed(
+                tx, text.id, reason, permanent=False, retry_ms=retry_ms, maybe_taken=maybe_taken
+            )
+        )
+        log.warning("text not sent yet", message=text.id, attempts=text.attempts, why=reason)
+
+    def _reaches(self, duty: Duty, responder: str) -> bool:
+        return channel_for(duty.responders[responder].phone, self._channels) is not None
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    async def _poll_for_ever(self) -> None:
+        never = asyncio.Event()
+        while True:
+            await self.poll()
+            await self._clock.wait(never, self._poll_due_ms)
+
+    async def poll(self) -> None:
+        """Fetch answers from every channel, if an incident is open or was closed a moment ago."""
+        now_ms = self._clock.now_ms()
+        self._poll_due_ms = now_ms + int(self._policy.poll_s * 1000)
+        from_ms = await self._ledger.transact(lambda tx: _answers_from_ms(tx, now_ms))
+        if from_ms is None:
+            self._polled.clear()
+            return
+        for name, channel in self._channels.items():
+            if channel.abilities.two_way:
+                polled = self._polled.setdefault(name, _Polled(max(from_ms, now_ms - POLL_BACK_MS)))
+                await self._poll_one(channel, polled, now_ms)
+
+    async def _poll_one(self, channel: Channel, polled: _Polled, now_ms: int) -> None:
+        try:
+            async with asyncio.timeout(self._policy.send_timeout_s):
+                listed = await channel.received_since(polled.since_ms)
+        except (ChannelError, TimeoutError) as e:
+            log.warning("cannot fetch answers", channel=channel.name, why=str(e))
+            return
+        fresh = [t for t in listed if t.sid not in polled.seen]
+        for text in fresh:
+            said = replies.Inbound(text.sid, text.phone, text.body, text.t_ms, "poll")
+            await self._ledger.transact(
+                partial(replies.take, inbound=said, policy=self._policy, now_ms=now_ms)
+            )
+        polled.seen = {t.sid for t in listed}
+        polled.since_ms = max(polled.since_ms, now_ms - LIST_OVERLAP_MS)
+        if fresh:
+            self.wake.set()
+
+
+def _answers_from_ms(tx: Tx, now_ms: int) -> int | None:
+    """Since when answers may have come that matter now; None when none do."""
+    closed = [i for i in recent_incidents(tx, 20) if (i.closed_ms or 0) > now_ms - POLL_AFTER_MS]
+    return min(
+        (i.suspected_ms or i.decided_ms or i.t0_ms for i in [*open_incidents(tx), *closed]), default=None
+    )

@@ -1,0 +1,182 @@
+"""One look at every open incident: what has lapsed, who is to be paged, who can stand down.
+
+Takes an open transaction, the people, the policy and the time; writes moves and rows of the outbox, and
+gives what the courier must do besides: call for the last resort, and look again at `next_ms`. Never
+sends. The steps, for each incident:
+
+1. A lease that has run out reopens the incident. A lease that would outlive the last moment at which
+   somebody else could still be there in time is cut to it.
+2. What was asked and answered: pages of this round, people whose last word is that they cannot, people
+   whom no text reaches, people who had accepted and did not come (they count as asked long ago).
+3. The planner says whom to page; each gets one row, unless one is still waiting to be sent.
+4. Whoever was asked and is not needed any more gets a stand-down.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from alerting import planner
+from alerting.concern import Severity
+from alerting.duty import Duty
+from alerting.incident import Incident, LeaseCapped, LeaseLapsed
+from alerting.ledger import (
+    Message,
+    Move,
+    Tx,
+    apply,
+    enqueue,
+    incidents_to_look_at,
+    pages_of_open,
+    set_next_wave,
+    to_stand_down,
+    words_since_decision,
+)
+from alerting.policy import Policy
+
+STAND_DOWN_MS = 600_000
+"""How long after closing it is still worth telling somebody not to go."""
+LOW_GATHER_MS = 30_000
+"""A LOW text waits this long, so that one can stand for all that come together."""
+LOW_AT_ONCE = 40
+"""LOW incidents that are taken up in one look, which is one transaction: 40 and five people are 200 rows,
+some 60 ms. The rest follow in the next looks."""
+LOW_VALID_MS = 24 * 3_600_000
+"""A LOW text may wait for a person who has had ten texts in ten minutes."""
+NOT_REACHED = frozenset({"failed", "undelivered"})
+"""Receipts after which nobody needs to wait for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look came to."""
+
+    enqueued: int
+    last_resort: tuple[Incident, ...]
+    """Incidents for which voice to all, siren and 120 are to be called for now."""
+    next_ms: int | None
+    more: bool
+    """There was more than one look takes up: look again at once."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is known of the people whom one incident concerns."""
+
+    paged: dict[str, int] = field(default_factory=dict)
+    declined: set[str] = field(default_factory=set)
+    lapsed: set[str] = field(default_factory=set)
+    unreachable: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+    """Those with a page of this round that has not been sent yet."""
+
+
+def look(tx: Tx, duty: Duty, policy: Policy, reachable: Callable[[str], bool], now_ms: int) -> Look:
+    """Look at every open incident once.
+
+    Parameters
+    ----------
+    reachable
+        whether any channel can text this responder.
+    """
+    opened = [_lapse(tx, i, now_ms) for i in incidents_to_look_at(tx, LOW_AT_ONCE)]
+    pages, words = pages_of_open(tx), words_since_decision(tx)
+    cut_off = {r for r in duty.responders if not reachable(r)}
+    enqueued, last_resort, waits = 0, list[Incident](), list[int]()
+    for incident in opened:
+        asked = _asked(incident, pages.get(incident.id, ()), words.get(incident.id, ()))
+        asked.unreachable |= cut_off
+        if incident.lease_until_ms is not None:
+            waits.append(_cap(tx, incident, asked, duty, policy, now_ms))
+        plan = planner.plan(incident, duty, asked.paged, asked.declined, asked.unreachable, policy, now_ms)
+        page = [r for r in plan.page if r not in asked.waiting]
+        wave = incident.wave + bool(page)
+        for responder in page:
+            enqueue(tx, _page(incident, responder, wave, policy, now_ms, last_resort=plan.last_resort))
+        enqueued += len(page)
+        if page or plan.next_ms != incident.next_wave_ms:
+            set_next_wave(tx, incident.id, incident.round_ms, wave, plan.next_ms)
+        if plan.next_ms is not None:
+            waits.append(plan.next_ms)
+        if plan.last_resort:
+            called_ms, repeat_ms = incident.last_resort_ms, int(policy.last_resort_repeat_s * 1000)
+            if called_ms is None or called_ms + repeat_ms <= now_ms:
+                last_resort.append(incident)
+                waits.append(now_ms + repeat_ms)
+            else:
+                waits.append(called_ms + repeat_ms)
+    enqueued += _stand_down(tx, now_ms)
+    more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
+    return Look(enqueued, tuple(last_resort), min(waits, default=None), more)
+
+
+def _lapse(tx: Tx, incident: Incident, now_ms: int) -> Incident:
+    if incident.lease_until_ms is None or incident.lease_until_ms > now_ms:
+        return incident
+    return apply(tx, incident.id, LeaseLapsed(), now_ms, "guardian")
+
+
+def _cap(  # noqa: PLR0917  # each is a fact of its own
+    tx: Tx, incident: Incident, asked: _Asked, duty: Duty, policy: Policy, now_ms: int
+) -> int:
+    """Cut the lease to the next person's latest page; give when it ends."""
+    away = asked.declined | asked.unreachable | asked.lapsed
+    cap_ms = planner.lease_cap_ms(incident, duty, away, policy, now_ms)
+    if cap_ms is not None:
+        incident = apply(tx, incident.id, LeaseCapped(cap_ms), now_ms, "guardian")
+    return incident.lease_until_ms or now_ms
+
+
+def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) -> _Asked:
+    asked = _Asked()
+    for word in words:
+        if word.event == "lease-lapsed":
+            asked.lapsed.add(word.detail["released"])
+        elif word.by is not None:
+            (asked.declined.add if word.event == "cannot-go" else asked.declined.discard)(word.by)
+    asked.paged = dict.fromkeys(asked.lapsed, 0)
+    for page in pages:
+        if page.created_ms < incident.round_ms:
+            continue
+        asked.unreachable.discard(page.responder)
+        asked.waiting.discard(page.responder)
+        if page.state == "failed" or page.receipt in NOT_REACHED:
+            asked.unreachable.add(page.responder)
+        elif page.state != "withdrawn" or page.copies:
+            asked.paged[page.responder] = page.created_ms
+        if page.state in {"due", "leased"}:
+            asked.waiting.add(page.responder)
+    return asked
+
+
+def _page(
+    incident: Incident, responder: str, wave: int, policy: Policy, now_ms: int, *, last_resort: bool
+) -> Message:
+    severity = incident.severity or Severity.LOW
+    low = severity is Severity.LOW
+    return Message(
+        responder=responder,
+        purpose="page",
+        template="last-resort" if last_resort else severity.name.lower(),
+        incident=incident.id,
+        wave=wave,
+        due_ms=now_ms + (LOW_GATHER_MS if low else 0),
+        valid_until_ms=now_ms + (LOW_VALID_MS if low else int(policy.target_s * 1000)),
+        created_ms=now_ms,
+    )
+
+
+def _stand_down(tx: Tx, now_ms: int) -> int:
+    found = to_stand_down(tx, now_ms - STAND_DOWN_MS)
+    for incident_id, responder in found:
+        enqueue(
+            tx,
+            Message(
+                responder=responder,
+                purpose="stand-down",
+                incident=incident_id,
+                due_ms=now_ms,
+                valid_until_ms=now_ms + STAND_DOWN_MS,
+                created_ms=now_ms,
+            ),
+        )
+    return len(found)

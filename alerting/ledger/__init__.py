@@ -1,0 +1,113 @@
+"""The ledger: one SQLite file, one connection, one writer; every change is one transaction.
+
+Functions take an open transaction (`Tx`) and plain frozen types, so that nobody outside this folder
+(and `schema.py`, `migrations/`) knows of SQLAlchemy.
+
+- engine.py: opening, migrating, transactions. lock.py: one daemon for one state directory.
+- incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
+- people.py: the roster, phone numbers, codes. beats.py: what came in since the last snapshot.
+"""
+
+from alerting.ledger.beats import beats_since, drop_beats, save_beat
+from alerting.ledger.engine import Ledger, LedgerError, Tx
+from alerting.ledger.incidents import (
+    Move,
+    add_concern,
+    apply,
+    concerns,
+    incident,
+    incident_of,
+    incidents_to_look_at,
+    moves,
+    open_incidents,
+    open_new,
+    recent_incidents,
+    set_next_wave,
+    words_since_decision,
+)
+from alerting.ledger.lock import lock_state
+from alerting.ledger.outbox import (
+    Message,
+    due_messages,
+    due_responders,
+    enqueue,
+    group_low,
+    hold_back,
+    lease,
+    leased_messages,
+    message,
+    messages,
+    next_due_ms,
+    next_for,
+    pages_of_open,
+    record_failed,
+    record_receipt,
+    record_sent,
+    release,
+    sent_to,
+    take_inbound,
+    to_stand_down,
+    withdraw,
+)
+from alerting.ledger.people import (
+    RosterRows,
+    closed_codes,
+    code_for,
+    codes,
+    newest_roster,
+    person_phone,
+    responder_of_phone,
+    save_roster,
+)
+
+__all__ = [
+    "Ledger",
+    "LedgerError",
+    "Message",
+    "Move",
+    "RosterRows",
+    "Tx",
+    "add_concern",
+    "apply",
+    "beats_since",
+    "closed_codes",
+    "code_for",
+    "codes",
+    "concerns",
+    "drop_beats",
+    "due_messages",
+    "due_responders",
+    "enqueue",
+    "group_low",
+    "hold_back",
+    "incident",
+    "incident_of",
+    "incidents_to_look_at",
+    "lease",
+    "leased_messages",
+    "lock_state",
+    "message",
+    "messages",
+    "moves",
+    "newest_roster",
+    "next_due_ms",
+    "next_for",
+    "open_incidents",
+    "open_new",
+    "pages_of_open",
+    "person_phone",
+    "recent_incidents",
+    "record_failed",
+    "record_receipt",
+    "record_sent",
+    "release",
+    "responder_of_phone",
+    "save_beat",
+    "save_roster",
+    "sent_to",
+    "set_next_wave",
+    "take_inbound",
+    "to_stand_down",
+    "withdraw",
+    "words_since_decision",
+]

@@ -1,0 +1,260 @@
+"""Incidents, their moves and concerns, as rows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sqlalchemy import Row, and_, insert, literal, or_, select, update
+
+from alerting.concern import Concern, Kind, Severity
+from alerting.incident import Incident, IncidentEvent, State, Word, step
+from alerting.ledger.engine import LedgerError, Tx
+from alerting.schema import concern as concern_table
+from alerting.schema import incident as incident_table
+from alerting.schema import move as move_table
+
+_COLUMNS = [incident_table.c[f.name] for f in fields(Incident)]
+OPEN = incident_table.c.state != literal(State.CLOSED.value, literal_execute=True)
+"""Written out in the statement, so that SQLite uses the index over open incidents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of table `move`: a change of an incident, or a word said about it."""
+
+    incident: int
+    t_ms: int
+    event: str
+    from_state: State | None
+    to_state: State
+    by: str | None
+    """Responder id, "board", "home" or "guardian"."""
+    detail: Mapping[str, Any]
+    id: int = 0
+
+
+def open_incidents(tx: Tx) -> list[Incident]:
+    """Give every incident that is not closed, oldest first."""
+    query = select(*_COLUMNS).where(OPEN).order_by(incident_table.c.id)
+    return [_incident(r) for r in tx.conn.execute(query)]
+
+
+def incidents_to_look_at(tx: Tx, most_low: int) -> list[Incident]:
+    """Give the open incidents that may need something, worst first.
+
+    Suspicions need nothing, nor do LOW ones whose wave has gone out and which nobody holds. Of the other
+    LOW ones, no more than `most_low`: thousands of homes can go blind in one second.
+    """
+    i = incident_table.c
+    hurry = or_(i.severity > Severity.LOW, and_(i.severity == Severity.LOW, i.lease_until_ms.is_not(None)))
+    query = select(*_COLUMNS).where(OPEN, hurry).order_by(i.severity.desc(), i.id)
+    low = select(*_COLUMNS).where(OPEN, i.severity == Severity.LOW, i.lease_until_ms.is_(None), i.wave == 0)
+    rows = [*tx.conn.execute(query), *tx.conn.execute(low.order_by(i.id).limit(most_low))]
+    return [_incident(r) for r in rows]
+
+
+def incident_of(tx: Tx, home: str) -> Incident | None:
+    """Give the home's open incident."""
+    query = select(*_COLUMNS).where(incident_table.c.home == home, OPEN)
+    row = tx.conn.execute(query).one_or_none()
+    return None if row is None else _incident(row)
+
+
+def incident(tx: Tx, incident_id: int) -> Incident:
+    """Give one incident.
+
+    Raises
+    ------
+    LookupError
+        there is none.
+    """
+    row = tx.conn.execute(select(*_COLUMNS).where(incident_table.c.id == incident_id)).one_or_none()
+    if row is None:
+        raise LookupError(f"no incident {incident_id}")
+    return _incident(row)
+
+
+def recent_incidents(tx: Tx, limit: int) -> list[Incident]:
+    """Give the newest incidents, open or not, newest first."""
+    query = select(*_COLUMNS).order_by(incident_table.c.id.desc()).limit(limit)
+    return [_incident(r) for r in tx.conn.execute(query)]
+
+
+def open_new(
+    tx: Tx,
+    concern: Concern,
+    *,
+    severity: Severity | None,
+    deadline_ms: int | None,
+    late: bool,
+    now_ms: int,
+) -> Incident:
+    """Open an incident for a home that has none, from its first concern; the concern is stored too.
+
+    Without a severity it is a suspicion. Raises SQLAlchemy's IntegrityError if the home has an open one.
+    """
+    values = {
+        "home": concern.home,
+        "kind": concern.kind,
+        "severity": severity,
+        "state": State.OPEN,
+        "t0_ms": concern.onset_ms,
+        "round_ms": now_ms,
+        "suspected_ms": concern.decided_ms if severity is None else None,
+        "decided_ms": None if severity is None else concern.decided_ms,
+        "deadline_ms": deadline_ms,
+        "late_at_decision": late,
+        "room": concern.room,
+    }
+    number = tx.conn.execute(insert(incident_table).values(values).returning(incident_table.c.id))
+    opened = incident(tx, number.scalar_one())
+    _write(tx, Move(opened.id, now_ms, "opened", None, State.OPEN, "guardian", {"kind": concern.kind}))
+    add_concern(tx, opened.id, concern)
+    return opened
+
+
+def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) -> Incident:
+    """Carry out one event: one conditional UPDATE and one row in `move`.
+
+    An event that changes nothing writes nothing, except a person's word that is not that person's last
+    one: it is recorded (a second acceptance, a `3` of somebody who holds nothing).
+
+    Raises
+    ------
+    IllegalMove
+        the table of moves forbids it; nothing is written.
+    LedgerError
+        somebody else changed the incident in between.
+    """
+    before = incident(tx, incident_id)
+    after = step(before, event, now_ms)
+    detail = {k: v for k, v in asdict(event).items() if k not in {"responder", "lease_s"} and v is not None}
+    if before.acceptor is not None and after.acceptor is None:
+        detail["released"] = before.acceptor
+    move = Move(incident_id, now_ms, event.name, before.state, after.state, by, detail)
+    if after == before:
+        if isinstance(event, Word) and not _said_last(tx, move):
+            _write(tx, move)
+        return before
+    changed = {f.name: getattr(after, f.name) for f in fields(Incident)}
+    statement = (
+        update(incident_table)
+        .where(
+            incident_table.c.id == incident_id,
+            incident_table.c.state == before.state,
+            incident_table.c.round_ms == before.round_ms,
+            incident_table.c.severity.is_not_distinct_from(before.severity),
+            incident_table.c.acceptor.is_not_distinct_from(before.acceptor),
+        )
+        .values({k: v for k, v in changed.items() if v != getattr(before, k)})
+    )
+    if tx.conn.execute(statement).rowcount != 1:
+        raise LedgerError(f"incident {incident_id} was changed by somebody else", permanent=False)
+    _write(tx, move)
+    return after
+
+
+def set_next_wave(tx: Tx, incident_id: int, round_ms: int, wave: int, next_ms: int | None) -> None:
+    """Note what the planner has said: how many waves so far, when it wants to look again."""
+    tx.conn.execute(
+        update(incident_table)
+        .where(incident_table.c.id == incident_id, incident_table.c.round_ms == round_ms)
+        .values(wave=wave, next_wave_ms=next_ms)
+    )
+
+
+def add_concern(tx: Tx, incident_id: int, concern: Concern) -> None:
+    """Store one more piece of evidence; the same one (kind, sensor, onset, decision) once only."""
+    c = concern_table.c
+    known = select(c.id).where(
+        c.incident == incident_id,
+        c.kind == concern.kind,
+        c.sensor.is_not_distinct_from(concern.sensor),
+        c.onset_ms == concern.onset_ms,
+        c.decided_ms == concern.decided_ms,
+    )
+    if tx.conn.execute(known).first() is not None:
+        return
+    values = {f.name: getattr(concern, f.name) for f in fields(Concern) if f.name not in {"home", "evidence"}}
+    values |= {"incident": incident_id, "evidence": json.dumps(dict(concern.evidence))}
+    tx.conn.execute(insert(concern_table).values(values))
+
+
+def concerns(tx: Tx, incident_id: int) -> list[Concern]:
+    """Give an incident's evidence in the order in which it came."""
+    home = incident(tx, incident_id).home
+    query = select(concern_table).where(concern_table.c.incident == incident_id).order_by(concern_table.c.id)
+    return [
+        Concern(
+            home=home,
+            kind=Kind(r.kind),
+            onset_ms=r.onset_ms,
+            decided_ms=r.decided_ms,
+            confidence=r.confidence,
+            room=r.room,
+            x=r.x,
+            y=r.y,
+            sensor=r.sensor,
+            evidence=json.loads(r.evidence),
+        )
+        for r in tx.conn.execute(query)
+    ]
+
+
+def moves(tx: Tx, incident_id: int) -> list[Move]:
+    """Give everything that has happened to an incident, in order."""
+    query = select(move_table).where(move_table.c.incident == incident_id).order_by(move_table.c.id)
+    return [_move(r) for r in tx.conn.execute(query)]
+
+
+def words_since_decision(tx: Tx) -> dict[int, list[Move]]:
+    """Give what was said and what lapsed since each open incident's decision, by incident, in order."""
+    query = (
+        select(move_table)
+        .join(incident_table, incident_table.c.id == move_table.c.incident)
+        .where(
+            OPEN,
+            or_(incident_table.c.severity > Severity.LOW, incident_table.c.wave == 0),
+            move_table.c.event.in_(("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
+            move_table.c.t_ms >= incident_table.c.decided_ms,
+        )
+        .order_by(move_table.c.id)
+    )
+    out: dict[int, list[Move]] = {}
+    for row in tx.conn.execute(query):
+        out.setdefault(row.incident, []).append(_move(row))
+    return out
+
+
+def _said_last(tx: Tx, move: Move) -> bool:
+    m = move_table.c
+    query = select(m.event, m.detail).where(m.incident == move.incident, m.by == move.by)
+    last = tx.conn.execute(query.order_by(m.id.desc()).limit(1)).first()
+    return last is not None and last.event == move.event and json.loads(last.detail) == move.detail
+
+
+def _write(tx: Tx, move: Move) -> None:
+    values = {f.name: getattr(move, f.name) for f in fields(Move) if f.name not in {"id", "detail"}}
+    tx.conn.execute(insert(move_table).values({**values, "detail": json.dumps(dict(move.detail))}))
+
+
+def _incident(row: Row[Any]) -> Incident:
+    values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+    values["kind"] = Kind(values["kind"])
+    values["state"] = State(values["state"])
+    values["severity"] = None if values["severity"] is None else Severity(values["severity"])
+    return Incident(**values)
+
+
+def _move(row: Row[Any]) -> Move:
+    return Move(
+        id=row.id,
+        incident=row.incident,
+        t_ms=row.t_ms,
+        event=row.event,
+        from_state=None if row.from_state is None else State(row.from_state),
+        to_state=State(row.to_state),
+        by=row.by,
+        detail=json.loads(row.detail),
+    )

@@ -1,0 +1,336 @@
+"""Texts out and in. A text is due, then leased, then sent, failed, withdrawn or grouped (another text
+stands for it); never back to unsent once sent. Its body is written with its first lease and never changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy.dialects import sqlite
+
+from alerting.concern import Severity
+from alerting.incident import State
+from alerting.ledger.engine import Tx
+from alerting.ledger.incidents import OPEN
+from alerting.schema import inbound as inbound_table
+from alerting.schema import incident as incident_table
+from alerting.schema import message as message_table
+from alerting.schema import move as move_table
+
+RECEIPTS: Final[tuple[frozenset[str], ...]] = (
+    frozenset({"accepted", "scheduled"}),
+    frozenset({"queued"}),
+    frozenset({"sending"}),
+    frozenset({"sent"}),
+    frozenset({"delivered", "undelivered", "failed", "canceled"}),
+    frozenset({"read"}),
+)
+"""What providers say about a text, in the order in which it happens (Twilio's message status values)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of table `message`; times in ms since 1970, UTC."""
+
+    responder: str
+    purpose: str
+    """page, answer or stand-down."""
+    due_ms: int
+    valid_until_ms: int
+    """Not worth sending after this."""
+    created_ms: int
+    template: str | None = None
+    incident: int | None = None
+    channel: str = ""
+    """"" until the courier has chosen one."""
+    wave: int = 0
+    body: str | None = None
+    """None until wording has run; then fixed for ever."""
+    state: str = "due"
+    lease_until_ms: int | None = None
+    attempts: int = 0
+    copies: int = 0
+    """How often it may have been handed to the provider."""
+    sid: str | None = None
+    sent_ms: int | None = None
+    receipt: str | None = None
+    error: str | None = None
+    id: int = 0
+    """0 before it is stored. Stands in the body as the text's number."""
+
+
+_COLUMNS = [message_table.c[f.name] for f in fields(Message)]
+
+
+def enqueue(tx: Tx, new: Message) -> int:
+    """Put a text into the outbox; give its number. `id` of `new` is ignored."""
+    values = {f.name: getattr(new, f.name) for f in fields(Message) if f.name != "id"}
+    row = insert(message_table).values(values).returning(message_table.c.id)
+    number: int = tx.conn.execute(row).scalar_one()
+    return number
+
+
+def message(tx: Tx, message_id: int) -> Message:
+    """Give one text; raises LookupError when there is none."""
+    row = tx.conn.execute(select(*_COLUMNS).where(message_table.c.id == message_id)).one_or_none()
+    if row is None:
+        raise LookupError(f"no message {message_id}")
+    return _message(row)
+
+
+def messages(tx: Tx, incident_id: int) -> list[Message]:
+    """Give an incident's texts, oldest first."""
+    query = select(*_COLUMNS).where(message_table.c.incident == incident_id).order_by(message_table.c.id)
+    return [_message(r) for r in tx.conn.execute(query)]
+
+
+def due_messages(tx: Tx, now_ms: int) -> list[Message]:
+    """Give the texts that are due by now, oldest first."""
+    m = message_table.c
+    query = select(*_COLUMNS).where(m.state == "due", m.due_ms <= now_ms).order_by(m.id)
+    return [_message(r) for r in tx.conn.execute(query)]
+
+
+def due_responders(tx: Tx, now_ms: int) -> Sequence[str]:
+    """Give those who have a text due by now, whoever waits longest first."""
+    m = message_table.c
+    query = select(m.responder).where(m.state == "due", m.due_ms <= now_ms)
+    return tx.conn.execute(query.group_by(m.responder).order_by(func.min(m.id))).scalars().all()
+
+
+def next_for(tx: Tx, responder: str, now_ms: int) -> Message | None:
+    """Give somebody's next text that is due: a HIGH page before everything else, then in order."""
+    m = message_table.c
+    query = (
+        select(*_COLUMNS)
+        .where(m.state == "due", m.due_ms <= now_ms, m.responder == responder)
+        .order_by(case((_high_page(), 0), else_=1), m.id)
+        .limit(1)
+    )
+    row = tx.conn.execute(query).one_or_none()
+    return None if row is None else _message(row)
+
+
+def next_due_ms(tx: Tx) -> int | None:
+    """Give the time of the next text that is due."""
+    m = message_table.c
+    found: int | None = tx.conn.execute(select(func.min(m.due_ms)).where(m.state == "due")).scalar_one()
+    return found
+
+
+def leased_messages(tx: Tx) -> list[Message]:
+    """Give the texts in somebody's hand. At the start they are a dead process's."""
+    query = select(*_COLUMNS).where(message_table.c.state == "leased").order_by(message_table.c.id)
+    return [_message(r) for r in tx.conn.execute(query)]
+
+
+def lease(
+    tx: Tx,
+    message_id: int,
+    now_ms: int,
+    until_ms: int,
+    *,
+    channel: str | None = None,
+    body: str | None = None,
+) -> bool:
+    """Take a due text in hand until `until_ms`; False when it is not due (any more).
+
+    Counts one attempt and one possible copy. `body` and `channel` are written where none stand yet.
+    """
+    m = message_table.c
+    values: dict[str, Any] = {
+        "state": "leased",
+        "lease_until_ms": until_ms,
+        "attempts": m.attempts + 1,
+        "copies": m.copies + 1,
+    }
+    if body is not None:
+        values["body"] = func.coalesce(m.body, body)
+    if channel is not None:
+        values["channel"] = channel
+    statement = update(message_table).where(m.id == message_id, m.state == "due", m.due_ms <= now_ms)
+    return bool(tx.conn.execute(statement.values(values)).rowcount)
+
+
+def release(tx: Tx, message_id: int, now_ms: int) -> bool:
+    """Put a leased text back to due at once; what it was handed to may have taken it."""
+    m = message_table.c
+    statement = update(message_table).where(m.id == message_id, m.state == "leased")
+    return bool(tx.conn.execute(statement.values(state="due", due_ms=now_ms, lease_until_ms=None)).rowcount)
+
+
+def record_sent(tx: Tx, message_id: int, sid: str, now_ms: int) -> bool:
+    """Note that the provider has the text."""
+    m = message_table.c
+    statement = update(message_table).where(m.id == message_id, m.state.in_(("leased", "due")))
+    values = {"state": "sent", "sid": sid, "sent_ms": now_ms, "lease_until_ms": None, "error": None}
+    return bool(tx.conn.execute(statement.values(values)).rowcount)
+
+
+def record_failed(
+    tx: Tx, message_id: int, error: str, permanent: bool, retry_ms: int | None, *, maybe_taken: bool = False
+) -> bool:
+    """Note that a text did not go out: due again at `retry_ms`, or failed when permanent or None.
+
+    `maybe_taken`: the provider may have it all the same, so it counts as a copy.
+    """
+    m = message_table.c
+    ends = permanent or retry_ms is None
+    values: dict[str, Any] = {
+        "state": "failed" if ends else "due",
+        "error": error[:120],
+        "lease_until_ms": None,
+    }
+    if not ends:
+        values["due_ms"] = retry_ms
+    leased = m.state == "leased"
+    statement = update(message_table).where(m.id == message_id, or_(leased, m.state == "due"))
+    if not maybe_taken:
+        tx.conn.execute(
+            update(message_table).where(m.id == message_id, leased, m.copies > 0).values(copies=m.copies - 1)
+        )
+    return bool(tx.conn.execute(statement.values(values)).rowcount)
+
+
+def withdraw(tx: Tx, message_id: int, why: str) -> bool:
+    """Take back a text that nobody needs any more."""
+    m = message_table.c
+    statement = update(message_table).where(m.id == message_id, m.state == "due")
+    return bool(tx.conn.execute(statement.values(state="withdrawn", error=why[:120])).rowcount)
+
+
+def hold_back(tx: Tx, responder: str, until_ms: int) -> None:
+    """Make everything that is due to somebody wait until then, but for HIGH pages."""
+    m = message_table.c
+    statement = update(message_table).where(
+        m.responder == responder, m.state == "due", m.due_ms < until_ms, ~_high_page()
+    )
+    tx.conn.execute(statement.values(due_ms=until_ms))
+
+
+def group_low(tx: Tx, leader: Message, now_ms: int) -> int:
+    """Let one LOW page stand for all the others that are due to the same person; give how many."""
+    m, i = message_table.c, incident_table.c
+    low = select(i.id).where(OPEN, i.severity == Severity.LOW)
+    statement = update(message_table).where(
+        m.responder == leader.responder,
+        m.state == "due",
+        m.due_ms <= now_ms,
+        m.purpose == "page",
+        m.incident.in_(low),
+        m.id != leader.id,
+        m.copies == 0,
+    )
+    return tx.conn.execute(statement.values(state="grouped", error=f"with {leader.id}")).rowcount
+
+
+def record_receipt(tx: Tx, sid: str, status: str) -> bool:
+    """Note the provider's word about a text; forward only, unknown words and texts change nothing."""
+    rank = next((i for i, words in enumerate(RECEIPTS) if status in words), None)
+    if rank is None:
+        return False
+    earlier = [word for words in RECEIPTS[:rank] for word in words]
+    m = message_table.c
+    statement = update(message_table).where(m.sid == sid, or_(m.receipt.is_(None), m.receipt.in_(earlier)))
+    return bool(tx.conn.execute(statement.values(receipt=status)).rowcount)
+
+
+def pages_of_open(tx: Tx) -> dict[int, list[Message]]:
+    """Give the pages since each open incident's decision, by incident, oldest first.
+
+    Those of LOW incidents are left out: such an incident has one wave and there may be thousands.
+    """
+    m, i = message_table.c, incident_table.c
+    query = (
+        select(*_COLUMNS)
+        .join(incident_table, i.id == m.incident)
+        .where(OPEN, i.severity > Severity.LOW, m.purpose == "page", m.created_ms >= i.decided_ms)
+        .order_by(m.id)
+    )
+    out: dict[int, list[Message]] = {}
+    for row in tx.conn.execute(query):
+        out.setdefault(row.incident, []).append(_message(row))
+    return out
+
+
+def sent_to(tx: Tx, responder: str, since_ms: int) -> Sequence[int]:
+    """Give the times of the texts that have gone to somebody since then, oldest first."""
+    m = message_table.c
+    query = select(m.sent_ms).where(m.responder == responder, m.sent_ms >= since_ms).order_by(m.sent_ms)
+    return tx.conn.execute(query).scalars().all()
+
+
+def to_stand_down(tx: Tx, since_ms: int) -> list[tuple[int, str]]:
+    """Give (incident, responder) of those who were asked to go and need not any more.
+
+    That is: a page has gone out to them in the round that found somebody; the incident is on scene with
+    no help wanted, or was closed since `since_ms`; they are neither acceptor nor helper, have not said
+    that they cannot or that they are there, and have not been told since.
+    """
+    m, i = message_table.c, incident_table.c
+    told, spoke = message_table.alias("told"), move_table.alias("spoke")
+    query = (
+        select(m.incident, m.responder)
+        .distinct()
+        .join(incident_table, i.id == m.incident)
+        .where(
+            m.purpose == "page",
+            m.state == "sent",
+            i.severity > Severity.LOW,
+            or_(
+                and_(i.state == State.ON_SCENE, or_(i.help_ms.is_(None), i.helper.is_not(None))),
+                and_(i.state == State.CLOSED, i.closed_ms >= since_ms),
+            ),
+            m.responder.is_distinct_from(i.acceptor),
+            m.responder.is_distinct_from(i.helper),
+            ~exists().where(
+                told.c.incident == m.incident,
+                told.c.responder == m.responder,
+                told.c.purpose == "stand-down",
+                told.c.id > m.id,
+            ),
+            ~exists().where(
+                spoke.c.incident == m.incident,
+                spoke.c.by == m.responder,
+                spoke.c.event.in_(("cannot-go", "arrived")),
+                spoke.c.t_ms >= m.created_ms,
+            ),
+        )
+        .order_by(m.incident, m.responder)
+    )
+    return [(r.incident, r.responder) for r in tx.conn.execute(query)]
+
+
+def take_inbound(  # noqa: PLR0917  # the row, column by column
+    tx: Tx,
+    sid: str,
+    responder: str | None,
+    incident_id: int | None,
+    now_ms: int,
+    via: str,
+    body: str,
+    taken_as: str,
+) -> bool:
+    """Store what somebody has sent, once for each provider's id; False: seen before, nothing changed."""
+    row = {
+        "sid": sid,
+        "responder": responder,
+        "incident": incident_id,
+        "t_ms": now_ms,
+        "via": via,
+        "body": body,
+        "taken_as": taken_as,
+    }
+    statement = sqlite.insert(inbound_table).values(row).on_conflict_do_nothing(index_elements=["sid"])
+    return bool(tx.conn.execute(statement).rowcount)
+
+
+def _high_page() -> ColumnElement[bool]:
+    m, i = message_table.c, incident_table.c
+    high = select(i.id).where(OPEN, i.severity == Severity.HIGH)
+    return and_(m.purpose == "page", m.incident.in_(high))
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it

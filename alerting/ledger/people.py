@@ -1,0 +1,162 @@
+"""People: the roster's versions, phone numbers, and what each responder calls an incident."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Table, func, insert, or_, select, update
+
+from alerting import schema
+from alerting.incident import State
+from alerting.ledger.engine import Tx
+from alerting.ledger.incidents import OPEN
+
+Row = Mapping[str, Any]
+
+CODE_REST_MS: Final = 24 * 3600 * 1000
+"""How long a code is not given to the same person again (DESIGN section 6)."""
+LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # no I, no O: they read as 1 and 0
+_CODES: Final = tuple(f"{letter}{number}" for letter in LETTERS for number in range(1, 100))
+_STRIDE: Final = 577  # coprime to 2,376, the number of codes: incidents that follow each other look different
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRows:
+    """One version of the roster: rows as mappings whose keys are the columns, without `version`."""
+
+    people: tuple[Row, ...]
+    sites: tuple[Row, ...]
+    homes: tuple[Row, ...]
+    rooms: tuple[Row, ...]
+    zones: tuple[Row, ...]
+    sensors: tuple[Row, ...]
+    responders: tuple[Row, ...]
+    shifts: tuple[Row, ...]
+    travels: tuple[Row, ...]
+
+
+_TABLES: Final[Mapping[str, Table]] = {
+    "sites": schema.site,
+    "homes": schema.home,
+    "rooms": schema.room,
+    "zones": schema.zone,
+    "sensors": schema.sensor,
+    "responders": schema.responder,
+    "shifts": schema.shift,
+    "travels": schema.travel,
+}
+
+
+def save_roster(tx: Tx, rows: RosterRows, source: str, digest: str, now_ms: int) -> int:
+    """Store a whole roster as the next version; give its number. People are updated in place, by id."""
+    for person in rows.people:
+        known = update(schema.person).where(schema.person.c.id == person["id"]).values(dict(person))
+        if tx.conn.execute(known).rowcount == 0:
+            tx.conn.execute(insert(schema.person).values(dict(person)))
+    head = insert(schema.roster_version).values(t_ms=now_ms, source=source, digest=digest)
+    version: int = tx.conn.execute(head.returning(schema.roster_version.c.version)).scalar_one()
+    for name, table in _TABLES.items():
+        versioned = [{**row, "version": version} for row in getattr(rows, name)]
+        if versioned:
+            tx.conn.execute(insert(table), versioned)
+    return version
+
+
+def newest_roster(tx: Tx) -> RosterRows | None:
+    """Give the newest version, None before the first. `people` holds everybody who is not erased."""
+    version = _newest(tx)
+    if version is None:
+        return None
+    tables = {
+        name: tuple(
+            {k: v for k, v in row.items() if k != "version"}
+            for row in tx.conn.execute(
+                select(table).where(table.c.version == version).order_by(table.c.id)
+            ).mappings()
+        )
+        for name, table in _TABLES.items()
+    }
+    people = tuple(dict(r) for r in tx.conn.execute(select(schema.person).order_by("id")).mappings())
+    return RosterRows(people=people, **tables)
+
+
+def person_phone(tx: Tx, person: str) -> str | None:
+    """Give somebody's number, E.164."""
+    found: str | None = tx.conn.execute(
+        select(schema.person.c.phone).where(schema.person.c.id == person)
+    ).scalar_one_or_none()
+    return found
+
+
+def responder_of_phone(tx: Tx, phone: str) -> str | None:
+    """Give the responder of the newest roster who has this number (E.164)."""
+    p, r = schema.person.c, schema.responder.c
+    query = (
+        select(p.id)
+        .join(schema.responder, r.id == p.id)
+        .where(p.phone == phone, r.version == _newest(tx))
+        .order_by(p.id)
+        .limit(1)
+    )
+    found: str | None = tx.conn.execute(query).scalar_one_or_none()
+    return found
+
+
+def codes(tx: Tx, responder: str) -> dict[str, int]:
+    """Give somebody's codes of open incidents: code → incident."""
+    c, i = schema.code.c, schema.incident.c
+    query = (
+        select(c.code, c.incident)
+        .join(schema.incident, i.id == c.incident)
+        .where(c.responder == responder, OPEN)
+        .order_by(c.id)
+    )
+    return {r.code: r.incident for r in tx.conn.execute(query)}
+
+
+def closed_codes(tx: Tx, responder: str, now_ms: int) -> dict[str, int]:
+    """Give somebody's codes of incidents closed within the last 24 h: code → incident."""
+    c, i = schema.code.c, schema.incident.c
+    query = (
+        select(c.code, c.incident)
+        .join(schema.incident, i.id == c.incident)
+        .where(c.responder == responder, i.state == State.CLOSED, i.closed_ms > now_ms - CODE_REST_MS)
+        .order_by(c.id)
+    )
+    return {r.code: r.incident for r in tx.conn.execute(query)}
+
+
+def code_for(tx: Tx, incident_id: int, responder: str, now_ms: int) -> str:
+    """Give what this responder calls this incident, making it when there is none yet.
+
+    A letter and a number; unlike any that this person has had within 24 h or has open. Raises
+    LookupError when somebody has used up all 2,376.
+    """
+    c, i = schema.code.c, schema.incident.c
+    mine = select(c.code).where(c.responder == responder, c.incident == incident_id)
+    known: str | None = tx.conn.execute(mine).scalar_one_or_none()
+    if known is not None:
+        return known
+    rest_ms = now_ms - CODE_REST_MS
+    query = (
+        select(c.code)
+        .join(schema.incident, i.id == c.incident)
+        .where(
+            c.responder == responder,
+            or_(c.given_ms > rest_ms, i.state != State.CLOSED, i.closed_ms > rest_ms),
+        )
+    )
+    taken = set(tx.conn.execute(query).scalars())
+    start = incident_id * _STRIDE % len(_CODES)
+    fresh = next((code for code in _CODES[start:] + _CODES[:start] if code not in taken), None)
+    if fresh is None:
+        raise LookupError("no code is left")
+    tx.conn.execute(
+        insert(schema.code).values(incident=incident_id, responder=responder, code=fresh, given_ms=now_ms)
+    )
+    return fresh
+
+
+def _newest(tx: Tx) -> int | None:
+    found: int | None = tx.conn.execute(select(func.max(schema.roster_version.c.version))).scalar_one()
+    return found

@@ -1,0 +1,231 @@
+"""The planner: whom to page now, when to look again, and when nobody is left.
+
+Pure: takes an incident, the people on duty, what has been asked and answered so far, the policy and the
+time; gives a `Plan`. Never waits, writes or sends.
+
+For HIGH and MEDIUM, while nobody holds the incident (or help is wanted):
+
+1. Feasible: on duty, not declined, not unreachable, and now ≤ latest page. The latest page of r is
+   D − (send_p95 + reply_p90(r) + turnout_p90(r) + travel_p90(r, home) + entry).
+2. Hope: feasible people who were paged less than a wave window ago and whose answer would still be in time.
+3. Whoever's latest page is within the margin is paged now: it is now or never.
+4. While the hope's joint chance of at least one acceptance is below 95 %, add feasible people who have not
+   been paged, most slack first (they will be there soonest), until it is reached. So the first wave is the
+   smallest such set; the next one comes when the window is over, at once when somebody declines or turns
+   out to be unreachable, and in any case a margin before the earliest remaining latest page.
+5. Nobody to add and no hope left: HIGH goes to the last resort at once. MEDIUM first pages those on duty
+   who will be late, and goes to the last resort when D has passed.
+6. Last resort: everybody active, on duty or not, who has not declined; whoever was paged before is paged
+   once more, for HIGH again after each repeat.
+
+LOW goes once a round to all who are on duty, without countdown.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import prod
+from zoneinfo import ZoneInfo
+
+from alerting.concern import SEVERITY, Concern, Severity
+from alerting.duty import Duty, Responder
+from alerting.incident import Incident
+from alerting.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now."""
+
+    page: tuple[str, ...]
+    """Responder ids, in the order in which to page them."""
+    next_ms: int | None
+    """When to plan again if nothing happens before; None = only when something happens."""
+    last_resort: bool
+    """Call for voice to all, the siren and 120."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One incident at one moment, with everything that bears on it."""
+
+    incident: Incident
+    duty: Duty
+    paged: Mapping[str, int]
+    away: AbstractSet[str]
+    policy: Policy
+    now_ms: int
+
+
+def plan(  # noqa: PLR0917  # each is a fact of its own, and the planner sees nothing else
+    incident: Incident,
+    duty: Duty,
+    paged: Mapping[str, int],
+    declined: AbstractSet[str],
+    unreachable: AbstractSet[str],
+    policy: Policy,
+    now_ms: int,
+) -> Plan:
+    """Decide whom to page now.
+
+    Parameters
+    ----------
+    paged
+        responder → time of the latest page in this round, in ms, sent or still on its way.
+    declined
+        those who have said that they cannot.
+    unreachable
+        those to whom no channel gets through.
+    """
+    if not incident.wants_people:
+        return Plan((), None, last_resort=False)
+    away = declined | unreachable | ({incident.acceptor} if incident.acceptor else set())
+    case = _Case(incident, duty, paged, away, policy, now_ms)
+    if incident.severity is Severity.LOW:
+        return _low(case)
+    return _wave(case) or _without_hope(case)
+
+
+def due_by_ms(incident: Incident, policy: Policy) -> int:
+    """By when somebody must be at the door: the deadline, or the target after help was asked for."""
+    if incident.help_ms is not None:
+        return incident.help_ms + int(policy.target_s * 1000)
+    if incident.deadline_ms is None:  # a suspicion or LOW: there is none; they are never asked for one
+        raise ValueError(f"incident {incident.id} has no deadline")
+    return incident.deadline_ms
+
+
+def lease_cap_ms(
+    incident: Incident, duty: Duty, away: AbstractSet[str], policy: Policy, now_ms: int
+) -> int | None:
+    """The last moment at which somebody else could still be there in time, in ms; None when nobody could.
+
+    The next person is the one with the most slack; a lease that outlived that moment would leave the
+    deadline to the acceptor alone.
+    """
+    if incident.deadline_ms is None:
+        return None
+    latest = _latest(incident.home, incident.deadline_ms, duty, policy, now_ms)
+    others = [ms for r, ms in latest.items() if r != incident.acceptor and r not in away]
+    cap_ms = max(others, default=0) - int(policy.margin_s * 1000)
+    return cap_ms if cap_ms > now_ms else None
+
+
+def deadline(concern: Concern, duty: Duty, policy: Policy) -> tuple[int | None, bool]:
+    """Give the deadline in ms and whether it is `late-at-decision`.
+
+    HIGH: onset + target while somebody on duty is feasible against that at the decision, otherwise
+    decision + target, late. MEDIUM: always decision + target, late. LOW and suspicions have none.
+    """
+    severity, target_ms = SEVERITY[concern.kind], int(policy.target_s * 1000)
+    if severity is None or severity is Severity.LOW:
+        return None, False
+    in_time_ms = concern.onset_ms + target_ms
+    if severity is Severity.HIGH and feasible(concern.home, in_time_ms, duty, policy, concern.decided_ms):
+        return in_time_ms, False
+    return concern.decided_ms + target_ms, True
+
+
+def feasible(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int) -> tuple[str, ...]:
+    """Give those on duty who would be there in time if paged now, most slack first."""
+    latest = _latest(home, deadline_ms, duty, policy, now_ms)
+    return tuple(sorted((r for r, ms in latest.items() if ms >= now_ms), key=lambda r: -latest[r]))
+
+
+def latest_page_ms(responder: Responder, home: str, deadline_ms: int, duty: Duty, policy: Policy) -> int:
+    """The last moment to page somebody so that he or she is inside by the deadline, in ms."""
+    needs_s = (
+        policy.send_p95_s
+        + responder.reply_p90_s
+        + responder.turnout_p90_s
+        + duty.travel_s.get((responder.id, home), duty.default_travel_s)
+        + duty.entry_s.get(home, policy.entry_default_s)
+    )
+    return deadline_ms - int(needs_s * 1000)
+
+
+def on_duty(duty: Duty, now_ms: int) -> tuple[str, ...]:
+    """Give the active responders whose shift it is, by the site's clock on the wall.
+
+    A shift belongs to the day on which it starts; over midnight it runs into the next one. When the clocks
+    change it starts and ends by what they show, so a night may have one hour more or less.
+    """
+    local = datetime.fromtimestamp(now_ms / 1000, tz=ZoneInfo(duty.timezone))
+    minute = local.hour * 60 + local.minute
+    today, yesterday = local.weekday(), (local - timedelta(days=1)).weekday()
+    there = set()
+    for s in duty.shifts:
+        if s.start_minute < s.end_minute:
+            on = today in s.weekdays and s.start_minute <= minute < s.end_minute
+        else:
+            begun = today in s.weekdays and minute >= s.start_minute
+            on = begun or (yesterday in s.weekdays and minute < s.end_minute)
+        if on:
+            there.add(s.responder)
+    return tuple(r.id for r in duty.responders.values() if r.active and r.id in there)
+
+
+def _latest(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int) -> dict[str, int]:
+    """Give the latest page of everybody on duty."""
+    people = (duty.responders[r] for r in on_duty(duty, now_ms))
+    return {p.id: latest_page_ms(p, home, deadline_ms, duty, policy) for p in people}
+
+
+def _low(case: _Case) -> Plan:
+    if case.paged:
+        return Plan((), None, last_resort=False)
+    there = tuple(r for r in on_duty(case.duty, case.now_ms) if r not in case.away)
+    look_again_ms = None if there else case.now_ms + int(case.policy.wave_window_s * 1000)  # until a shift
+    return Plan(there, look_again_ms, last_resort=False)
+
+
+def _wave(case: _Case) -> Plan | None:
+    """Steps 1 to 4; None when nobody can be added and no answer can be hoped for."""
+    incident, duty, policy, now_ms = case.incident, case.duty, case.policy, case.now_ms
+    window_ms, margin_ms = int(policy.wave_window_s * 1000), int(policy.margin_s * 1000)
+    everybody = _latest(incident.home, due_by_ms(incident, policy), duty, policy, now_ms)
+    latest = {r: ms for r, ms in everybody.items() if r not in case.away}
+
+    def ends_ms(r: str, paged_ms: int) -> int:
+        """End of the hope for an answer: the window's, or the last moment at which one would be in time."""
+        return min(paged_ms + window_ms, latest[r] + int(duty.responders[r].reply_p90_s * 1000))
+
+    asked = {r: ends_ms(r, case.paged[r]) for r in latest if r in case.paged}
+    hope = {r: ms for r, ms in asked.items() if ms > now_ms}
+    fresh = sorted(
+        (r for r, ms in latest.items() if r not in asked and ms >= now_ms), key=lambda r: -latest[r]
+    )
+    page = [r for r in fresh if latest[r] - margin_ms <= now_ms]
+    for r in fresh:
+        if _chance(duty, [*hope, *page]) >= policy.wave_confidence:
+            break
+        if r not in page:
+            page.append(r)
+    if not page and not hope:
+        return None
+    ends = [*hope.values(), *(ends_ms(r, now_ms) for r in page)]
+    waits = [latest[r] - margin_ms for r in fresh if r not in page]
+    return Plan(tuple(page), max(now_ms + 1, min(ends + waits)), last_resort=False)
+
+
+def _without_hope(case: _Case) -> Plan:
+    """Steps 5 and 6."""
+    incident, paged, now_ms = case.incident, case.paged, case.now_ms
+    due_ms, repeat_ms = due_by_ms(incident, case.policy), int(case.policy.last_resort_repeat_s * 1000)
+    high = incident.severity is Severity.HIGH
+    if not high and now_ms < due_ms:
+        late = (r for r in on_duty(case.duty, now_ms) if r not in paged and r not in case.away)
+        return Plan(tuple(late), due_ms, last_resort=False)
+    everybody = [r.id for r in case.duty.responders.values() if r.active and r.id not in case.away]
+    repeat_at_ms = {r: paged[r] + repeat_ms for r in everybody if r in paged and (high or paged[r] < due_ms)}
+    if not high:
+        repeat_at_ms = dict.fromkeys(repeat_at_ms, due_ms)
+    page = tuple(r for r in everybody if r not in paged or repeat_at_ms.get(r, now_ms + 1) <= now_ms)
+    waits = [ms for r, ms in repeat_at_ms.items() if r not in page]
+    return Plan(page, min([now_ms + repeat_ms, *waits]), last_resort=True)
+
+
+def _chance(duty: Duty, people: Iterable[str]) -> float:
+    """Chance of at least one acceptance, taking people to answer independently of each other."""
+    return 1 - prod(1 - duty.responders[r].reply_odds for r in people)

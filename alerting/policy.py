@@ -1,0 +1,37 @@
+"""How Guardian escalates, as frozen figures. Filled from `config/escalation.toml`, table `[escalation]`,
+where every figure has its reason; there are no defaults here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every figure of planner and courier; the unit is in the name."""
+
+    target_s: float
+    """From onset (or decision) to the door."""
+    wave_window_s: float
+    """How long one wave is given to answer."""
+    wave_confidence: float
+    """Chance of at least one acceptance within the window that a wave aims at; 0 to 1."""
+    lease_s: float
+    """How long an acceptance holds without ETA, and past an ETA."""
+    margin_s: float
+    """How long before somebody's latest page that page goes out."""
+    send_p95_s: float
+    """From due to the phone."""
+    entry_default_s: float
+    """From the front door to the resident, where the roster does not say."""
+    lease_send_s: float
+    """How long the courier owns a message that it is sending."""
+    max_copies: int
+    """How often one text may possibly have been handed to the provider."""
+    retry_s: tuple[float, ...]
+    """Waits before the next try; the last one repeats."""
+    send_timeout_s: float
+    """The longest that one call to a provider may take."""
+    poll_s: float
+    """Between two fetches of answers while an incident is open."""
+    last_resort_repeat_s: float
+    """Between two calls for the last resort while nobody accepts."""

@@ -1,0 +1,154 @@
+"""Whether a due text goes out now, by which channel, and what it says: the transaction before sending.
+
+Takes an open transaction and a text that is due; gives the leased text with everything that sending
+needs, or None after writing down why not. Never sends.
+
+1. Not due any more, past its validity, or not needed (somebody has accepted, a new round has begun, the
+   incident is closed): withdrawn.
+2. The person is gone from the roster, no channel reaches the number, or the words do not fit one text:
+   failed for good.
+3. Ten texts in ten minutes have gone to that person: this and the rest wait, but for HIGH pages.
+4. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
+   at the board, stands for all the other LOW pages that are due to the same person.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alerting import planner, wording
+from alerting.channels import Channel
+from alerting.concern import Severity
+from alerting.duty import Duty, Responder
+from alerting.incident import Incident
+from alerting.ledger import (
+    Message,
+    Tx,
+    code_for,
+    codes,
+    group_low,
+    hold_back,
+    incident,
+    lease,
+    message,
+    record_failed,
+    sent_to,
+    withdraw,
+)
+from alerting.policy import Policy
+
+STORM_TEXTS: Final = 10
+STORM_MS: Final = 600_000
+"""At most ten texts in ten minutes and person (DESIGN section 6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A leased text with everything that sending needs."""
+
+    message: Message
+    phone: str
+    body: str
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A text, whom it goes to and what it is about."""
+
+    text: Message
+    person: Responder
+    about: Incident | None
+
+
+def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
+    tx: Tx, message_id: int, duty: Duty, channels: Mapping[str, Channel], policy: Policy, now_ms: int
+) -> Ready | None:
+    """Lease a due text; None when it is not to be sent now."""
+    text = message(tx, message_id)
+    if text.state != "due":
+        return None
+    about = None if text.incident is None else incident(tx, text.incident)
+    why = _unneeded(text, about, now_ms)
+    if why is not None:
+        withdraw(tx, text.id, why)
+        return None
+    person = duty.responders.get(text.responder)
+    if person is None or not person.active:
+        record_failed(tx, text.id, "not in the roster any more", permanent=True, retry_ms=None)
+        return None
+    channel = channel_for(person.phone, channels)
+    if channel is None:
+        record_failed(tx, text.id, "no channel reaches this number", permanent=True, retry_ms=None)
+        return None
+    free_ms = _storm_over_ms(tx, text, about, now_ms)
+    if free_ms is not None:
+        hold_back(tx, text.responder, free_ms)
+        return None
+    try:
+        body = text.body or _body(tx, _Letter(text, person, about), duty, policy, now_ms)
+    except wording.SegmentError as e:
+        record_failed(tx, text.id, str(e), permanent=True, retry_ms=None)
+        return None
+    if text.purpose == "page" and about is not None and about.severity is Severity.LOW:
+        group_low(tx, text, now_ms)
+    until_ms = now_ms + int(policy.lease_send_s * 1000)
+    lease(tx, text.id, now_ms, until_ms, channel=channel, body=body)
+    return Ready(message(tx, text.id), person.phone, body, channels[channel])
+
+
+def channel_for(phone: str, channels: Mapping[str, Channel]) -> str | None:
+    """Give the first channel that reaches this number (E.164)."""
+    for name, channel in channels.items():
+        countries = channel.abilities.countries
+        if countries is None or any(phone.startswith(prefix) for prefix in countries):
+            return name
+    return None
+
+
+def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:
+    if now_ms > text.valid_until_ms:
+        return "too late"
+    if about is None or text.purpose == "answer":
+        return None
+    if text.purpose == "stand-down":
+        return "asked again" if about.wants_people else None
+    wanted = about.wants_people and text.created_ms >= about.round_ms
+    return None if wanted else "not needed any more"
+
+
+def _storm_over_ms(tx: Tx, text: Message, about: Incident | None, now_ms: int) -> int | None:
+    """When a text that would be one too many may go; None = now."""
+    if text.purpose == "page" and about is not None and about.severity is Severity.HIGH:
+        return None
+    times = sent_to(tx, text.responder, now_ms - STORM_MS)
+    return None if len(times) < STORM_TEXTS else times[-STORM_TEXTS] + STORM_MS + 1
+
+
+def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> str:
+    text, person, about = letter.text, letter.person, letter.about
+    deadline_ms = eta_ms = card = None
+    if about is not None:
+        code = code_for(tx, about.id, person.id, now_ms)
+        card, eta_ms = duty.cards.get(about.home), about.eta_ms
+        if about.deadline_ms is not None:
+            deadline_ms = planner.due_by_ms(about, policy)
+    else:
+        known = codes(tx, person.id)
+        code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""
+    return wording.text(
+        text.purpose,
+        text.template,
+        language=person.language,
+        code=code,
+        number=text.id,
+        deadline=_hhmm(deadline_ms, duty) if deadline_ms is not None and deadline_ms > now_ms else None,
+        card=card,
+        eta=None if eta_ms is None else _hhmm(eta_ms, duty),
+    )
+
+
+def _hhmm(t_ms: int, duty: Duty) -> str:
+    return datetime.fromtimestamp(t_ms / 1000, tz=ZoneInfo(duty.timezone)).strftime("%H:%M")

@@ -1,0 +1,189 @@
+"""What a text says: code-only, in the recipient's language, one segment.
+
+Takes plain values (code, message number, times as "HH:MM"), gives the body of a text. A text says how
+much it hurries, by when somebody must be there, and which answers fit now. It never carries a name, an
+address or a symptom: there is no argument through which one could come, and a card that does not look
+like a number is left out. Every body ends in the message's number and a full stop, so that no text is like
+another or contained in it, and the provider's list tells after a crash which ones were sent.
+"""
+
+import re
+from collections.abc import Iterable
+
+from alerting.duty import Language
+
+GSM7_LIMIT = 160
+"""Septets in one segment (3GPP TS 23.038, 140 octets)."""
+UCS2_LIMIT = 70
+"""16-bit units in one segment as soon as one character is outside GSM-7."""
+MOST_DIGITS = 9
+"""A message number may have this many digits; the templates are cut to fit it."""
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("^{}\\[~]|€\f")
+"""These take two septets each: an escape and the character."""
+
+_CARD = re.compile(r"(?=.{1,8}\Z)[A-Z]{0,2}-?[0-9]{1,8}", re.ASCII)
+_CODE = re.compile(r"[A-Z][0-9]{1,2}", re.ASCII)
+_TIME = re.compile(r"[0-2][0-9]:[0-5][0-9]", re.ASCII)
+
+
+class SegmentError(ValueError):
+    """A text that would not fit one segment, or a value that no text can carry."""
+
+
+def segment_length(text: str) -> int:
+    """Units that `text` takes: septets when it is all GSM-7, else 16-bit units."""
+    if is_gsm7(text):
+        return len(text) + sum(c in _EXTENSION for c in text)
+    return len(text.encode("utf-16-be")) // 2
+
+
+def segment_limit(text: str) -> int:
+    """Units that one segment holds in the alphabet that `text` needs: 160 or 70."""
+    return GSM7_LIMIT if is_gsm7(text) else UCS2_LIMIT
+
+
+def is_gsm7(text: str) -> bool:
+    """Whether the text can go out in the 7-bit alphabet."""
+    return all(c in _BASIC or c in _EXTENSION for c in text)
+
+
+def card_fits(card: str) -> bool:
+    """Whether a staff-chosen card may stand in a text: at most two letters, then digits, 8 in all."""
+    return _CARD.fullmatch(card) is not None
+
+
+# {c} code, {n} message number, {k} card with its word, {by} the deadline with its word, {eta} likewise.
+# Answers are written as they are to be typed, code and all: "A12 1" always works, "1" alone does while one
+# incident is open for that phone.
+_ZH: dict[tuple[str, str | None], str] = {
+    ("page", "high"): "紧急{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
+    ("page", "medium"): "重要{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
+    ("page", "low"): "提示{c}{k} 请查看看板。回{c} 1=接手 {c} 3=不能 #{n}.",
+    ("page", "last-resort"): "紧急{c}{k} 无人到场,请马上去!回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
+    ("answer", "accepted"): "{c}由您接手,请{by}到。出发回{c} 1 分钟数,到了回{c} 2,去不了回{c} 3 #{n}.",
+    ("answer", "on-the-way"): "{c}已记您在路上{eta}。到了回{c} 2,去不了回{c} 3,要帮手回{c} 5 #{n}.",
+    ("answer", "arrived"): "{c}已记您到场。平安回{c} 6,要帮手回{c} 5,误报回{c} 4 #{n}.",
+    ("answer", "declined"): "{c}已记您去不了,正在找别人。又能去了回{c} 1 #{n}.",
+    ("answer", "false-noted"): "{c}误报已记,但仍须有人到场核实。到了回{c} 2,再回{c} 4或6 #{n}.",
+    ("answer", "help-coming"): "{c}已在加派人手。情况紧急请直接打120。平安后回{c} 6 #{n}.",
+    ("answer", "closed"): "{c}已结束,谢谢您。#{n}.",
+    ("answer", "already-taken"): "{c}已有人接手,您先不用去。情况有变会再通知您 #{n}.",
+    ("answer", "already-closed"): "{c}已经结束,不用去了。谢谢您 #{n}.",
+    ("answer", "arrive-first"): "{c}请到场后先回{c} 2,之后才能回{c} 6结束 #{n}.",
+    ("answer", "which-code"): "请带您的代码回复,如 {first} 1。您现有:{c} #{n}.",
+    ("answer", "not-understood"): "没看懂。请回:{c} 1接手,{c} 2到了,{c} 3不能,{c} 5要帮手 #{n}.",
+    ("answer", "nothing-open"): "您现在没有待处理的呼叫。有事请打中心电话 #{n}.",
+    ("stand-down", None): "{c}已不用去了,谢谢您。#{n}.",
+}
+_EN: dict[tuple[str, str | None], str] = {
+    ("page", "high"): "URGENT {c}{k}: be there {by}. "
+    "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
+    ("page", "medium"): "IMPORTANT {c}{k}: be there {by}. "
+    "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
+    ("page", "low"): "NOTICE {c}{k}: please look at the board. Reply {c} 1 = I go, {c} 3 = I cannot. #{n}.",
+    ("page", "last-resort"): "URGENT {c}{k}: nobody is there yet, go now! "
+    "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
+    ("answer", "accepted"): "{c} is yours, be there {by}. "
+    "Leaving: {c} 1 and the minutes. There: {c} 2. Cannot go: {c} 3. #{n}.",
+    (
+        "answer",
+        "on-the-way",
+    ): "{c}: on your way{eta}. There: {c} 2. Cannot go: {c} 3. Need help: {c} 5. #{n}.",
+    ("answer", "arrived"): "{c}: you are there. Resident safe: {c} 6. Need help: {c} 5. False: {c} 4. #{n}.",
+    ("answer", "declined"): "{c}: noted, we are asking others. If you can go after all: {c} 1. #{n}.",
+    ("answer", "false-noted"): "{c}: false alarm noted, but somebody must still look. "
+    "When there: {c} 2, then {c} 4 or {c} 6. #{n}.",
+    (
+        "answer",
+        "help-coming",
+    ): "{c}: help is being sent. In danger call 120 yourself. When safe: {c} 6. #{n}.",
+    ("answer", "closed"): "{c} is closed. Thank you. #{n}.",
+    ("answer", "already-taken"): "{c}: somebody else goes, stay for now. We text you if that changes. #{n}.",
+    ("answer", "already-closed"): "{c} was closed before, no need to go. Thank you. #{n}.",
+    ("answer", "arrive-first"): "{c}: when you are there send {c} 2 first, then {c} 6 closes it. #{n}.",
+    ("answer", "which-code"): "Reply with your code, such as {first} 1. Open for you: {c} #{n}.",
+    ("answer", "not-understood"): "Not understood. "
+    "Reply {c} 1 = I go, {c} 2 = there, {c} 3 = I cannot, {c} 5 = need help. #{n}.",
+    ("answer", "nothing-open"): "Nothing is open for you now. If something is wrong call the centre. #{n}.",
+    ("stand-down", None): "{c}: no need to go any more. Thank you. #{n}.",
+}
+_TEXTS: dict[Language, dict[tuple[str, str | None], str]] = {"zh": _ZH, "en": _EN}
+_WORDS: dict[Language, dict[str, str]] = {
+    "zh": {"card": " 卡{}", "by": "{}前", "no-by": "尽快", "eta": ",{}到", "code": "代码"},
+    "en": {"card": " card {}", "by": "by {}", "no-by": "soon", "eta": ", there at {}", "code": "CODE"},
+}
+
+TEMPLATES: frozenset[tuple[str, str | None]] = frozenset(_ZH)
+"""Every (purpose, template) that can be asked for."""
+
+
+def code_list(codes: Iterable[str]) -> str:
+    """Put a responder's codes into one value for the template "which-code"."""
+    return " ".join(sorted(codes))
+
+
+def text(
+    purpose: str,
+    template: str | None,
+    *,
+    language: Language,
+    code: str,
+    number: int,
+    deadline: str | None = None,
+    card: str | None = None,
+    eta: str | None = None,
+) -> str:
+    """Say it in one segment.
+
+    Parameters
+    ----------
+    purpose, template
+        one of `TEMPLATES`.
+    code
+        the responder's code of the incident; "" where none is known; for "which-code" all of them with
+        blanks between (`code_list`). As many as fit are named.
+    number
+        the message's number, 1 to 999,999,999; makes the body unique.
+    deadline, eta
+        local time "HH:MM"; None leaves it out.
+    card
+        the staff-chosen number of the home; left out when it is none or does not look like a number.
+
+    Raises
+    ------
+    SegmentError
+        an impossible value, an unknown template, or more than one segment.
+    """
+    words = _WORDS[language]
+    try:
+        pattern = _TEXTS[language][purpose, template]
+    except KeyError:
+        raise SegmentError(f"no such text: {purpose}/{template}") from None
+    if not 0 < number < 10**MOST_DIGITS:
+        raise SegmentError("the message number must have 1 to 9 digits")
+    for clock in (deadline, eta):
+        if clock is not None and not _TIME.fullmatch(clock):
+            raise SegmentError('a time must be "HH:MM"')
+    codes = code.split()
+    if any(not _CODE.fullmatch(c) for c in codes):
+        raise SegmentError("a code is a letter and one or two digits")
+    values = {
+        "n": number,
+        "k": words["card"].format(card) if card is not None and card_fits(card) else "",
+        "by": words["by"].format(deadline) if deadline is not None else words["no-by"],
+        "eta": words["eta"].format(eta) if eta is not None else "",
+        "first": codes[0] if codes else words["code"],
+    }
+    listed = " ".join(codes) or words["code"]
+    body = pattern.format(c=listed, **values)
+    while segment_length(body) > segment_limit(body) and len(codes) > 1:
+        codes.pop()
+        body = pattern.format(c=" ".join(codes) + " ..", **values)
+    if segment_length(body) > segment_limit(body):
+        raise SegmentError(f"{purpose}/{template} takes {segment_length(body)} units")
+    return body

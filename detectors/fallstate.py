@@ -1,0 +1,217 @@
+"""What the fall detector is set to and what it remembers.
+
+Takes the tables of detectors.toml and the optics of a group of sensors, gives parameters and fresh state.
+Decides nothing (fall.py does).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import background
+from detectors.background import F32, BackgroundParams, BackgroundState, Bools
+from detectors.blobs import BlobParams
+from detectors.frame import Optics
+from detectors.posture import FEATURES, PostureParams
+
+NEVER_MS: Final = -(2**62)
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class FallParams:
+    """Table [fall] of config/detectors.toml, with the tables of the stations before it."""
+
+    background: BackgroundParams
+    blobs: BlobParams
+    posture: PostureParams
+    score_tau_s: float
+    speed_tau_s: float
+    speed_free_m_s: float
+    speed_weight_s_m: float
+    absent_odds: float
+    suspect_odds: float
+    suspect_coarse_odds: float
+    lying_odds: float
+    up_odds: float
+    up_fall_odds: float
+    rise_odds: float
+    climb_odds_s: float
+    near_odds: float
+    usual_tau_s: float
+    settle_s: float
+    rearm_odds: float
+    refractory_s: float
+    small_pixels: int
+    fast_small_s: float
+    fast_large_s: float
+    slow_small_s: float
+    slow_large_s: float
+    still_m_s: float
+    recover_s: float
+    alive_m: float
+    lost_s: float
+    jump_m: float
+    jump_m_s: float
+    away_m: float
+    furniture_rim_m: float
+    furniture_height_m: float
+
+
+def params(tables: Mapping[str, Mapping[str, Any]]) -> FallParams:
+    """Params from the tables of detectors.toml; ValueError names every missing, unknown or bad key."""
+    wrong: list[str] = []
+
+    def table(name: str, kind: type, given: tuple[str, ...] = ()) -> dict[str, Any]:
+        values = dict(tables.get(name, {}))
+        known = {f.name for f in fields(kind)} - set(given)
+        wrong.extend(f"[{name}] {key}: missing" for key in sorted(known - set(values)))
+        wrong.extend(f"[{name}] {key}: unknown key" for key in sorted(set(values) - known))
+        for key in sorted(known & set(values)):
+            value = values[key]
+            if key.startswith("weights_"):
+                if not isinstance(value, list) or len(value) != len(FEATURES) or not all(map(_number, value)):
+                    wrong.append(f"[{name}] {key}: expected {len(FEATURES)} numbers")
+                else:
+                    values[key] = tuple(float(v) for v in value)
+            elif not _number(value):
+                wrong.append(f"[{name}] {key}: expected a number, not {value!r}")
+        return values
+
+    own = ("background", "blobs", "posture")
+    room, patch, pose = (
+        table("background", BackgroundParams),
+        table("blobs", BlobParams),
+        table("posture", PostureParams),
+    )
+    fall = table("fall", FallParams, own)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return FallParams(BackgroundParams(**room), BlobParams(**patch), PostureParams(**pose), **fall)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(slots=True)
+class FallState:
+    """What is remembered; arrays with first axis S = sensor."""
+
+    optics: Optics
+    furniture: F32 | None
+    """(S, Z, 4) boxes x0, y0, x1, y1 in metres where nobody lies on the floor, NaN = no box; None = unknown.
+    """
+    room: BackgroundState
+    score: F32
+    speed_m_s: F32
+    vx_m_s: F32
+    """Mean velocity: noise of the place averages out in it, a walk does not."""
+    vy_m_s: F32
+    x_m: F32
+    """Where the patch was last; NaN = nothing known."""
+    y_m: F32
+    from_x_m: F32
+    """Where the present patch was first seen."""
+    from_y_m: F32
+    absent_s: F32
+    alive: Bools
+    low: F32
+    """Lowest score of late, forgotten at `climb_odds_s`: how the person was before."""
+    usual: F32
+    """Mean score over `usual_tau_s`."""
+    calm_ms: I64
+    """When the score was last near it: where a rise began."""
+    top: F32
+    """Highest score since the suspicion."""
+    known_s: F32
+    """Seconds since the last gap."""
+    stage: NDArray[np.int8]
+    armed: Bools
+    quick: Bools
+    """The suspicion began with a drop: the fast time is enough."""
+    onset_ms: I64
+    suspected_ms: I64
+    down_s: F32
+    open_s: F32
+    """Seconds since the suspicion, or lying with unseen start."""
+    up_s: F32
+    place_x_m: F32
+    """Where the suspicion arose."""
+    place_y_m: F32
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copies of all arrays by name, those of the background with the prefix `room_`."""
+        own = {name: getattr(self, name).copy() for name in _OWN}
+        return own | {f"room_{name}": getattr(self.room, name).copy() for name in _ROOM}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back a snapshot; ValueError when a shape or name does not fit (nothing is changed then)."""
+        targets = {name: getattr(self, name) for name in _OWN}
+        targets |= {f"room_{name}": getattr(self.room, name) for name in _ROOM}
+        wrong = [n for n, a in targets.items() if n not in arrays or arrays[n].shape != a.shape]
+        if wrong:
+            raise ValueError(f"snapshot does not fit: {', '.join(sorted(wrong))}")
+        for name, array in targets.items():
+            array[...] = arrays[name]
+
+
+_NOT_ARRAYS: Final = {"optics", "furniture", "room"}
+_OWN: Final = tuple(f.name for f in fields(FallState) if f.name not in _NOT_ARRAYS)
+_ROOM: Final = tuple(f.name for f in fields(BackgroundState) if f.name not in {"rows", "cols"})
+
+
+def fresh(optics: Optics, furniture: F32 | None = None) -> FallState:
+    """State of sensors that have seen nothing.
+
+    `furniture` (S, Z, 4): boxes x0, y0, x1, y1 in metres from below the sensor, NaN = no box. A sensor
+    without any box (or None for all) has unknown furniture: lying with unseen start is not judged there,
+    for it may be a bed. An empty room has a box of no size.
+    """
+    n = len(optics.height_m)
+
+    def zeros() -> F32:
+        return np.zeros(n, np.float32)
+
+    def unknown() -> F32:
+        return np.full(n, np.nan, np.float32)
+
+    def never() -> I64:
+        return np.full(n, NEVER_MS, np.int64)
+
+    def no() -> Bools:
+        return np.zeros(n, np.bool_)
+
+    return FallState(
+        optics,
+        furniture,
+        background.fresh(n, optics.rows, optics.cols),
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
+        unknown(),
+        unknown(),
+        unknown(),
+        unknown(),
+        zeros(),
+        no(),
+        zeros(),
+        zeros(),
+        never(),
+        zeros(),
+        zeros(),
+        np.zeros(n, np.int8),
+        ~no(),
+        no(),
+        never(),
+        never(),
+        zeros(),
+        zeros(),
+        zeros(),
+        unknown(),
+        unknown(),
+    )

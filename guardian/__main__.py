@@ -1,0 +1,5 @@
+"""`python -m guardian` is the command `guardian`."""
+
+from guardian.cli import main
+
+main()

@@ -1,0 +1,348 @@
+"""The daemon, built in one straight line and run in one TaskGroup.
+
+Reading `run` is reading the system: every part, in order, with exactly what it needs.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import structlog
+
+from alerting.channels import Channel
+from alerting.channels.twilio_sms import TwilioSms
+from alerting.courier import Courier
+from alerting.incident import Incident
+from alerting.ledger import Ledger, lock_state, newest_roster
+from alerting.policy import Policy
+from guardian import desk, roster
+from guardian.board import Activity, Board
+from guardian.clock import Clock, LiveClock, ReplayClock
+from guardian.control import Control
+from guardian.history.influx import InfluxHistory
+from guardian.link import BrokerAddress, Link
+from guardian.lookout import Lookout
+from guardian.pulse import Pulse
+from guardian.roster_file import read as read_roster
+from guardian.settings import Loaded, Mqtt, SettingsError, Twilio
+from guardian.trace import Trace
+from guardian.watch import Noticed, Watch
+from guardian.web.hooks import hooks_app
+from guardian.web.serve import Tcp, serve
+from guardian.web.staff import Feed, HomeRow, People, staff_app
+
+log = structlog.get_logger("guardian")
+
+
+VITALS_S: Final = 2.0  # how often the ledger and the courier are looked at; their marks may be 10 s old
+
+
+async def run(
+    loaded: Loaded,
+    *,
+    replay: bool = False,
+    trace: Path | None = None,
+    crash_point: Callable[[str], None] = lambda _name: None,
+) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    replay
+        take the time from `guardian/replay/beat`; refused when a real channel is configured.
+    trace
+        make the roster from the sensors of this trace instead of the ledger's.
+
+    Raises
+    ------
+    SettingsError
+        the roster is missing or does not fit, or a replay would page real people.
+    LedgerError
+        the ledger cannot be opened, or another Guardian runs on this state directory.
+    """
+    settings = loaded.settings
+    if replay and settings.twilio is not None and settings.twilio.base_url is None:
+        raise SettingsError(["--clock replay: a real channel is configured ([twilio]); take it out"])
+    state = settings.state_directory
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async with AsyncExitStack() as stack:
+        stack.enter_context(lock_state(state))
+        clock = ReplayClock() if replay else LiveClock()
+        ledger = await Ledger.open(state / "ledger.db")
+        stack.push_async_callback(ledger.close)
+
+        # who and where
+        if trace is not None:
+            recorded = roster.from_trace(Trace.open(trace))
+            book = Book(recorded, People(recorded.duty))
+        else:
+            book = await _roster(ledger, loaded, clock.now_ms())
+        people = book.roster
+
+        # the way in
+        board = Board(people.site, people.sensors, replay=replay)
+        lookout = Lookout(board, loaded.fall, people.furniture)
+        address = broker_address(settings.mqtt)
+        control = Control(address, people.site)
+        link = Link(
+            address,
+            people.site,
+            board,
+            arrival=(lambda t_ms: t_ms) if replay else (lambda _t_ms: clock.now_ms()),
+            beat_topic=(lambda payload: watch.replay_beat(payload)) if replay else None,  # noqa: PLW0108  # watch is built below
+        )
+
+        # the way out
+        channels: dict[str, Channel] = {}
+        if settings.twilio is not None:
+            channels["twilio-sms"] = _twilio(settings.twilio, loaded.policy)
+            stack.push_async_callback(channels["twilio-sms"].close)
+        courier = Courier(
+            ledger,
+            channels,
+            lambda: book.roster.duty,
+            loaded.policy,
+            clock,
+            crash_point=crash_point,
+            on_last_resort=partial(_siren, control, clock),
+        )
+
+        # beside the road: the board, history that may fail, the pulse that must not lie
+        feed = Feed()
+        history = InfluxHistory.of(settings.history, clock, site=people.site) if settings.history else None
+        pulse = Pulse(clock)
+
+        def changed() -> None:
+            courier.wake.set()
+            feed.changed()
+
+        def noticed(what: Noticed) -> None:
+            changed()
+            for concern in what.concerns:
+                log.info("noticed", home=concern.home, kind=concern.kind, onset_ms=concern.onset_ms)
+                if history is not None:
+                    history.offer_finding(concern)
+
+        def home_rows() -> Sequence[HomeRow]:
+            return rows_of(board, book.roster.duty.cards, clock.now_ms())
+
+        # the beat
+        watch = Watch(
+            board=board,
+            lookout=lookout,
+            ledger=ledger,
+            duty=lambda: book.roster.duty,
+            policy=loaded.policy,
+            clock=clock,
+            acks=link,
+            voice=control,
+            state_directory=state,
+            on_noticed=noticed,
+            on_beat=lambda now_ms: pulse.mark("beat", now_ms),
+            crash_point=crash_point,
+        )
+        await watch.restore()
+
+        # doors: staff, provider, commands
+        staff = staff_app(
+            ledger, home_rows, clock, changed, people.site, people=lambda: book.people, feed=feed
+        )
+        board_door = await stack.enter_async_context(
+            serve(staff, Tcp(settings.web.board_port), on_stop=feed.close)
+        )
+        hooks_port = None
+        if settings.twilio is not None and settings.twilio.public_url is not None:
+            hooks = hooks_app(
+                ledger,
+                account_sid=settings.twilio.account_sid,
+                tokens=[settings.twilio.auth_token.get_secret_value()],
+                public_url=settings.twilio.public_url,
+                on_change=changed,
+                clock=clock,
+                policy=loaded.policy,
+            )
+            hooks_port = (await stack.enter_async_context(serve(hooks, Tcp(settings.web.hooks_port)))).port
+        commands = desk.desk_app(
+            status=partial(_status, link, board, clock),
+            import_roster=partial(_import, ledger, book, clock),
+            export_roster=partial(_export, ledger),
+        )
+        await stack.enter_async_context(serve(commands, desk.socket_path(state)))
+
+        # run; stop in reverse
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        parts: dict[str, Coroutine[Any, Any, None]] = {
+            "pulse": pulse.run(),
+            "vitals": _vitals(ledger, courier, pulse, clock),
+            **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
+            "courier": courier.run(),
+            "snapshots": watch.run_snapshots(state),
+            "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
+            "control": control.run(),
+            "link": link.run(),
+        }
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work, name=name) for name, work in parts.items()]
+            pulse.ready(f"watching {len(people.homes)} homes")
+            log.info("ready", homes=len(people.homes), board=board_door.url, hooks_port=hooks_port)
+            await stop.wait()
+            pulse.stopping()
+            for task in reversed(tasks):
+                task.cancel()
+                await asyncio.wait([task])
+
+
+@dataclass(slots=True)
+class Book:
+    """The roster that holds now; an import changes it while the daemon runs."""
+
+    roster: roster.Roster
+    people: People
+
+
+async def _roster(ledger: Ledger, loaded: Loaded, now_ms: int) -> Book:
+    """Give the newest roster; at the very first start import the file that the settings name."""
+    settings = loaded.settings
+    found = await ledger.transact(roster.newest)
+    if found is None:
+        if settings.roster is None:
+            raise SettingsError(["no roster yet: name one in the settings, or use `guardian roster import`"])
+        try:
+            text = settings.roster.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise SettingsError([f"{settings.roster}: cannot be read: {e}"]) from e
+        file = read_roster(text, settings.roster.name)
+        await ledger.transact(lambda tx: roster.import_file(tx, file, str(settings.roster), now_ms))
+    book = await _book(ledger)
+    if book.roster.site != settings.site:
+        raise SettingsError([f"the roster is of site {book.roster.site}, the settings of {settings.site}"])
+    return book
+
+
+async def _book(ledger: Ledger) -> Book:
+    found, rows = await ledger.transact(lambda tx: (roster.newest(tx), newest_roster(tx)))
+    if found is None:
+        raise SettingsError(["no roster yet"])
+    return Book(found, People.of(found.duty, rows))
+
+
+async def _import(ledger: Ledger, book: Book, clock: Clock, text: str, dry_run: bool) -> desk.Answer:
+    """Import a roster through the desk. People take effect at once, sensors at the next start."""
+    try:
+        file = read_roster(text)
+    except SettingsError as e:
+        raise desk.Refused(e.problems) from e
+    if file.site.id != book.roster.site:
+        raise desk.Refused(
+            [f"this Guardian watches site {book.roster.site}, the roster is of {file.site.id}"]
+        )
+    done = await ledger.transact(
+        lambda tx: roster.import_file(tx, file, "desk", clock.now_ms(), dry_run=dry_run)
+    )
+    changes = list(done.changes)
+    if done.version is not None:
+        new = await _book(ledger)
+        if new.roster.sensors != book.roster.sensors:
+            changes.append("! homes and sensors take effect when Guardian is started the next time")
+        book.roster, book.people = new.roster, new.people
+    return {"changes": changes, "version": done.version}
+
+
+async def _export(ledger: Ledger) -> desk.Answer:
+    found = await ledger.transact(roster.export_file)
+    if found is None:
+        raise desk.Refused(["no roster has been imported yet"])
+    return {"toml": roster.to_toml(found)}
+
+
+def _status(link: Link, board: Board, clock: Clock) -> desk.Answer:
+    return {
+        "now_ms": clock.now_ms(),
+        "connected": dict(link.connected),
+        "homes": len(board.homes),
+        "frames": board.frames_taken,
+        "frames_dropped": int(board.frames_dropped.sum()),
+        "events": board.events_taken,
+        "duplicates": board.duplicates,
+        "rejects": [
+            {"reason": reason, "device": device, "count": count}
+            for (reason, device), count in board.rejects.most_common()
+        ],
+    }
+
+
+async def _vitals(ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock) -> None:
+    """Mark the progress of the ledger and the courier for the watchdog."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await ledger.transact(lambda _tx: None)
+        pulse.mark("ledger", clock.now_ms())
+        pulse.mark("courier", courier.looked_ms)
+        courier.wake.set()  # an idle courier looks too, so that a hung one is told from it
+        tick = loop.create_future()
+        loop.call_later(VITALS_S, tick.set_result, None)
+        await tick
+
+
+async def _minutes(history: InfluxHistory, rows: Callable[[], Sequence[HomeRow]], clock: Clock) -> None:
+    """Offer the state of every home to the history, each minute."""
+    never = asyncio.Event()
+    while True:
+        now_ms = clock.now_ms()
+        history.offer_states(now_ms, rows())
+        await clock.wait(never, (now_ms // 60_000 + 1) * 60_000)
+
+
+async def _siren(control: Control, clock: Clock, _incident: Incident) -> None:
+    control.siren(on=True, t_ms=clock.now_ms())
+
+
+def rows_of(board: Board, cards: Mapping[str, str], now_ms: int) -> list[HomeRow]:
+    """Give the homes as the staff board shows them. A home without fresh data is blind, never fine."""
+    state = board.state(now_ms)
+    return [
+        HomeRow(
+            home=home,
+            card=cards.get(home),
+            room=board.rooms[state.room[i]] if state.room[i] >= 0 else None,
+            activity=Activity(state.activity[i]).name.lower().replace("_", "-"),
+            temperature_c=None if np.isnan(state.temperature_c[i]) else float(state.temperature_c[i]),
+            last_life_ms=int(state.last_life_ms[i]) if state.last_life_ms[i] >= 0 else None,
+            blind=bool(state.people[i] < 0),
+        )
+        for i, home in enumerate(board.homes)
+    ]
+
+
+def broker_address(mqtt: Mqtt) -> BrokerAddress:
+    """Give the broker as the settings name it."""
+    return BrokerAddress(
+        mqtt.host,
+        mqtt.port,
+        username=mqtt.username,
+        password=mqtt.password.get_secret_value() if mqtt.password else None,
+        tls_ca=str(mqtt.tls_ca) if mqtt.tls_ca else None,
+        tls=mqtt.tls or mqtt.tls_ca is not None,
+    )
+
+
+def _twilio(twilio: Twilio, policy: Policy) -> TwilioSms:
+    callback = f"{twilio.public_url.rstrip('/')}/twilio/status" if twilio.public_url else None
+    return TwilioSms(
+        twilio.account_sid,
+        twilio.auth_token.get_secret_value(),
+        twilio.from_number,
+        base_url=twilio.base_url,
+        status_callback=callback,
+        timeout_s=policy.send_timeout_s,
+    )

@@ -1,0 +1,347 @@
+"""All homes on one board: topic → row, payloads into the staging slabs, readings into home arrays.
+
+Takes topics and payloads from the link, gives the beat its batches of frames and its events, and
+answers what is known of every home. Rejects are counted by reason and device; what a bad payload held
+is never stored or logged. Never waits and never reads a clock.
+"""
+
+import asyncio
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from detectors.frame import Frames
+from guardian.homes import Activity, Homes, Reading, StateOfHomes
+from guardian.slab import Group, Lane, SensorSpec
+from guardian.wire import Reason, Reject
+from guardian.wire.native import (
+    FLAG_KINDS,
+    FRAME_HEADER,
+    VALUE_RANGE,
+    frame_size,
+    frame_times,
+    frames_into,
+    parse_event,
+    parse_status,
+)
+
+__all__ = [
+    "Activity",
+    "Board",
+    "Group",
+    "Reading",
+    "SensorSpec",
+    "StateOfHomes",
+    "decode_events",
+    "encode_events",
+]
+
+THERMAL: Final = "thermal"
+EVENT_KINDS: Final = FLAG_KINDS | frozenset(VALUE_RANGE)
+REPLAY_DEPTH: Final = 32
+"""Frames for each sensor under replay: five beats of 200 ms in flight at up to 30 Hz."""
+MAX_STRANGERS: Final = 1000
+"""Devices outside the roster that are counted by name; the rest share one line, so memory stays flat."""
+
+_ID: Final = re.compile(r"[a-z0-9-]{1,32}")
+
+log = structlog.get_logger("board")
+
+
+class Board:
+    """Staging, state and counters of one site."""
+
+    def __init__(
+        self, site: str, sensors: Sequence[SensorSpec], *, depth: int = 8, replay: bool = False
+    ) -> None:
+        """Lay out the arrays.
+
+        depth: frames each thermal sensor may have waiting. replay: arrival is the reading's own time.
+        Raises ValueError for a sensor that is there twice, of an unknown kind, or without a shape.
+        """
+        self.site = site
+        self._replay = replay
+        self._depth = max(depth, REPLAY_DEPTH) if replay else depth
+        self._specs = {(s.home, s.name): s for s in sensors}
+        if len(self._specs) != len(sensors):
+            raise ValueError("a sensor is in the roster twice")
+        known = EVENT_KINDS | {THERMAL}
+        if wrong := [f"{s.home}/{s.name}: {s.kind}" for s in sensors if s.kind not in known]:
+            raise ValueError(f"unknown kind of sensor: {', '.join(wrong)}")
+        if bare := [s for s in sensors if s.kind == THERMAL and not (s.rows and s.cols)]:
+            raise ValueError(f"thermal sensor without rows and cols: {bare[0].home}/{bare[0].name}")
+        self.homes: tuple[str, ...] = tuple(dict.fromkeys(s.home for s in sensors))
+        rows = {home: i for i, home in enumerate(self.homes)}
+        by_shape: dict[tuple[int, int], list[SensorSpec]] = {}
+        for s in sensors:
+            if s.kind == THERMAL:
+                by_shape.setdefault((s.rows or 0, s.cols or 0), []).append(s)
+        self.groups: Mapping[tuple[int, int], Group] = {
+            shape: Group(specs, rows, self._depth) for shape, specs in sorted(by_shape.items())
+        }
+        """By (rows, cols)."""
+        self._lanes = {
+            f"guardian/{site}/{s.home}/{s.name}/frame": group.lane(row)
+            for group in self.groups.values()
+            for row, s in enumerate(group.specs)
+        }
+        events = [s for s in sensors if s.kind != THERMAL]
+        self._event_specs = {f"guardian/{site}/{s.home}/{s.name}/event": s for s in events}
+        self._homes = Homes(self.homes, tuple(self.groups.values()), events)
+        self.rooms = self._homes.rooms
+        self._staged: list[Reading] = []
+        self._arrived = asyncio.Event()
+        self._rejected_frames = 0
+        self._rejected_events = 0
+        self._strangers: set[str] = set()
+        self.events_taken = 0
+        self.rejects: Counter[tuple[Reason, str]] = Counter()
+        """(reason, `home/sensor`) → payloads; devices beyond MAX_STRANGERS are counted as `others`."""
+        self.statuses: dict[tuple[str, str], tuple[str, float | None, float | None]] = {}
+        """(home, sensor) → state, battery in %, signal in dBm; only sensors of the roster."""
+
+    # --- what comes in -----------------------------------------------------------------------------
+
+    def frame(self, topic: str, payload: bytes | memoryview, arrival_ms: int) -> None:
+        """Stage the frames of one message; the oldest make room when a sensor's ring is full.
+
+        Raises
+        ------
+        Reject
+            The payload is not a frame of a known sensor; it has been counted.
+
+        """
+        lane = self._lanes.get(topic)
+        if lane is not None:
+            row, size, head, ring, counts, arrivals, depth, _ = lane
+            if len(payload) == size and payload[:8] == head and not self._replay:  # one plain frame
+                count = counts[row]
+                slot = count % depth
+                ring[slot * size : (slot + 1) * size] = payload
+                arrivals[row * depth + slot] = arrival_ms
+                counts[row] = count + 1
+                return
+        try:
+            self._frames(topic, lane, payload, arrival_ms)
+        except Reject as reject:
+            self._rejected_frames += _claimed_frames(payload)
+            self.refuse(topic, reject.reason)
+            raise
+        finally:
+            self._arrived.set()
+
+    def _frames(self, topic: str, lane: Lane | None, payload: bytes | memoryview, arrival_ms: int) -> None:
+        if lane is None:
+            raise self._stranger(topic)
+        group, row, count = lane.group, lane.row, lane.counts[lane.row]
+        taken = frames_into(payload, group.rows, group.cols, lane.ring, count)
+        times = frame_times(payload, lane.size)
+        spread = times if self._replay else group.arrivals(times, row, arrival_ms)
+        for i, t in enumerate(spread):
+            lane.arrivals[row * lane.depth + (count + i) % lane.depth] = t
+        lane.counts[row] = count + taken
+
+    def event(self, topic: str, payload: bytes | memoryview, arrival_ms: int) -> Reading:
+        """Stage one event.
+
+        Raises
+        ------
+        Reject
+            The payload is not an event of a known sensor; it has been counted.
+
+        """
+        try:
+            spec = self._event_specs.get(topic)
+            if spec is None:
+                raise self._stranger(topic)
+            e = parse_event(payload, spec.kind)
+        except Reject as reject:
+            self._rejected_events += 1
+            self.refuse(topic, reject.reason)
+            raise
+        finally:
+            self._arrived.set()
+        arrival = e.t if self._replay else arrival_ms
+        reading = Reading(
+            spec.home, spec.name, spec.kind, spec.room, float(e.value), e.t, arrival, e.id, e.boot, e.seq
+        )
+        self._staged.append(reading)
+        self.events_taken += 1
+        return reading
+
+    def status(self, topic: str, payload: bytes | memoryview) -> None:
+        """Take what a device says about itself. Raises Reject (counted)."""
+        try:
+            _, _, home, sensor, _ = _levels(topic)
+            if (home, sensor) not in self._specs:
+                raise self._stranger(topic)
+            said = parse_status(payload)
+        except Reject as reject:
+            self.refuse(topic, reject.reason)
+            raise
+        self.statuses[home, sensor] = (said.state, said.battery, said.rssi)
+
+    def refuse(self, topic: str, reason: Reason) -> None:
+        """Count one rejected payload; the first of its kind from a device is logged, without content."""
+        levels = topic.split("/", 5)
+        sound = len(levels) == 5 and all(_ID.fullmatch(level) for level in levels[1:4])
+        device = "/".join(levels[2:4]) if sound else "others"
+        if sound and tuple(levels[2:4]) not in self._specs and device not in self._strangers:
+            if len(self._strangers) < MAX_STRANGERS:
+                self._strangers.add(device)
+            else:
+                device = "others"
+        key = (reason, device)
+        if key not in self.rejects:
+            log.warning("payload rejected", reason=reason.value, device=device)
+        self.rejects[key] += 1
+
+    def _stranger(self, topic: str) -> Reject:
+        try:
+            root, site, home, sensor, word = _levels(topic)
+        except Reject as reject:
+            return reject
+        if (root, site) != ("guardian", self.site) or word not in {"frame", "event", "status"}:
+            return Reject(Reason.UNKNOWN_TOPIC)
+        if not self._homes.knows(home):
+            return Reject(Reason.UNKNOWN_HOME)
+        known = (home, sensor) in self._specs
+        return Reject(Reason.WRONG_KIND if known else Reason.UNKNOWN_SENSOR)
+
+    # --- what the beat takes -----------------------------------------------------------------------
+
+    def batches(self, now_ms: int) -> Iterator[tuple[Group, Frames]]:
+        """Give every frame that arrived by `now_ms`, once and in order, in chunks of at most 512.
+
+        Consumed as it is iterated: the caller may let the loop run between two chunks. Under replay a
+        reading at exactly `now_ms` belongs to the next beat, however early it came.
+        """
+        until_ms = now_ms - self._replay
+        for group in self.groups.values():
+            for frames in group.batches(until_ms, self._unusable):
+                yield group, frames
+
+    def _unusable(self, group: Group, rows: NDArray[np.intp]) -> None:
+        for row in rows:
+            home, sensor, _ = group.name_of(row)
+            self.refuse(f"guardian/{self.site}/{home}/{sensor}/frame", Reason.NO_PIXELS)
+
+    def take_events(self, now_ms: int) -> list[Reading]:
+        """Give the staged events that arrived by `now_ms` (as `batches`), in the order they came in."""
+        until_ms = now_ms - self._replay
+        taken = [r for r in self._staged if r.arrival_ms <= until_ms]
+        self._staged = [r for r in self._staged if r.arrival_ms > until_ms]
+        return taken
+
+    @property
+    def waiting_events(self) -> int:
+        """Events staged and not yet taken."""
+        return len(self._staged)
+
+    # --- counts ------------------------------------------------------------------------------------
+
+    @property
+    def received_frames(self) -> int:
+        """Frames received since the start, the rejected and the dropped ones included."""
+        return self.frames_taken + self._rejected_frames
+
+    @property
+    def received_events(self) -> int:
+        """Events received since the start, the rejected ones included."""
+        return self.events_taken + self._rejected_events
+
+    async def received(self, frames: int, events: int) -> None:
+        """Wait until so many frames and events have been received since the start (under replay)."""
+        while self.received_frames < frames or self.received_events < events:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    @property
+    def frames_taken(self) -> int:
+        """Frames staged since the start."""
+        return sum(g.taken for g in self.groups.values())
+
+    @property
+    def frames_dropped(self) -> NDArray[np.int64]:
+        """(H,) frames that made room for newer ones, by home."""
+        out = np.zeros(len(self.homes), np.int64)
+        for g in self.groups.values():
+            np.add.at(out, g.home_of, g.dropped)
+        return out
+
+    @property
+    def duplicates(self) -> int:
+        """Readings that were folded before and dropped."""
+        return self._homes.duplicates
+
+    # --- what is known of the homes ----------------------------------------------------------------
+
+    def fold(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Take readings into the home arrays (live, and at replay after a restart); give the new ones."""
+        return self._homes.fold(readings)
+
+    def see(  # noqa: PLR0917  (one argument for each array that the detector gives)
+        self,
+        group: Group,
+        sensor: NDArray[np.intp],
+        present: NDArray[np.bool_],
+        posture: NDArray[np.int8],
+        x_m: NDArray[np.float32],
+        y_m: NDArray[np.float32],
+        confidence: NDArray[np.float32],
+        now_ms: int,
+    ) -> None:
+        """Take what the thermal detectors saw in one batch; arrays (N,), see `Homes.see`."""
+        self._homes.see(group, sensor, present, posture, x_m, y_m, confidence, now_ms)
+
+    def state(self, now_ms: int | None = None) -> StateOfHomes:
+        """What is known of every home at `now_ms` (None: at the newest thing heard)."""
+        return self._homes.state(now_ms)
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Everything learnt, by name; staged frames and events are not part of it."""
+        out = self._homes.snapshot()
+        for (rows, cols), group in self.groups.items():
+            out |= {f"group.{rows}x{cols}.{k}": v for k, v in group.snapshot().items()}
+        return out
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back a snapshot; homes and sensors that the roster no longer has are left out."""
+        self._homes.restore(arrays)
+        for (rows, cols), group in self.groups.items():
+            prefix = f"group.{rows}x{cols}."
+            mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            if mine:
+                group.restore(mine)
+
+
+def encode_events(readings: Sequence[Reading]) -> bytes:
+    """Pack readings for the ledger's beat row."""
+    return zlib.compress(msgspec.msgpack.encode(readings), 1)
+
+
+def decode_events(blob: bytes) -> list[Reading]:
+    """Unpack a beat row. Raises msgspec.MsgspecError or zlib.error for bytes that are none."""
+    return msgspec.msgpack.decode(zlib.decompress(blob), type=list[Reading])
+
+
+def _levels(topic: str) -> list[str]:
+    levels = topic.split("/", 5)
+    if len(levels) != 5 or not all(_ID.fullmatch(level) for level in levels):
+        raise Reject(Reason.UNKNOWN_TOPIC)
+    return levels
+
+
+def _claimed_frames(payload: bytes | memoryview) -> int:
+    """How many frames a rejected message seems to hold; at least one."""
+    if len(payload) < FRAME_HEADER.size:
+        return 1
+    cols, rows = FRAME_HEADER.unpack_from(payload)[3:5]
+    return max(1, len(payload) // frame_size(rows, cols))

@@ -1,0 +1,266 @@
+"""The command `guardian`: arguments → settings → run. Nothing is decided here."""
+
+import asyncio
+import json
+import logging
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from alerting.ledger import Ledger, LedgerError, lock_state
+from guardian import desk, roster
+from guardian.broker import BrokerError
+from guardian.link import BrokerAddress
+from guardian.roster_file import read as read_roster
+from guardian.settings import Loaded, SettingsError, load
+from guardian.trace import Trace, TraceError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+roster_app = typer.Typer(no_args_is_help=True, help="People, homes and sensors: import and export.")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
+app.add_typer(roster_app, name="roster")
+app.add_typer(bench_app, name="bench")
+
+ConfigFile = Annotated[Path, typer.Argument(help="guardian.toml", show_default=True)]
+ConfigOption = Annotated[Path, typer.Option("--config", help="guardian.toml of the installation.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+DEFAULT_CONFIG = Path("/etc/guardian/guardian.toml")
+
+err = Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command; expected errors become one line each and exit status 1."""
+    try:
+        app()
+    except SettingsError as e:
+        _fail(*e.problems)
+    except (LedgerError, TraceError, BrokerError, desk.DeskError) as e:
+        _fail(str(e))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _fail(*lines: str) -> NoReturn:
+    for line in lines:
+        err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(1)
+
+
+def _write(file: Path | None, figures: Mapping[str, Any], seed: int | None = None) -> None:
+    if file is None:
+        return
+    names = ("numpy", "scipy", "mqtt5", "aiomqtt", "paho-mqtt", "sqlalchemy", "twilio")
+    cpu = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    machine = {
+        "cpu": cpu[0] if cpu else platform.machine(),
+        "cores": len(cpu),
+        "python": platform.python_version(),
+        "libraries": {n: version(n) for n in names},
+    }
+    file.write_text(json.dumps({**figures, "machine": machine, "seed": seed}, indent=2) + "\n", "utf-8")
+
+
+def _logs() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+@app.command()
+def run(
+    config: ConfigFile = DEFAULT_CONFIG,
+    clock: Annotated[
+        str, typer.Option(help="live, or replay: take the time from a replayed trace.")
+    ] = "live",
+    roster_from: Annotated[
+        Path | None, typer.Option(help="Make the roster from the sensors of this trace.")
+    ] = None,
+) -> None:
+    """Run the daemon until it is told to stop."""
+    from guardian import app as daemon
+
+    if clock not in {"live", "replay"}:
+        raise typer.BadParameter("live or replay", param_hint="--clock")
+    _logs()
+    asyncio.run(daemon.run(load(config), replay=clock == "replay", trace=roster_from))
+
+
+@app.command()
+def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Name every mistake in the settings, the parameters and the roster file; exit 1 if there is one."""
+    loaded = load(config)
+    if loaded.settings.roster is not None:
+        path = loaded.settings.roster
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise SettingsError([f"{path}: cannot be read: {e}"]) from e
+        read_roster(text, path.name)
+    print(f"{config}: good")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after one fall has gone the whole way.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Play this recorded trace instead of simulated homes.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated homes.")] = 1,
+    json_file: JsonFile = None,
+) -> None:
+    """Show the whole road on this machine: a fall, a text, somebody at the door."""
+    from simulator import demo as show
+
+    result = asyncio.run(show.run(once=once, trace=trace, seed=seed, say=Console().print))
+    _write(json_file, {"closed": result.closed, "seconds": result.seconds}, seed)
+    if once and not result.closed:
+        _fail(f"the demo ended before: {result.failed_stage}")
+
+
+@app.command()
+def replay(  # noqa: PLR0917  # typer fills them by name
+    trace: Annotated[Path, typer.Argument(help="Folder of a trace.")],
+    config: Annotated[Path | None, typer.Option(help="Take the broker from this guardian.toml.")] = None,
+    host: Annotated[str, typer.Option(help="Broker.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Broker's port.")] = 1883,
+    speed: Annotated[
+        float | None, typer.Option(help="Times real time; without it, as fast as it goes.")
+    ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Start a private broker and daemon for this replay.")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Play a trace over MQTT into a daemon that runs with `--clock replay`."""
+    import aiomqtt
+
+    from simulator import demo as show
+    from simulator import replay as player
+
+    opened = Trace.open(trace)
+
+    async def play() -> player.Played:
+        with Progress(console=err) as bar:
+            task = bar.add_task(opened.name, total=None)
+
+            def progress(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            if alone:
+                async with show.replay_daemon(trace) as address:
+                    return await player.over_mqtt(opened, address, speed=speed, progress=progress)
+            address = BrokerAddress(host, port) if config is None else _address(load(config))
+            return await player.over_mqtt(opened, address, speed=speed, progress=progress)
+
+    try:
+        played = asyncio.run(play())
+    except player.ReplayError as e:
+        _fail(str(e))
+    except aiomqtt.MqttError as e:
+        _fail(f"broker: {e}")
+    kinds: dict[str, int] = {}
+    for f in played.findings:
+        kinds[f.kind] = kinds.get(f.kind, 0) + 1
+    print(f"{played.frames} frames, {played.events} events, {played.missing} missing")
+    for kind, n in sorted(kinds.items()):
+        print(f"{n:6d} {kind}")
+    findings = [
+        {"home": f.home, "kind": f.kind, "onset_ms": f.onset_ms, "decided_ms": f.decided_ms}
+        for f in played.findings
+    ]
+    figures = {"trace": opened.name, "frames": played.frames, "events": played.events}
+    _write(json_file, {**figures, "missing": played.missing, "kinds": kinds, "findings": findings})
+
+
+def _address(loaded: Loaded) -> BrokerAddress:
+    from guardian.app import broker_address
+
+    return broker_address(loaded.settings.mqtt)
+
+
+@roster_app.command("import")
+def roster_import(
+    file: Annotated[Path, typer.Argument(help="Roster as TOML.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, store nothing.")
+    ] = False,
+) -> None:
+    """Check a roster file, show what changes, and store it as the newest version."""
+    text = file.read_text("utf-8")
+    parsed = read_roster(text, file.name)  # mistakes are named here, whether a daemon runs or not
+    state = load(config).settings.state_directory
+    if desk.runs(state):
+        answer = desk.call(state, "POST", f"/roster/import?dry_run={int(dry_run)}", text.encode())
+        imported = roster.Imported(tuple(answer["changes"]), answer["version"])
+    else:
+        imported = _ledger_work(
+            state, lambda tx, now_ms: roster.import_file(tx, parsed, file.name, now_ms, dry_run=dry_run)
+        )
+    for line in imported.changes or ("nothing changes",):
+        print(line)
+    if imported.version is not None:
+        print(f"stored as version {imported.version}")
+
+
+@roster_app.command("export")
+def roster_export(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Write the newest roster as TOML to standard output."""
+    state = load(config).settings.state_directory
+    if desk.runs(state):
+        print(desk.call(state, "GET", "/roster/export")["toml"], end="")
+        return
+    found = _ledger_work(state, lambda tx, _now_ms: roster.export_file(tx))
+    if found is None:
+        _fail("no roster has been imported yet")
+    print(roster.to_toml(found), end="")
+
+
+def _ledger_work(state: Path, work: Any) -> Any:
+    """Open the ledger ourselves: the lock proves that no daemon does."""
+    from guardian.clock import LiveClock
+
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def go() -> Any:
+        with lock_state(state):
+            ledger = await Ledger.open(state / "ledger.db")
+            now_ms = LiveClock().now_ms()
+            try:
+                return await ledger.transact(lambda tx: work(tx, now_ms))
+            finally:
+                await ledger.close()
+
+    return asyncio.run(go())
+
+
+@bench_app.command("ingest")
+def bench_ingest(
+    messages: Annotated[int, typer.Option(help="Messages for each client.")] = 50_000,
+    json_file: JsonFile = None,
+) -> None:
+    """CPU per MQTT message of our link and of other clients, against one blasting server."""
+    from simulator.bench import ingest
+
+    figures = ingest.run_ingest(messages=messages, say=err.print)
+    _write(json_file, figures)
+    print(ingest.table(figures))

@@ -1,0 +1,404 @@
+"""The data plane: two MQTT 5 connections that hand what devices send to the board.
+
+`guardian-<site>-frames` starts clean and is never paused: when the daemon is behind, the board lets the
+oldest frames go. `guardian-<site>-events` keeps its session for 24 h and acknowledges to the broker
+only what `acknowledge` is told has been committed. Gives the board topics and payloads. Never drops an
+event, never acknowledges before a commit, never waits for the beat.
+"""
+
+import asyncio
+import secrets
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+import mqtt5
+import structlog
+
+from guardian.board import Board
+from guardian.peer import Peer
+from guardian.wire import Reason, Reject
+from guardian.wire.salvage import salvage_publish
+
+FRAMES: Final = "frames"
+EVENTS: Final = "events"
+KEEP_ALIVE_S: Final = 15.0
+"""DESIGN section 4; a frozen peer is noticed within two of them."""
+PING_SHARE: Final = 2 / 3
+"""A ping each 2/3 keep-alive: unanswered by the next one, the peer is gone, at most 4/3 after it froze."""
+SESSION_EXPIRY_S: Final = 24 * 3600
+RECEIVE_MAX: Final = 65_534
+"""One less than the most: 65,535 is MQTT's default and is not sent, and then mosquitto sends only 20 events
+ahead of their acknowledgement (its max_inflight_messages)."""
+MAX_PACKET: Final = 1 << 20
+"""Bytes; larger ones the broker discards for us. 64 KiB is the largest payload that is of use."""
+HANDSHAKE_S: Final = 10.0
+"""Connecting, CONNACK and SUBACK together: a frozen broker answers none of them."""
+BACKOFF_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
+"""Longest waits before the next try; the real one is between half of it and all of it."""
+STEADY_S: Final = 10.0
+"""A connection that lasted so long ends the series of failures."""
+TAKEOVERS: Final = 3
+"""So many short-lived connections in a row closed by the broker: somebody else uses the client id."""
+PAUSE_AT: Final = 20_000
+"""Events that wait for commit before the event connection stops reading; a beat takes far fewer."""
+PAUSE_S: Final = 5.0
+"""DESIGN section 4: the longest pause; then it reads on until the backlog has been worked off once."""
+
+T = TypeVar("T")
+
+_chance = secrets.SystemRandom().random
+
+log = structlog.get_logger("link")
+
+
+class LinkError(Exception):
+    """A connection that could not be made or kept; it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and who we are there."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    tls_ca: str | None = None
+    """PEM file of the authority that signed the broker's certificate; None = the system's."""
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AckMark:
+    """How far the events of one connection have been handed to the board."""
+
+    connection: int
+    count: int
+
+
+class Link:
+    """Both connections; one object for the daemon's life."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        site: str,
+        board: Board,
+        arrival: Callable[[int], int],
+        *,
+        beat_topic: Callable[[bytes], None] | None = None,
+        on_state: Callable[[str, bool], None] | None = None,
+        keep_alive_s: float = KEEP_ALIVE_S,
+        jitter: Callable[[], float] = _chance,
+    ) -> None:
+        """Prepare; nothing is connected before `run`.
+
+        arrival: gives the arrival in ms for a device's own time (0 = unknown); asked once for each read
+        of a socket. beat_topic: takes the payloads of `guardian/replay/beat`. on_state: told
+        `frames` or `events` and whether it is up. jitter: 0 to 1, for the waits between tries.
+        """
+        self._address = address
+        self._site = site
+        self._board = board
+        self._arrival = arrival
+        self._beat_topic = beat_topic
+        self._on_state = on_state
+        self._keep_alive_s = keep_alive_s
+        self._jitter = jitter
+        self._events: _Connection | None = None
+        self._generation = 0
+        self._pending: list[int] = []  # packet ids of the event connection, not yet acknowledged
+        self._acked = 0
+        self._resume: asyncio.TimerHandle | None = None
+        self._may_pause = True
+        self.connected: dict[str, bool] = {FRAMES: False, EVENTS: False}
+        self.contested: dict[str, bool] = {FRAMES: False, EVENTS: False}
+        """The client id is taken over again and again ("id in use"): somebody else's incident."""
+        self.reason: dict[str, str] = {}
+        """Why a connection is down, in words."""
+        self.session_present = False
+        """Whether the broker still had the event session when it was last connected."""
+        self.counters: Counter[str] = Counter()
+        """`connects-frames`, `connects-events`, `half-open`, `pauses`, `stale-acks`, `malformed`."""
+
+    async def run(self) -> None:
+        """Keep both connections up for ever. Ends by cancellation only."""
+        async with asyncio.TaskGroup() as group:
+            for name in (FRAMES, EVENTS):
+                group.create_task(self._keep(name), name=f"link-{name}")
+
+    # --- acknowledgement ---------------------------------------------------------------------------
+
+    def unacked(self) -> AckMark:
+        """Mark what the event connection has handed to the board so far."""
+        return AckMark(self._generation, self._acked + len(self._pending))
+
+    def acknowledge(self, mark: AckMark) -> None:
+        """Acknowledge everything up to the mark; call it after the commit.
+
+        A mark of an earlier connection is ignored: the broker sends those events again.
+        """
+        if mark.connection != self._generation or self._events is None:
+            self.counters["stale-acks"] += 1
+            return
+        count = mark.count - self._acked
+        if count <= 0:
+            return
+        done, self._pending = self._pending[:count], self._pending[count:]
+        self._acked = mark.count
+        self._events.peer.send(b"".join([mqtt5.PubAckPacket(i).write() for i in done]))
+        if len(self._pending) <= PAUSE_AT // 2:
+            self._may_pause = True
+            self._read_on()
+
+    def _pause(self, connection: "_Connection") -> None:
+        self._may_pause = False
+        self.counters["pauses"] += 1
+        connection.peer.pause()
+        self._resume = asyncio.get_running_loop().call_later(PAUSE_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+            if self._events is not None:
+                self._events.peer.resume()
+
+    # --- what comes in -----------------------------------------------------------------------------
+
+    def _on_frame(self, _: "_Connection", packet: mqtt5.PublishPacket, arrival_ms: int) -> None:
+        if packet.retain:
+            self._board.refuse(packet.topic, Reason.RETAINED)
+            return
+        try:
+            self._board.frame(packet.topic, packet.payload, arrival_ms)
+        except Reject:  # the board has counted it
+            return
+
+    def _on_event(self, connection: "_Connection", packet: mqtt5.PublishPacket, arrival_ms: int) -> None:
+        topic = packet.topic
+        try:
+            if topic.endswith("/status"):
+                self._board.status(topic, packet.payload)
+            elif packet.retain:
+                self._board.refuse(topic, Reason.RETAINED)
+            elif self._beat_topic is not None and topic == "guardian/replay/beat":
+                self._beat_topic(packet.payload)
+            elif topic.endswith("/frame"):
+                self._board.frame(topic, packet.payload, arrival_ms)
+            else:
+                self._board.event(topic, packet.payload, arrival_ms)
+        except Reject:  # counted by the board; acknowledged with the rest, it will never be better
+            pass
+        if packet.packet_id is not None:
+            self._owe(connection, packet.packet_id)
+
+    def _owe(self, connection: "_Connection", packet_id: int) -> None:
+        if connection is not self._events:
+            return
+        self._pending.append(packet_id)
+        if len(self._pending) > PAUSE_AT and self._may_pause:
+            self._pause(connection)
+
+    def _on_malformed(self, connection: "_Connection", packet_id: int | None) -> None:
+        self.counters["malformed"] += 1
+        self._board.refuse("", Reason.MALFORMED)
+        if packet_id is not None:
+            self._owe(connection, packet_id)
+
+    # --- connections -------------------------------------------------------------------------------
+
+    async def _keep(self, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        failures = short_lived = 0
+        while True:
+            up_at: float | None = None
+            refused = False
+            connection = self._fresh(name)
+            peer = connection.peer
+            try:
+                await self._connect(name, connection)
+                up_at = loop.time()
+                self._up(name)
+                await peer.lost
+                reason = peer.reason
+            except LinkError as error:
+                reason, refused = str(error), True
+            except TimeoutError:
+                reason = f"no answer within {HANDSHAKE_S:g} s"
+            except OSError as error:
+                reason = str(error) or type(error).__name__
+            finally:
+                await peer.part(mqtt5.DisconnectPacket().write())
+            self.counters["half-open"] += peer.silent
+            steady = up_at is not None and loop.time() - up_at >= STEADY_S
+            ousted = up_at is not None and not steady and (peer.closed_by_peer or connection.taken_over)
+            short_lived = short_lived + 1 if ousted else 0
+            self._down(name, reason, refused=refused, contested=short_lived >= TAKEOVERS)
+            failures = 0 if steady else failures
+            longest_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
+            failures += 1
+            await asyncio.sleep(longest_s * (0.5 + 0.5 * self._jitter()))
+
+    def _fresh(self, name: str) -> "_Connection":
+        if name == FRAMES:
+            return _Connection(self._arrival, self._on_frame, self._on_malformed)
+        self._generation += 1
+        self._pending, self._acked, self._may_pause = [], 0, True
+        self._events = _Connection(self._arrival, self._on_event, self._on_malformed)
+        return self._events
+
+    async def _connect(self, name: str, connection: "_Connection") -> None:
+        """Connect, say who we are, subscribe. Raises LinkError, TimeoutError or OSError."""
+        a = self._address
+        tls = ssl.create_default_context(cafile=a.tls_ca) if a.tls else None
+        hello = mqtt5.ConnectPacket(
+            f"guardian-{self._site}-{name}",
+            username=a.username,
+            password=None if a.password is None else a.password.encode(),
+            clean_start=name == FRAMES,
+            keep_alive=max(1, round(self._keep_alive_s)),
+            session_expiry_interval=SESSION_EXPIRY_S if name == EVENTS else 0,
+            receive_max=RECEIVE_MAX,
+            max_packet_size=MAX_PACKET,
+        )
+        async with asyncio.timeout(HANDSHAKE_S):
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: connection.peer, a.host, a.port, ssl=tls)
+            connection.peer.send(hello.write())
+            welcome = await connection.answer(connection.welcomed)
+            if welcome.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
+                who = f"user {a.username!r}" if a.username else "us, who gave no user name"
+                raise LinkError(f"the broker refused {who}: {_words(welcome.reason_code.name)}")
+            filters = self._filters(name)
+            connection.peer.send(mqtt5.SubscribePacket(1, filters).write())
+            granted = await connection.answer(connection.subscribed)
+        if len(granted.reason_codes) != len(filters):
+            raise LinkError("the broker answered other subscriptions than ours")
+        answers = zip(filters, granted.reason_codes, strict=True)
+        failed = [f"{f.pattern} ({_words(code.name)})" for f, code in answers if code not in _GRANTED]
+        if failed:
+            raise LinkError(f"the broker refused to subscribe us to {', '.join(failed)}")
+        if name == EVENTS:
+            self.session_present = welcome.session_present
+        keep_alive_s = min(welcome.server_keep_alive or self._keep_alive_s, self._keep_alive_s)
+        connection.peer.watch(keep_alive_s * PING_SHARE)
+
+    def _filters(self, name: str) -> list[mqtt5.TopicFilter]:
+        live = partial(
+            mqtt5.TopicFilter,
+            retain_as_published=False,  # so that the retain flag marks stored messages only
+            retain_handling=mqtt5.RetainHandling.SEND_NEVER,
+        )
+        root = f"guardian/{self._site}/+/+"
+        if name == FRAMES:
+            return [live(f"{root}/frame", max_qos=mqtt5.QoS.AT_MOST_ONCE)]
+        once = mqtt5.QoS.AT_LEAST_ONCE
+        filters = [
+            live(f"{root}/event", max_qos=once),
+            live(f"{root}/status", max_qos=once, retain_handling=mqtt5.RetainHandling.SEND_ALWAYS),
+        ]
+        if self._beat_topic is not None:
+            filters.append(live("guardian/replay/beat", max_qos=once))
+        return filters
+
+    def _up(self, name: str) -> None:
+        self.connected[name] = True
+        self.counters[f"connects-{name}"] += 1
+        self.reason.pop(name, None)
+        log.info("connected", connection=name, host=self._address.host, port=self._address.port)
+        if self._on_state is not None:
+            self._on_state(name, True)
+
+    def _down(self, name: str, reason: str, *, refused: bool, contested: bool) -> None:
+        was_up, self.connected[name] = self.connected[name], False
+        if name == EVENTS:
+            self._events = None
+            self._read_on()
+        if contested and not self.contested[name]:
+            log.error("client id in use by somebody else", connection=name, site=self._site)
+        self.contested[name] = contested
+        if self.reason.get(name) != reason:
+            say = partial(log.error if refused else log.warning, "not connected", connection=name)
+            say(host=self._address.host, port=self._address.port, why=reason)
+        self.reason[name] = reason
+        if was_up and self._on_state is not None:
+            self._on_state(name, False)
+
+
+_GRANTED: Final = (
+    mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE,
+    mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE,
+)
+
+
+class _Connection:
+    """One connection of the link: packets out of bytes, and the answers to CONNECT and SUBSCRIBE."""
+
+    def __init__(
+        self,
+        arrival: Callable[[int], int],
+        deliver: Callable[["_Connection", mqtt5.PublishPacket, int], None],
+        malformed: Callable[["_Connection", int | None], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.peer = Peer(self._parse, mqtt5.PingReqPacket().write(), MAX_PACKET)
+        self.welcomed: asyncio.Future[mqtt5.ConnAckPacket] = loop.create_future()
+        self.subscribed: asyncio.Future[mqtt5.SubAckPacket] = loop.create_future()
+        self.taken_over = False
+        self._arrival = arrival
+        self._deliver = deliver
+        self._malformed = malformed
+
+    def _parse(self, view: memoryview) -> int:
+        deliver, read, publish = self._deliver, mqtt5.read, mqtt5.PublishPacket
+        start, end = 0, len(view)
+        arrival_ms = self._arrival(0)  # one for everything in this read
+        while start < end:
+            try:
+                packet, size = read(view[start:])
+            except IndexError:  # the rest has not come yet
+                break
+            except BaseException as error:
+                if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
+                    raise  # the codec panics on text that is not UTF-8, with a BaseException
+                skip = salvage_publish(view[start:])
+                if skip is None:
+                    self.peer.drop("the broker sent what is not MQTT 5")
+                    return end
+                size, packet_id = skip
+                start += size
+                self._malformed(self, packet_id)
+                continue
+            start += size
+            if type(packet) is publish:
+                deliver(self, packet, arrival_ms)
+            else:
+                self._take(packet)
+        return start
+
+    def _take(self, packet: mqtt5.Packet) -> None:
+        if isinstance(packet, mqtt5.ConnAckPacket) and not self.welcomed.done():
+            self.welcomed.set_result(packet)
+        elif isinstance(packet, mqtt5.SubAckPacket) and not self.subscribed.done():
+            self.subscribed.set_result(packet)
+        elif isinstance(packet, mqtt5.DisconnectPacket):
+            self.taken_over = packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER
+            self.peer.drop(f"the broker said: {_words(packet.reason_code.name)}")
+        elif not isinstance(packet, mqtt5.PingRespPacket):
+            self.peer.drop(f"the broker sent an unexpected {type(packet).__name__}")
+
+    async def answer(self, to_come: "asyncio.Future[T]") -> T:
+        """Wait for one answer. Raises ConnectionError when the connection ends before."""
+        await asyncio.wait((to_come, self.peer.lost), return_when=asyncio.FIRST_COMPLETED)
+        if not to_come.done():
+            raise ConnectionError(self.peer.reason)
+        return to_come.result()
+
+
+def _words(code: str) -> str:
+    return code.lower().replace("_", " ")

@@ -1,0 +1,130 @@
+"""The lookout: what has come in → detectors → concerns. No clock, no disk, no network.
+
+Takes the board's staged readings up to `now`; gives concerns with the names of home, room and sensor.
+The same object serves the daemon's beat and a trace that is played straight to it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.concern import Concern, Kind
+from detectors import fall
+from detectors.finding import Finding
+from guardian.board import Board, Group, Reading
+
+SPOKEN: Final = {
+    "button": Kind.SOS,
+    "smoke": Kind.SMOKE,
+    "gas": Kind.GAS,
+    "water": Kind.WATER,
+    "cancel": Kind.CANCEL,
+    "radar-fall": Kind.FALL_SUSPECTED,
+}
+"""Events that are a concern by themselves when their value is 1 (DESIGN sections 4 and 5)."""
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in metres from the foot of the room's sensor."""
+Furniture = Mapping[tuple[str, str], Sequence[Box]]
+
+
+class Lookout:
+    """The detectors over one board."""
+
+    def __init__(self, board: Board, params: fall.FallParams, furniture: Furniture | None = None) -> None:
+        self._board = board
+        self._params = params
+        self._fall = {
+            shape: fall.fresh(group.optics, _boxes(group, furniture or {}))
+            for shape, group in board.groups.items()
+        }
+
+    def look(self, now_ms: int) -> Iterator[list[Concern]]:
+        """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk.
+
+        Between two chunks the caller may let others run.
+        """
+        for group, frames in self._board.batches(now_ms):
+            findings, seen = fall.step(self._params, self._fall[group.rows, group.cols], frames, now_ms)
+            self._board.see(
+                group,
+                frames.sensor,
+                seen.present,
+                seen.posture,
+                seen.x_m,
+                seen.y_m,
+                seen.confidence,
+                now_ms,
+            )
+            yield [_concern(group, f) for f in findings]
+
+    @staticmethod
+    def listen(readings: Sequence[Reading], now_ms: int) -> list[Concern]:
+        """Give the concerns that events are by themselves: the help button, smoke, gas, water, cancel."""
+        return [
+            Concern(
+                home=r.home,
+                kind=SPOKEN[r.kind],
+                onset_ms=r.arrival_ms,
+                decided_ms=now_ms,
+                confidence=1.0,
+                room=r.room,
+                sensor=r.sensor,
+            )
+            for r in readings
+            if r.kind in SPOKEN and r.value == 1
+        ]
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Give everything learnt: the board's state and each detector's, keyed by part and shape."""
+        out = {f"board.{k}": v for k, v in self._board.snapshot().items()}
+        for (rows, cols), state in self._fall.items():
+            out[f"names.{rows}x{cols}"] = self._names(self._board.groups[rows, cols])
+            out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot().items()}
+        return out
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back a snapshot. A group whose sensors are not the same starts afresh."""
+        self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
+        for (rows, cols), state in self._fall.items():
+            names = arrays.get(f"names.{rows}x{cols}")
+            if names is None or not np.array_equal(names, self._names(self._board.groups[rows, cols])):
+                continue
+            prefix = f"fall.{rows}x{cols}."
+            state.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+
+    @staticmethod
+    def _names(group: Group) -> NDArray[np.str_]:
+        return np.array(
+            ["/".join(group.name_of(row)[:2]) for row in range(len(group.home_of))], dtype=np.str_
+        )
+
+
+def _boxes(group: Group, furniture: Furniture) -> NDArray[np.float32] | None:
+    """Lay the furniture out by sensor (S, Z, 4), NaN = no box; None where none of it is known."""
+    lists = [furniture.get((s.home, s.room), ()) for s in group.specs]
+    most = max(map(len, lists), default=0)
+    if not most:
+        return None
+    out = np.full((len(lists), most, 4), np.nan, np.float32)
+    for row, boxes in enumerate(lists):
+        out[row, : len(boxes)] = np.array(boxes, np.float32).reshape(-1, 4)
+    return out
+
+
+def _concern(group: Group, finding: Finding) -> Concern:
+    home, sensor, room = group.name_of(finding.row)
+    return Concern(
+        home=home,
+        kind=Kind(finding.kind.value),
+        onset_ms=finding.onset_ms,
+        decided_ms=finding.decided_ms,
+        confidence=finding.confidence,
+        room=room,
+        x=None if np.isnan(finding.x) else float(finding.x),
+        y=None if np.isnan(finding.y) else float(finding.y),
+        sensor=sensor,
+        evidence=dict(finding.evidence),
+    )

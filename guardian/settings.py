@@ -1,0 +1,247 @@
+"""Settings: TOML files and secrets from files, into frozen objects; every mistake is named at once.
+
+Takes the path of `guardian.toml`; gives `Settings`, the detectors' parameters and the escalation
+policy. Never reads a secret from a TOML file or a loose environment variable, never prints one.
+"""
+
+import dataclasses
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
+
+from alerting.policy import Policy
+from detectors.fall import FallParams
+
+_PACKAGED = Path(__file__).parent / "_config"
+CONFIG = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
+"""The shipped configuration: inside the wheel, or beside the packages in a checkout."""
+
+ID_PATTERN = r"^[a-z0-9-]{1,32}$"
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """Configuration that cannot be used; `problems` holds one line for each mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def phone_number(text: str) -> str:
+    """Give a phone number in E.164, or raise ValueError."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException as e:
+        raise ValueError(f"not an international phone number (+country number): {text}") from e
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError(f"not a possible phone number: {text}")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+Phone = Annotated[str, AfterValidator(phone_number)]
+
+
+class Strict(BaseModel):
+    """A table of settings in which an unknown key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mqtt(Strict):
+    """Where the broker is."""
+
+    host: str
+    port: Port = 1883
+    username: str | None = None
+    password: SecretStr | None = None
+    tls: bool = False
+    tls_ca: Path | None = None
+
+
+class Web(Strict):
+    """Ports on loopback; 0 takes a free one."""
+
+    board_port: Port = 8080
+    hooks_port: Port = 8081
+
+
+class Twilio(Strict):
+    """The SMS provider."""
+
+    account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-f]{32}$")]
+    from_number: Phone
+    auth_token: SecretStr
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] | None = None
+    """Where the provider reaches the webhooks; none = answers are fetched by polling alone."""
+    base_url: Annotated[str, Field(pattern=r"^http://(127\.0\.0\.1|localhost|\[::1\]):\d+$")] | None = None
+    """Another server that speaks Twilio's API, on loopback only: a rehearsal, not a real channel."""
+
+
+class History(Strict):
+    """InfluxDB 2."""
+
+    url: str
+    org: str
+    bucket: str
+    token: SecretStr
+
+
+class Settings(Strict):
+    """`guardian.toml`."""
+
+    site: Id
+    state_directory: Path
+    secrets_directory: Path | None = None
+    roster: Path | None = None
+    detectors: Path | None = None
+    escalation: Path | None = None
+    mqtt: Mqtt
+    web: Web = Web()
+    twilio: Twilio | None = None
+    history: History | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything that configuration files say."""
+
+    settings: Settings
+    fall: FallParams
+    policy: Policy
+
+
+_SECRETS = {  # file name → where it goes
+    "mqtt-password": ("mqtt", "password"),
+    "twilio-auth-token": ("twilio", "auth_token"),
+    "influx-token": ("history", "token"),
+}
+
+P = TypeVar("P")
+
+
+def load(path: Path) -> Loaded:
+    """Read `guardian.toml`, the secrets beside it, and the two parameter files that it names.
+
+    Raises
+    ------
+    SettingsError
+        with every mistake in every file.
+    """
+    problems: list[str] = []
+    settings: Settings | None = None
+    table = _table(path, problems)
+    if table is not None:
+        table = _with_secrets(table, path, problems)
+        try:
+            settings = Settings.model_validate(_absolute(table, path.parent))
+        except ValidationError as e:
+            problems += lines(path.name, e)
+    named = _absolute(table or {}, path.parent)
+    fall = _params(FallParams, _file(named, "detectors"), "fall", problems)
+    policy = _params(Policy, _file(named, "escalation"), "escalation", problems)
+    if problems or settings is None or fall is None or policy is None:
+        raise SettingsError(problems)
+    return Loaded(settings, fall, policy)
+
+
+def lines(name: str, error: ValidationError) -> list[str]:
+    """One line for each mistake: file, key, what is wrong. Input values are not repeated."""
+    words = {"extra_forbidden": "unknown key", "missing": "missing"}
+    out = []
+    for e in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in e["loc"])
+        why = words.get(e["type"]) or re.sub(r"^Value error, ", "", e["msg"])
+        out.append(f"{name}: {key}: {why}" if key else f"{name}: {why}")
+    return out
+
+
+def _table(path: Path, problems: list[str]) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{path}: no such file")
+    except (OSError, UnicodeDecodeError) as e:
+        problems.append(f"{path}: cannot be read: {e}")
+    except tomllib.TOMLDecodeError as e:
+        problems.append(f"{path.name}: not TOML: {e}")
+    return None
+
+
+def _with_secrets(table: dict[str, Any], path: Path, problems: list[str]) -> dict[str, Any]:
+    for section, key in _SECRETS.values():
+        if isinstance(table.get(section), dict) and key in table[section]:
+            problems.append(f"{path.name}: {section}.{key}: secrets stand in files of their own, not here")
+            del table[section][key]
+    named = table.get("secrets_directory")
+    place = str(path.parent / named) if isinstance(named, str) else os.environ.get("CREDENTIALS_DIRECTORY")
+    for name, (section, key) in _SECRETS.items():
+        file = Path(place) / name if place else None
+        if file is not None and file.is_file() and isinstance(table.get(section), dict):
+            table[section][key] = file.read_text("utf-8").strip()
+    return table
+
+
+def _absolute(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Paths in a file are relative to that file."""
+    keys = ("state_directory", "secrets_directory", "roster", "detectors", "escalation")
+    out = dict(table)
+    for key in keys:
+        if isinstance(out.get(key), str):
+            out[key] = base / out[key]
+    return out
+
+
+def _file(table: Mapping[str, Any], key: str) -> Path:
+    named = table.get(key)
+    return named if isinstance(named, Path) else CONFIG / f"{key}.toml"
+
+
+def _params(kind: type[P], path: Path, table: str, problems: list[str]) -> P | None:
+    """Fill a frozen dataclass of parameters from a file; every key is needed, none may be added.
+
+    `table` names the file's table for the dataclass itself; each field that is a dataclass has a table
+    of its own, under the field's name.
+    """
+    found = _table(path, problems)
+    if found is None:
+        return None
+    inner = {name for name, hint in get_type_hints(kind).items() if dataclasses.is_dataclass(hint)}
+    given = {**found.get(table, {}), **{name: found[name] for name in inner & set(found)}}
+    problems += [f"{path.name}: {name}: unknown table" for name in sorted(set(found) - inner - {table})]
+    try:
+        return _filled(kind, _model(kind).model_validate(given))
+    except ValidationError as e:
+        for line in lines(path.name, e):
+            key = line.removeprefix(f"{path.name}: ")
+            own = key.partition(".")[0] in inner
+            problems.append(line if own else f"{path.name}: {table}.{key}")
+    except ValueError as e:
+        problems.append(f"{path.name}: {e}")
+    return None
+
+
+def _model(kind: Any) -> type[BaseModel]:
+    """Give the strict pydantic model of a dataclass of numbers, tuples and further dataclasses."""
+    fields: dict[str, Any] = {
+        name: (_model(hint) if dataclasses.is_dataclass(hint) else hint, ...)
+        for name, hint in get_type_hints(kind).items()
+    }
+    return create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _filled(kind: type[P], values: BaseModel) -> P:
+    hints = get_type_hints(kind)
+    return kind(
+        **{
+            name: _filled(hints[name], value) if isinstance(value, BaseModel) else value
+            for name, value in values
+        }
+    )

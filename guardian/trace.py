@@ -1,0 +1,381 @@
+"""The trace folder: recorded or simulated homes on disk (format 1).
+
+Takes a folder, gives sensors, frames, events and truth of its homes; or takes those and writes a folder.
+All problems of a folder are named at once; keys, columns and files that are not known are ignored, and
+`frames/`, `events/` and `truth/` may each be missing. Frames and events are read only when asked for.
+"""
+
+import csv
+import gzip
+import io
+import math
+import tomllib
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+FORMAT: Final = 1
+SENSOR_COLUMNS: Final = (
+    "home",
+    "sensor",
+    "kind",
+    "room",
+    "rows",
+    "cols",
+    "rate_hz",
+    "mount",
+    "height_m",
+    "fov_deg",
+    "outside",
+)
+TRUTH_COLUMNS: Final = ("start_ms", "end_ms", "label", "subject")
+ZONE_COLUMNS: Final = ("home", "room", "zone", "kind", "x0_m", "y0_m", "x1_m", "y1_m")
+
+
+class TraceError(Exception):
+    """A trace that cannot be used; one line a problem."""
+
+    def __init__(self, path: Path, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{path}: " + "; ".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSensor:
+    """One line of sensors.csv; None = blank."""
+
+    home: str
+    name: str
+    kind: str
+    room: str
+    rows: int | None
+    cols: int | None
+    rate_hz: float | None
+    mount: str | None
+    height_m: float | None
+    fov_deg: float | None
+    outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TruthRow:
+    """What truly happened, ms since 1970."""
+
+    start_ms: int
+    end_ms: int
+    label: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """One line of events/<home>.csv.gz."""
+
+    t_ms: int
+    sensor: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """One line of zones.csv, metres from below the sensor of the room."""
+
+    home: str
+    room: str
+    name: str
+    kind: str
+    x0_m: float
+    y0_m: float
+    x1_m: float
+    y1_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An opened trace; frames, events and truth are read when asked for."""
+
+    path: Path
+    name: str
+    timezone: str
+    source: str
+    licence: str
+    sensors: tuple[TraceSensor, ...]
+    zones: tuple[Zone, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> "Trace":
+        """Read trace.toml, sensors.csv and zones.csv, look at the rest; TraceError lists all problems."""
+        problems: list[str] = []
+        meta = _meta(path, problems)
+        sensors = tuple(_sensors(path / "sensors.csv", problems))
+        zones = tuple(_zones(path / "zones.csv", problems))
+        for s in sensors:
+            file = path / "frames" / f"{s.home}.{s.name}.npz"
+            broken = s.kind == "thermal" and file.exists() and not zipfile.is_zipfile(file)
+            problems += [f"frames/{file.name}: not an .npz file"] if broken else []
+        if problems:
+            raise TraceError(path, problems)
+        return cls(
+            path,
+            meta["name"],
+            meta["timezone"],
+            str(meta.get("source", "")),
+            str(meta.get("licence", "")),
+            sensors,
+            zones,
+        )
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """Homes in the order of sensors.csv."""
+        return tuple(dict.fromkeys(s.home for s in self.sensors))
+
+    def frames(self, home: str, sensor: str) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+        """`t_ms` (N,) and `centi` (N, rows, cols) of one thermal sensor; empty without a file. TraceError."""
+        spec = next((s for s in self.sensors if (s.home, s.name) == (home, sensor)), None)
+        if spec is None or spec.rows is None or spec.cols is None:
+            raise TraceError(self.path, [f"no thermal sensor {sensor} in home {home}"])
+        file = self.path / "frames" / f"{home}.{sensor}.npz"
+        if not file.exists():
+            return np.zeros(0, np.int64), np.zeros((0, spec.rows, spec.cols), np.int16)
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                t_ms, centi = arrays["t_ms"], arrays["centi"]
+        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+            raise TraceError(self.path, [f"frames/{file.name}: {error}"]) from error
+        wrong = []
+        if t_ms.dtype != np.int64 or t_ms.ndim != 1:
+            wrong.append(f"t_ms is {t_ms.dtype} {t_ms.shape}, not int64 (N,)")
+        elif (np.diff(t_ms) < 0).any():
+            wrong.append("t_ms goes back")
+        if centi.dtype != np.int16 or centi.shape != (len(t_ms), spec.rows, spec.cols):
+            expected = f"int16 ({len(t_ms)}, {spec.rows}, {spec.cols})"
+            wrong.append(f"centi is {centi.dtype} {centi.shape}, not {expected}")
+        if wrong:
+            raise TraceError(self.path, [f"frames/{file.name}: {w}" for w in wrong])
+        return t_ms, centi
+
+    def events(self, home: str) -> list[TraceEvent]:
+        """Events of one home in order of time; TraceError lists all bad lines."""
+        file = self.path / "events" / f"{home}.csv.gz"
+        problems: list[str] = []
+        rows = _table(file, ("t_ms", "sensor", "value"), problems)
+        out = []
+        for line, row in rows:
+            t_ms = _whole(row, "t_ms", file, line, problems)
+            value = _real(row, "value", file, line, problems)
+            if t_ms is not None and value is not None:
+                out.append(TraceEvent(t_ms, row["sensor"], value))
+        if problems:
+            raise TraceError(self.path, problems)
+        return sorted(out, key=lambda e: e.t_ms)
+
+    def truth(self, home: str) -> list[TruthRow]:
+        """What truly happened in one home, in order of start; empty when nothing is written. TraceError."""
+        file = self.path / "truth" / f"{home}.csv"
+        problems: list[str] = []
+        out = []
+        for line, row in _table(file, ("start_ms", "end_ms", "label"), problems):
+            start = _whole(row, "start_ms", file, line, problems)
+            end = _whole(row, "end_ms", file, line, problems)
+            if start is not None and end is not None:
+                if end < start:
+                    problems.append(f"{file.name}:{line}: end_ms before start_ms")
+                out.append(TruthRow(start, end, row["label"], row.get("subject") or ""))
+        if problems:
+            raise TraceError(self.path, problems)
+        return sorted(out, key=lambda r: (r.start_ms, r.end_ms))
+
+
+def write_trace(
+    path: Path,
+    *,
+    name: str,
+    timezone: str,
+    source: str,
+    licence: str,
+    sensors: Iterable[TraceSensor],
+    frames: Mapping[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int16]]] | None = None,
+    events: Mapping[str, Iterable[TraceEvent]] | None = None,
+    truth: Mapping[str, Iterable[TruthRow]] | None = None,
+    zones: Iterable[Zone] = (),
+) -> None:
+    """Write a trace into the folder `path` (made when missing); frames are keyed by (home, sensor)."""
+    path.mkdir(parents=True, exist_ok=True)
+    meta = {"name": name, "timezone": timezone, "source": source, "licence": licence}
+    lines = [f"format = {FORMAT}", *(f"{key} = {_quoted(value)}" for key, value in meta.items())]
+    (path / "trace.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    cells = [
+        (
+            s.home,
+            s.name,
+            s.kind,
+            s.room,
+            s.rows,
+            s.cols,
+            s.rate_hz,
+            s.mount,
+            s.height_m,
+            s.fov_deg,
+            int(s.outside),
+        )
+        for s in sensors
+    ]
+    _write(path / "sensors.csv", SENSOR_COLUMNS, cells)
+    boxes = [(z.home, z.room, z.name, z.kind, z.x0_m, z.y0_m, z.x1_m, z.y1_m) for z in zones]
+    if boxes:
+        _write(path / "zones.csv", ZONE_COLUMNS, boxes)
+    for (home, sensor), (t_ms, centi) in (frames or {}).items():
+        (path / "frames").mkdir(exist_ok=True)
+        np.savez_compressed(path / "frames" / f"{home}.{sensor}.npz", t_ms=t_ms, centi=centi)
+    for home, rows in (events or {}).items():
+        (path / "events").mkdir(exist_ok=True)
+        _write(
+            path / "events" / f"{home}.csv.gz",
+            ("t_ms", "sensor", "value"),
+            [(e.t_ms, e.sensor, f"{e.value:g}") for e in rows],
+        )
+    for home, truths in (truth or {}).items():
+        (path / "truth").mkdir(exist_ok=True)
+        _write(
+            path / "truth" / f"{home}.csv",
+            TRUTH_COLUMNS,
+            [(r.start_ms, r.end_ms, r.label, r.subject) for r in truths],
+        )
+
+
+def _quoted(text: str) -> str:
+    """TOML basic string."""
+    escaped = "".join(f"\\u{ord(c):04x}" if c in '"\\' or ord(c) < 32 or ord(c) == 127 else c for c in text)
+    return f'"{escaped}"'
+
+
+def _write(file: Path, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
+    raw = text.getvalue().encode("utf-8")
+    file.write_bytes(gzip.compress(raw, mtime=0) if file.suffix == ".gz" else raw)
+
+
+def _meta(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        meta = tomllib.loads((path / "trace.toml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append("trace.toml: missing")
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        problems.append(f"trace.toml: {error}")
+        return {}
+    if meta.get("format", FORMAT) != FORMAT:
+        problems.append(f"trace.toml: format is {meta['format']!r}, this reader knows {FORMAT}")
+    texts = [key for key in ("name", "timezone") if isinstance(meta.get(key), str) and meta[key]]
+    problems += [f"trace.toml: {k}: missing or not a text" for k in ("name", "timezone") if k not in texts]
+    zone = meta.get("timezone")
+    if isinstance(zone, str) and zone:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            problems.append(f"trace.toml: timezone: {zone!r} is not known")
+    return meta
+
+
+def _table(file: Path, needed: tuple[str, ...], problems: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """Lines (number, cells) of a CSV file; nothing when it is missing."""
+    if not file.exists():
+        return []
+    try:
+        raw = file.read_bytes()
+        text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        problems.append(f"{file.name}: {error}")
+        return []
+    reader = csv.DictReader(text.splitlines())
+    missing = [c for c in needed if c not in (reader.fieldnames or ())]
+    if missing:
+        problems.append(f"{file.name}: column missing: {', '.join(missing)}")
+        return []
+    return [
+        (k, {c: v or "" for c, v in row.items() if isinstance(c, str)})
+        for k, row in enumerate(reader, start=2)
+    ]
+
+
+def _whole(row: dict[str, str], column: str, file: Path, line: int, problems: list[str]) -> int | None:
+    try:
+        return int(row[column])
+    except ValueError:
+        problems.append(f"{file.name}:{line}: {column}: {row[column]!r} is not a whole number")
+        return None
+
+
+def _real(row: dict[str, str], column: str, file: Path, line: int, problems: list[str]) -> float | None:
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = math.nan
+    if math.isfinite(value):
+        return value
+    problems.append(f"{file.name}:{line}: {column}: {row[column]!r} is not a number")
+    return None
+
+
+def _sensors(file: Path, problems: list[str]) -> list[TraceSensor]:
+    if not file.exists():
+        problems.append("sensors.csv: missing")
+        return []
+    out: list[TraceSensor] = []
+    for line, row in _table(file, ("home", "sensor", "kind", "room"), problems):
+
+        def whole(column: str, row: dict[str, str] = row, line: int = line) -> int | None:
+            return _whole(row, column, file, line, problems) if row.get(column) else None
+
+        def real(column: str, row: dict[str, str] = row, line: int = line) -> float | None:
+            return _real(row, column, file, line, problems) if row.get(column) else None
+
+        rows, cols, kind = whole("rows"), whole("cols"), row["kind"]
+        where = f"sensors.csv:{line}"
+        problems.extend(f"{where}: {c}: blank" for c in ("home", "sensor", "kind") if not row[c])
+        if kind == "thermal" and (rows is None or cols is None or rows < 1 or cols < 1):
+            problems.append(f"{where}: a thermal sensor needs rows and cols")
+        mount = row.get("mount") or None
+        if mount not in {None, "ceiling", "wall"}:
+            problems.append(f"{where}: mount: {mount!r} is neither ceiling nor wall")
+        if any((s.home, s.name) == (row["home"], row["sensor"]) for s in out):
+            problems.append(f"{where}: {row['home']}/{row['sensor']} stands there twice")
+        outside = row.get("outside", "")
+        if outside not in {"", "0", "1"}:
+            problems.append(f"{where}: outside: {outside!r} is neither 0 nor 1")
+        out.append(
+            TraceSensor(
+                row["home"],
+                row["sensor"],
+                kind,
+                row["room"],
+                rows,
+                cols,
+                real("rate_hz"),
+                mount,
+                real("height_m"),
+                real("fov_deg"),
+                outside == "1" or (kind == "door" and outside == ""),
+            )
+        )
+    return out
+
+
+def _zones(file: Path, problems: list[str]) -> list[Zone]:
+    out = []
+    for line, row in _table(file, ZONE_COLUMNS, problems):
+        box = [_real(row, c, file, line, problems) for c in ZONE_COLUMNS[4:]]
+        x0, y0, x1, y1 = box
+        if x0 is not None and y0 is not None and x1 is not None and y1 is not None:
+            out.append(Zone(row["home"], row["room"], row["zone"], row["kind"], x0, y0, x1, y1))
+    return out

@@ -1,0 +1,226 @@
+"""The beat: one `now`; board → detectors → concerns → one transaction → acknowledgements.
+
+Takes readings from the board, gives concerns to triage. What devices sent is acknowledged to them
+only after the transaction that holds it is committed. Never loops over homes, never waits for the
+broker, the provider or the history.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from alerting import triage
+from alerting.concern import Concern, Kind
+from alerting.duty import Duty
+from alerting.incident import Incident
+from alerting.ledger import Ledger, Tx, beats_since, drop_beats, save_beat
+from alerting.policy import Policy
+from guardian import snapshot
+from guardian.board import Board, Reading, decode_events, encode_events
+from guardian.clock import Clock, ReplayClock
+from guardian.link import AckMark
+from guardian.lookout import Lookout
+
+BEAT_MS: Final = 200  # DESIGN section 5
+SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute
+REPLAY_PATIENCE_S: Final = 5.0  # how long a replay's beat waits for readings that were announced
+
+CRASH_POINTS: Final = ("taken", "committed")
+"""Where a test kills the daemon: events taken but not committed, committed but not acknowledged."""
+
+log = structlog.get_logger("watch")
+
+
+class Acks(Protocol):
+    """The event connection as the beat sees it."""
+
+    def unacked(self) -> AckMark:
+        """Mark how far events have been handed to the board."""
+        ...
+
+    def acknowledge(self, mark: AckMark) -> None:
+        """Acknowledge to the broker everything up to the mark."""
+        ...
+
+
+class Voice(Protocol):
+    """What the beat says to homes."""
+
+    def ack(self, home: str, sensor: str, event_id: str) -> None:
+        """Tell a device that its event is in the ledger."""
+        ...
+
+    def prompt(self, home: str, kind: str, incident_id: int, t_ms: int) -> None:
+        """Ask a resident whether all is well."""
+        ...
+
+    def replay_done(self, payload: bytes) -> None:
+        """Answer one beat of a replay."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What one beat came to."""
+
+    concerns: Sequence[Concern]
+    incidents: Sequence[Incident]
+
+
+class ReplayBeat(msgspec.Struct):
+    """`guardian/replay/beat`: time of the trace and what was sent since the last one."""
+
+    t: int
+    frames: int
+    events: int
+
+
+class Watch:
+    """The loop that owns the beat."""
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        lookout: Lookout,
+        ledger: Ledger,
+        duty: Callable[[], Duty],
+        policy: Policy,
+        clock: Clock,
+        acks: Acks,
+        voice: Voice,
+        state_directory: Path | None,
+        on_noticed: Callable[[Noticed], None],
+        on_beat: Callable[[int], None] = lambda _now_ms: None,
+        crash_point: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._board = board
+        self._lookout = lookout
+        self._ledger = ledger
+        self._duty = duty
+        self._policy = policy
+        self._clock = clock
+        self._acks = acks
+        self._voice = voice
+        self._directory = state_directory
+        self._on_noticed = on_noticed
+        self._on_beat = on_beat
+        self._crash_point = crash_point
+        self._last_row = 0
+        self._snapshot_due_ms = 0
+        self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
+        self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def restore(self) -> None:
+        """Take the newest good snapshot and play the beats committed since."""
+        found = snapshot.newest(self._directory) if self._directory else None
+        if found:
+            self._lookout.restore(found.arrays)
+            self._last_row = found.beat
+        rows = await self._ledger.transact(lambda tx: beats_since(tx, self._last_row))
+        for row, _t_ms, blob in rows:
+            self._board.fold(decode_events(blob))
+            self._last_row = row
+        log.info("restored", snapshot=found is not None, beats_since=len(rows))
+
+    async def run(self) -> None:
+        """Beat for ever, every BEAT_MS; a late beat is followed by the next at once."""
+        never = asyncio.Event()
+        due_ms = self._clock.now_ms()
+        while True:
+            now_ms = self._clock.now_ms()
+            await self.beat(now_ms)
+            self._on_beat(now_ms)
+            due_ms = max(due_ms + BEAT_MS, self._clock.now_ms())
+            await self._clock.wait(never, due_ms)
+
+    async def beat(self, now_ms: int) -> Noticed:
+        """Take what has come in, look, commit, then acknowledge and speak."""
+        mark = self._acks.unacked()
+        readings = self._board.take_events(now_ms)
+        concerns = self._lookout.listen(self._board.fold(readings), now_ms)
+        for found in self._lookout.look(now_ms):
+            concerns += found
+            await asyncio.sleep(0)  # the link reads on between two chunks
+        incidents: Sequence[Incident] = ()
+        if readings or concerns:
+            self._crash_point("taken")
+            incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, concerns, now_ms))
+            self._crash_point("committed")
+        self._acks.acknowledge(mark)
+        for r in readings:
+            if r.id is not None:
+                self._voice.ack(r.home, r.sensor, r.id)
+        suspected = {c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED}
+        for incident in incidents:
+            if incident.home in suspected and incident.severity is None:
+                self._voice.prompt(incident.home, incident.kind, incident.id, now_ms)
+        noticed = Noticed(concerns, incidents)
+        if concerns:
+            self._on_noticed(noticed)
+        if self._directory is not None and now_ms >= self._snapshot_due_ms:
+            self._snapshot_due_ms = now_ms + SNAPSHOT_MS
+            if self._to_save.empty():  # the last one is still being written: skip this minute
+                self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
+        return noticed
+
+    def _commit(
+        self, tx: Tx, readings: Sequence[Reading], concerns: Sequence[Concern], now_ms: int
+    ) -> Sequence[Incident]:
+        if readings:
+            self._last_row = save_beat(tx, now_ms, encode_events(readings))
+        return triage.take(tx, concerns, self._duty(), self._policy, now_ms)
+
+    async def run_snapshots(self, directory: Path) -> None:
+        """Write what the beat hands over, in a thread; then drop the beats that both files hold."""
+        while True:
+            held = await self._to_save.get()
+            droppable = await asyncio.to_thread(snapshot.save, directory, held)
+            if droppable:
+                await self._ledger.transact(partial(drop_beats, upto=droppable))
+
+    # --- replays ---------------------------------------------------------------------------------
+
+    def replay_beat(self, payload: bytes) -> None:
+        """Take one `guardian/replay/beat` from the link."""
+        self._replay_beats.put_nowait(payload)
+
+    async def run_replay(self, clock: ReplayClock) -> None:
+        """Beat when the replay says so and what it announced has arrived; answer each beat.
+
+        A beat whose readings do not all come within REPLAY_PATIENCE_S runs without them, and the
+        answer counts them.
+        """
+        frames = events = 0
+        while True:
+            try:
+                asked = msgspec.json.decode(await self._replay_beats.get(), type=ReplayBeat)
+            except msgspec.MsgspecError:
+                log.warning("replay beat rejected")
+                continue
+            frames += asked.frames
+            events += asked.events
+            try:
+                async with asyncio.timeout(REPLAY_PATIENCE_S):
+                    await self._board.received(frames, events)
+            except TimeoutError:
+                log.warning("replay beat is short of readings", t_ms=asked.t)
+            lost_frames = max(0, frames - self._board.received_frames)
+            lost_events = max(0, events - self._board.received_events)
+            frames, events = frames - lost_frames, events - lost_events
+            await clock.move(asked.t)
+            noticed = await self.beat(asked.t)
+            self._on_beat(asked.t)
+            found = [
+                {"home": c.home, "kind": c.kind, "onset": c.onset_ms, "decided": c.decided_ms}
+                for c in noticed.concerns
+            ]
+            answer = {"t": asked.t, "missing": lost_frames + lost_events, "findings": found}
+            self._voice.replay_done(json.dumps(answer).encode())

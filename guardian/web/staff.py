@@ -1,0 +1,329 @@
+"""The staff board: what is open, how many seconds are left, and who goes.
+
+Takes incidents from the ledger, home rows from a function and answers from staff's buttons; gives
+pages, a live stream of the rendered board, and the same as JSON. Every button is the same incident
+event as a text message, by "board". Never decides who is paged, never opens a file, has no login and
+therefore answers only to loopback names (`serve.py` listens on nothing else).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alerting import ledger as records
+from alerting.duty import Language
+from alerting.incident import Accepted, Arrived, Closed, IllegalMove, IncidentEvent
+from alerting.ledger import Ledger, Tx
+from guardian.clock import Clock
+from guardian.web.view import (
+    HURRY_MS,
+    SEGMENTS,
+    HomeRow,
+    People,
+    View,
+    as_json,
+    card,
+    local_time,
+    responders,
+    view,
+)
+from guardian.web.words import FALSE_CAUSES, LANGUAGES, WORDS, Words, choose
+
+__all__ = ["Feed", "HomeRow", "People", "staff_app"]
+
+HEARTBEAT_S = 5.0
+"""The stream says something at least so often; the page calls the line dead after three of them."""
+SETTLE_S = 0.2
+"""Changes within one beat are drawn once."""
+RECENT = 50
+"""How many of the newest incidents are looked at for the closed ones among them."""
+BY = "board"
+LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"]
+MAX_FORM = 16 * 1024
+
+_HERE = Path(__file__).parent
+_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+class Feed:
+    """Tells every open board that something has changed, or that the daemon is stopping."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+        self.closed = False
+
+    def changed(self) -> None:
+        """Have every open board drawn again."""
+        self._next.set()
+        self._next = asyncio.Event()
+
+    def close(self) -> None:
+        """End every stream."""
+        self.closed = True
+        self.changed()
+
+    def mark(self) -> asyncio.Event:
+        """Give what will be set by the next change; taken before reading, so that none is missed."""
+        return self._next
+
+
+def staff_app(
+    ledger: Ledger,
+    board_state: Callable[[], Sequence[HomeRow]],
+    clock: Clock,
+    on_change: Callable[[], None],
+    site: str,
+    *,
+    people: Callable[[], People],
+    feed: Feed,
+    language: Language = "zh",
+) -> Starlette:
+    """Make the board.
+
+    Parameters
+    ----------
+    board_state
+        the homes now; called for each drawing.
+    on_change
+        called after a button has changed an incident and the change is committed.
+    people
+        who is on duty, names and addresses, as of the newest roster.
+    feed
+        whoever changes an incident calls `feed.changed()`; `feed.close()` ends the streams at a stop.
+    language
+        what is shown when neither the address nor the browser asks for one.
+    """
+    templates = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        return HTMLResponse(render(request, template, **values), status, {"cache-control": "no-store"})
+
+    def render(request: Request, template: str, **values: Any) -> str:
+        words = _words(request, language)
+        asked = request.query_params.get("lang")
+        return templates.get_template(template).render(
+            w=words,
+            site=site,
+            other="en" if words.language == "zh" else "zh",
+            lang_query=f"?lang={words.language}" if asked in LANGUAGES else "",
+            find=_find(request),
+            hurry_ms=HURRY_MS,
+            causes=FALSE_CAUSES,
+            segment_names=SEGMENTS,
+            **values,
+        )
+
+    async def look(find: str) -> View:
+        now_ms = clock.now_ms()
+        incidents, recent = await ledger.transact(
+            lambda tx: (records.open_incidents(tx), records.recent_incidents(tx, RECENT))
+        )
+        return view(incidents, recent, board_state(), people(), now_ms, find=find)
+
+    async def get_board(request: Request) -> Response:
+        return page(request, "board.html", v=await look(_find(request)))
+
+    async def get_events(request: Request) -> Response:
+        find = _find(request)
+
+        async def drawings() -> AsyncIterator[ServerSentEvent]:
+            while not feed.closed:
+                mark = feed.mark()
+                v = await look(find)
+                yield ServerSentEvent(render(request, "live.html", v=v), event="board", id=str(v.now_ms))
+                try:
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await mark.wait()
+                        if not feed.closed:
+                            await asyncio.sleep(SETTLE_S)
+                except TimeoutError:
+                    continue
+
+        return EventSourceResponse(drawings(), ping=0)
+
+    async def get_incidents(_request: Request) -> Response:
+        now_ms = clock.now_ms()
+        incidents, recent = await ledger.transact(
+            lambda tx: (records.open_incidents(tx), records.recent_incidents(tx, RECENT))
+        )
+        return JSONResponse(as_json(incidents, recent, board_state(), people(), now_ms))
+
+    async def get_incident(request: Request) -> Response:
+        number = request.path_params["number"]
+
+        def read(tx: Tx) -> tuple[Any, ...]:
+            incident = _incident(tx, number)
+            return (
+                incident,
+                records.moves(tx, number),
+                records.messages(tx, number),
+                records.concerns(tx, number),
+            )
+
+        incident, moves, messages, concerns = await ledger.transact(read)
+        now_ms, known = clock.now_ms(), people()
+        zone = ZoneInfo(known.duty.timezone)
+        return page(
+            request,
+            "incident.html",
+            c=card(incident, known, now_ms),
+            moves=moves,
+            messages=messages,
+            concerns=concerns,
+            name=known.name,
+            at=lambda t_ms: "" if t_ms is None else local_time(t_ms, zone),
+            responders=responders(known, now_ms),
+            now_ms=now_ms,
+        )
+
+    async def post(
+        request: Request, event: Callable[[dict[str, str], str | None], IncidentEvent]
+    ) -> Response:
+        number = request.path_params["number"]
+        async with request.form(max_files=0, max_fields=8) as form:
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        now_ms = clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            incident = _incident(tx, number)
+            records.apply(tx, number, event(fields, incident.acceptor), now_ms, BY)
+
+        try:
+            await ledger.transact(work)
+        except IllegalMove as e:
+            raise HTTPException(409) from e
+        on_change()
+        feed.changed()
+        asked = request.query_params.get("lang")
+        return RedirectResponse(f"/?lang={asked}" if asked in LANGUAGES else "/", 303)
+
+    def who(fields: dict[str, str], default: str | None) -> str:
+        chosen = fields.get("who") or default
+        if chosen is None or (chosen != default and chosen not in people().duty.responders):
+            raise HTTPException(400)
+        return chosen
+
+    async def post_accept(request: Request) -> Response:
+        return await post(request, lambda fields, _acceptor: Accepted(who(fields, None), None))
+
+    async def post_arrived(request: Request) -> Response:
+        return await post(request, lambda fields, acceptor: Arrived(who(fields, acceptor)))
+
+    async def post_close(request: Request) -> Response:
+        return await post(request, lambda fields, _acceptor: Closed(_outcome(fields.get("outcome", ""))))
+
+    async def failed(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        words = _words(request, language)
+        text = {404: words.not_found, 403: words.refused, 409: words.not_possible}.get(
+            status, words.not_understood
+        )
+        return page(request, "error.html", status, text=text)
+
+    return Starlette(
+        routes=[
+            Route("/", get_board),
+            Route("/events", get_events),
+            Route("/api/incidents", get_incidents),
+            Route("/incidents/{number:int}", get_incident),
+            Route("/incidents/{number:int}/accept", post_accept, methods=["POST"]),
+            Route("/incidents/{number:int}/arrived", post_arrived, methods=["POST"]),
+            Route("/incidents/{number:int}/close", post_close, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+        ],
+        middleware=[
+            Middleware(_SafeHeaders),
+            Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES, www_redirect=False),
+            Middleware(_OwnPagesOnly),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_FORM),
+        ],
+        exception_handlers={HTTPException: failed},
+    )
+
+
+class _SafeHeaders:
+    """Puts the headers that keep a page to itself on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, send_safe)
+
+
+class _OwnPagesOnly:
+    """Refuses a POST that did not start on this board (`Sec-Fetch-Site`, else `Origin`)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"} and not _own(Request(scope)):
+            answer = Response("Not from this board.\n", 403, media_type="text/plain")
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _own(request: Request) -> bool:
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    return request.headers.get("origin") == f"http://{request.headers.get('host', '')}"
+
+
+def _words(request: Request, default: Language) -> Words:
+    wished = request.headers.get("accept-language", "")
+    return WORDS[choose(request.query_params.get("lang"), wished, default)]
+
+
+def _find(request: Request) -> str:
+    return request.query_params.get("find", "").strip()[:32]
+
+
+def _incident(tx: Tx, number: int) -> Any:
+    try:
+        return records.incident(tx, number)
+    except LookupError as e:
+        raise HTTPException(404) from e
+
+
+def _outcome(text: str) -> str:
+    known = {"real", "drill", "safe", *(f"false:{cause}" for cause in FALSE_CAUSES)}
+    if text not in known:
+        raise HTTPException(400)
+    return text

@@ -1,0 +1,324 @@
+"""What the board shows, as data: incidents in the order of their seconds left, and homes.
+
+Pure: takes the ledger's incidents, the board's home rows, the people and one `now`; gives frozen
+cards for the templates and plain objects for the JSON. Unknown is never "fine": a home without valid
+data is blind, whatever was known of it before.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from alerting.concern import Kind
+from alerting.duty import Duty
+from alerting.incident import Incident, State
+from alerting.ledger import RosterRows
+from alerting.planner import on_duty
+
+HOMES_SHOWN = 240
+"""Tiles on one page: what a person can still scan; those with an incident or blind come first."""
+CARDS_SHOWN = 60
+"""Incidents on one page, most urgent first: a dark street is thousands of `blind` at once."""
+RECENT_SHOWN = 6
+HURRY_MS = 120_000
+"""From here on the countdown is drawn as urgent: about one travel time within a neighbourhood."""
+
+SEGMENTS = ("onset", "suspected", "decided", "provider", "accepted", "en_route", "on_scene", "closed")
+_FIRE = frozenset({Kind.FIRE.value, Kind.SMOKE.value, Kind.GAS.value})
+_TAKEN = frozenset({State.ACCEPTED, State.EN_ROUTE, State.ON_SCENE})
+
+
+@dataclass(frozen=True, slots=True)
+class HomeRow:
+    """One home as the board knows it now."""
+
+    home: str
+    card: str | None
+    room: str | None
+    """Where the resident is; None = unknown."""
+    activity: str
+    """One of the board's activity states, such as `walking` or `lying-in-bed`; `unknown` is one of them."""
+    temperature_c: float | None
+    """Room temperature; None = no sensor, or silent."""
+    last_life_ms: int | None
+    """Last proof of life; None = none since the start."""
+    blind: bool
+    """No valid data now."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who can go, and what staff call people and places. Names and addresses stay on this board."""
+
+    duty: Duty
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Responder id → name."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """Home → address, shown only when 120 has to be called."""
+
+    @classmethod
+    def of(cls, duty: Duty, rows: RosterRows | None) -> "People":
+        """Take names and addresses from the roster's rows."""
+        if rows is None:
+            return cls(duty)
+        person = {p["id"]: p for p in rows.people}
+        return cls(
+            duty,
+            names={r["id"]: person[r["id"]]["name"] for r in rows.responders},
+            addresses={
+                h["id"]: person[h["resident"]]["address"]
+                for h in rows.homes
+                if h["resident"] and person[h["resident"]]["address"]
+            },
+        )
+
+    def name(self, responder: str) -> str:
+        """Give the name, or the id of somebody who has left the roster."""
+        return self.names.get(responder, responder)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One step of the ten minutes."""
+
+    name: str
+    at: str
+    """Local time, empty while it has not happened."""
+    after_s: int | None
+    """Seconds since the onset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One incident as it stands on the board."""
+
+    number: int
+    home: str
+    home_card: str | None
+    kind: str
+    severity: int | None
+    state: str
+    room: str | None
+    acceptor: str | None
+    lease_until: str | None
+    helper: str | None
+    wants_help: bool
+    deadline_ms: int | None
+    """None: no countdown is running (a suspicion, LOW, somebody on scene, or closed)."""
+    left_ms: int | None
+    span_ms: int
+    segments: tuple[Segment, ...]
+    late: bool
+    reported_false: bool
+    cancelled: bool
+    last_resort: bool
+    fire: bool
+    address: str | None
+    outcome: str | None
+    actions: frozenset[str]
+    """Which of accept, arrived, close can be asked for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One home as it stands on the board."""
+
+    row: HomeRow
+    age_ms: int | None
+    incident: int | None
+    severity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The whole board at one moment."""
+
+    now_ms: int
+    clock: str
+    open: int
+    """How many incidents are open; `cards` may be fewer."""
+    cards: tuple[Card, ...]
+    recent: tuple[Card, ...]
+    tiles: tuple[Tile, ...]
+    not_shown: int
+    blind: int
+    in_sight: int
+    responders: tuple[tuple[str, str], ...]
+    """(id, name), those on duty; everybody active when nobody is on duty."""
+
+
+def view(
+    incidents: Sequence[Incident],
+    recent: Sequence[Incident],
+    rows: Sequence[HomeRow],
+    people: People,
+    now_ms: int,
+    *,
+    find: str = "",
+) -> View:
+    """Put the board together; `find` keeps only homes whose id or card number begins with it."""
+    zone = ZoneInfo(people.duty.timezone)
+    by_home = {i.home: i for i in incidents}
+    tiles = sorted((_tile(row, by_home.get(row.home), now_ms) for row in rows), key=_tile_order)
+    if find:
+        tiles = [t for t in tiles if t.row.home.startswith(find) or (t.row.card or "").startswith(find)]
+    blind = sum(1 for row in rows if row.blind)
+    return View(
+        now_ms=now_ms,
+        clock=local_time(now_ms, zone),
+        open=len(incidents),
+        cards=tuple(card(i, people, now_ms) for i in sorted(incidents, key=_incident_order)[:CARDS_SHOWN]),
+        recent=tuple(card(i, people, now_ms) for i in recent if i.state is State.CLOSED)[:RECENT_SHOWN],
+        tiles=tuple(tiles[:HOMES_SHOWN]),
+        not_shown=max(0, len(tiles) - HOMES_SHOWN),
+        blind=blind,
+        in_sight=len(rows) - blind,
+        responders=responders(people, now_ms),
+    )
+
+
+def responders(people: People, now_ms: int) -> tuple[tuple[str, str], ...]:
+    """Give (id, name) of those who can be sent: those on duty, else everybody active."""
+    ids = on_duty(people.duty, now_ms) or tuple(r.id for r in people.duty.responders.values() if r.active)
+    return tuple((r, people.name(r)) for r in ids)
+
+
+def card(incident: Incident, people: People, now_ms: int) -> Card:
+    """Draw up one incident's card."""
+    zone = ZoneInfo(people.duty.timezone)
+    counting = incident.state not in (State.ON_SCENE, State.CLOSED) and incident.severity is not None
+    deadline_ms = incident.deadline_ms if counting else None
+    leaves_by_ms = incident.lease_until_ms if incident.state is State.ACCEPTED else None
+    return Card(
+        number=incident.id,
+        home=incident.home,
+        home_card=people.duty.cards.get(incident.home),
+        kind=str(incident.kind),
+        severity=None if incident.severity is None else int(incident.severity),
+        state=str(incident.state),
+        room=incident.room,
+        acceptor=None if incident.acceptor is None else people.name(incident.acceptor),
+        lease_until=None if leaves_by_ms is None else local_time(leaves_by_ms, zone),
+        helper=None if incident.helper is None else people.name(incident.helper),
+        wants_help=incident.wants_help,
+        deadline_ms=deadline_ms,
+        left_ms=None if deadline_ms is None else deadline_ms - now_ms,
+        span_ms=max(1, (deadline_ms or 0) - incident.t0_ms),
+        segments=tuple(
+            Segment(
+                name,
+                "" if at_ms is None else local_time(at_ms, zone),
+                None if at_ms is None else (at_ms - incident.t0_ms) // 1000,
+            )
+            for name, at_ms in segments(incident).items()
+        ),
+        late=incident.late_at_decision,
+        reported_false=incident.reported_false,
+        cancelled=incident.cancelled_by_home_ms is not None,
+        last_resort=incident.last_resort_ms is not None
+        and incident.state not in (State.ON_SCENE, State.CLOSED),
+        fire=str(incident.kind) in _FIRE,
+        address=people.addresses.get(incident.home),
+        outcome=incident.outcome,
+        actions=_actions(incident),
+    )
+
+
+def segments(incident: Incident) -> dict[str, int | None]:
+    """When each step of the ten minutes was reached, ms since 1970."""
+    return {
+        "onset": incident.t0_ms,
+        "suspected": incident.suspected_ms,
+        "decided": incident.decided_ms,
+        "provider": incident.provider_ms,
+        "accepted": incident.accepted_ms,
+        "en_route": incident.en_route_ms,
+        "on_scene": incident.on_scene_ms,
+        "closed": incident.closed_ms,
+    }
+
+
+def as_json(
+    incidents: Sequence[Incident],
+    recent: Sequence[Incident],
+    rows: Iterable[HomeRow],
+    people: People,
+    now_ms: int,
+) -> dict[str, Any]:
+    """Give the same content for programs: raw identifiers and ms since 1970."""
+    return {
+        "now_ms": now_ms,
+        "incidents": [_plain(i, people, now_ms) for i in sorted(incidents, key=_incident_order)],
+        "recent": [_plain(i, people, now_ms) for i in recent if i.state is State.CLOSED],
+        "homes": [
+            {
+                "home": r.home,
+                "card": r.card,
+                "room": r.room,
+                "activity": r.activity,
+                "temperature_c": r.temperature_c,
+                "last_life_ms": r.last_life_ms,
+                "blind": r.blind,
+            }
+            for r in rows
+        ],
+    }
+
+
+def local_time(t_ms: int, zone: ZoneInfo) -> str:
+    """HH:MM:SS at the site."""
+    return datetime.fromtimestamp(t_ms / 1000, zone).strftime("%H:%M:%S")
+
+
+def _plain(incident: Incident, people: People, now_ms: int) -> dict[str, Any]:
+    left = None if incident.deadline_ms is None else (incident.deadline_ms - now_ms) / 1000
+    return {
+        "id": incident.id,
+        "home": incident.home,
+        "card": people.duty.cards.get(incident.home),
+        "kind": str(incident.kind),
+        "severity": None if incident.severity is None else int(incident.severity),
+        "state": str(incident.state),
+        "room": incident.room,
+        "acceptor": incident.acceptor,
+        "acceptor_name": None if incident.acceptor is None else people.name(incident.acceptor),
+        "deadline_ms": incident.deadline_ms,
+        "seconds_left": left,
+        "late_at_decision": incident.late_at_decision,
+        "reported_false": incident.reported_false,
+        "last_resort_ms": incident.last_resort_ms,
+        "outcome": incident.outcome,
+        "segments_ms": segments(incident),
+    }
+
+
+def _incident_order(incident: Incident) -> tuple[int, int]:
+    """Running countdowns by what is left, then suspicions, then those with somebody there, then LOW."""
+    if incident.state is State.ON_SCENE:
+        return 2, incident.t0_ms
+    if incident.severity is None:
+        return 1, incident.t0_ms
+    return (3, incident.t0_ms) if incident.deadline_ms is None else (0, incident.deadline_ms)
+
+
+def _actions(incident: Incident) -> frozenset[str]:
+    if incident.state is State.CLOSED:
+        return frozenset()
+    actions = {"close"}
+    if incident.severity is not None and incident.state not in _TAKEN:
+        actions.add("accept")
+    if incident.severity is not None and incident.state not in (State.OPEN, State.ON_SCENE):
+        actions.add("arrived")
+    return frozenset(actions)
+
+
+def _tile(row: HomeRow, incident: Incident | None, now_ms: int) -> Tile:
+    age_ms = None if row.last_life_ms is None else now_ms - row.last_life_ms
+    severity = None if incident is None or incident.severity is None else int(incident.severity)
+    return Tile(row, age_ms, None if incident is None else incident.id, severity)
+
+
+def _tile_order(tile: Tile) -> tuple[int, str]:
+    return (0 if tile.incident is not None else 1 if tile.row.blind else 2), tile.row.home

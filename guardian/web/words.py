@@ -1,0 +1,550 @@
+"""What the staff board says, in Chinese and English.
+
+Gives one frozen `Words` a language; a missing word is a type error, not a gap on the page. Takes
+identifiers (kinds, states, rooms) and gives words for people; never decides anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alerting.concern import Kind
+from alerting.duty import Language
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+FALSE_CAUSES = ("resting", "furniture", "warm-object", "pet", "visitor", "sensor", "other")
+"""What a false alarm turned out to be; the choices at closing, for tuning the detectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every word of the board in one language."""
+
+    language: Language
+    other_language: str
+    title: str
+    live: str
+    lost: str
+    lost_since: str
+    no_script: str
+    open_incidents: str
+    none_open: str
+    none_open_more: str
+    homes: str
+    homes_in_sight: str
+    homes_blind: str
+    homes_in_incident: str
+    homes_not_shown: str
+    incidents_not_shown: str
+    find_home: str
+    find: str
+    no_such_home: str
+    recent: str
+    incident: str
+    home: str
+    card: str
+    room: str
+    room_unknown: str
+    checking: str
+    checking_more: str
+    no_countdown: str
+    left: str
+    overdue: str
+    late_at_decision: str
+    reported_false: str
+    cancelled_by_home: str
+    accepted_by: str
+    nobody_yet: str
+    lease_until: str
+    help_wanted: str
+    helped_by: str
+    last_resort: str
+    last_resort_fire: str
+    address_unknown: str
+    accept: str
+    accept_who: str
+    nobody_on_duty: str
+    arrived: str
+    close: str
+    outcome: str
+    false_because: str
+    details: str
+    back: str
+    proof_of_life: str
+    never: str
+    blind: str
+    temperature: str
+    temperature_unknown: str
+    minutes: str
+    hours: str
+    days: str
+    ago: str
+    just_now: str
+    moves: str
+    messages: str
+    evidence: str
+    nothing_yet: str
+    column_time: str
+    column_what: str
+    column_state: str
+    column_by: str
+    column_to: str
+    column_receipt: str
+    column_confidence: str
+    not_possible: str
+    not_found: str
+    refused: str
+    not_understood: str
+    severities: Mapping[int | None, str]
+    states: Mapping[str, str]
+    segments: Mapping[str, str]
+    kinds: Mapping[str, str]
+    outcomes: Mapping[str, str]
+    causes: Mapping[str, str]
+    activities: Mapping[str, str]
+    rooms: Mapping[str, str]
+    events: Mapping[str, str]
+    actors: Mapping[str, str]
+    message_states: Mapping[str, str]
+    purposes: Mapping[str, str]
+    receipts: Mapping[str, str]
+
+    def outcome_text(self, outcome: str) -> str:
+        """Words for an outcome such as `real` or `false:pet`."""
+        what, _, cause = outcome.partition(":")
+        text = self.outcomes.get(what, what)
+        return f"{text} ({self.causes.get(cause, cause)})" if cause else text
+
+    def room_text(self, room: str | None) -> str:
+        """Words for a room id; ids without a translation stand for themselves."""
+        return self.room_unknown if room is None else self.rooms.get(room, room)
+
+    def age(self, ms: int) -> str:
+        """Words for how long ago something was; under a minute no figure, so that the page stands still."""
+        minutes = max(0, ms) // 60_000
+        if minutes < 1:
+            return self.just_now
+        if minutes < 60:
+            return self.ago.format(self.minutes.format(minutes))
+        if minutes < 1440:
+            return self.ago.format(self.hours.format(minutes // 60))
+        return self.ago.format(self.days.format(minutes // 1440))
+
+
+ZH = Words(
+    language="zh",
+    other_language="English",
+    title="守护看板",
+    live="实时",
+    lost="连接已中断，下面的内容可能已过时",
+    lost_since="请检查本机的守护服务；恢复后会自动重新连接。",
+    no_script="浏览器未启用脚本：本页每 10 秒刷新一次。",
+    open_incidents="未结事件",
+    none_open="没有未结事件",
+    none_open_more="新的事件会自动出现在这里。",
+    homes="住户",
+    homes_in_sight="在看 {}",
+    homes_blind="看不到 {}",
+    homes_in_incident="有事件 {}",
+    homes_not_shown="另有 {} 户未列出，可用编号查找。",
+    incidents_not_shown="另有 {} 个事件排在后面，未列出。",
+    find_home="住户编号或卡号",
+    find="查找",
+    no_such_home="没有符合的住户。",
+    recent="最近结束",
+    incident="事件",
+    home="住户",
+    card="卡号",
+    room="房间",
+    room_unknown="房间不明",
+    checking="核实中",
+    checking_more="正在核实，尚未通知任何人",
+    no_countdown="无时限",
+    left="剩余",
+    overdue="已超时",
+    late_at_decision="判定时已来不及按发生时刻计，改从判定时刻起算",
+    reported_false="有人回报为误报（待确认）",
+    cancelled_by_home="住户按了取消（仍需到场确认）",
+    accepted_by="接受人",
+    nobody_yet="尚无人接受",
+    lease_until="须在 {} 前出发",
+    help_wanted="现场请求第二个人支援",
+    helped_by="支援",
+    last_resort="请立即拨打 120。地址：",
+    last_resort_fire="请立即拨打 119。地址：",
+    address_unknown="名册中没有地址",
+    accept="接受",
+    accept_who="由谁前往",
+    nobody_on_duty="名册中没有可派的人",
+    arrived="已到场",
+    close="结束",
+    outcome="结果",
+    false_because="误报：",
+    details="详情",
+    back="返回看板",
+    proof_of_life="最近活动",
+    never="尚无",
+    blind="看不到",
+    temperature="室温",
+    temperature_unknown="室温不明",
+    minutes="{} 分",
+    hours="{} 小时",
+    days="{} 天",
+    ago="{}前",
+    just_now="一分钟内",
+    moves="经过",
+    messages="短信",
+    evidence="依据",
+    nothing_yet="暂无",
+    column_time="时间",
+    column_what="内容",
+    column_state="状态",
+    column_by="由",
+    column_to="发给",
+    column_receipt="回执",
+    column_confidence="把握",
+    not_possible="这一步现在不能做：事件的状态已经变了。请返回看板再看一次。",
+    not_found="没有这个页面或事件。",
+    refused="请求不是从本看板发出的，已拒绝。",
+    not_understood="表单内容不完整，请返回重试。",
+    severities={3: "高", 2: "中", 1: "低", None: "核实中"},
+    states={
+        "open": "待通知",
+        "notified": "已通知，等待接受",
+        "accepted": "已接受",
+        "en-route": "在途中",
+        "on-scene": "已到场",
+        "closed": "已结束",
+        "reopened": "重新派人",
+    },
+    segments={
+        "onset": "发生",
+        "suspected": "疑似",
+        "decided": "确认",
+        "provider": "短信发出",
+        "accepted": "接受",
+        "en_route": "出发",
+        "on_scene": "到场",
+        "closed": "结束",
+    },
+    kinds={
+        Kind.FALL_SUSPECTED: "疑似跌倒",
+        Kind.FALL_CONFIRMED: "跌倒",
+        Kind.FALL_RECOVERED: "跌倒后已起身",
+        Kind.LONG_LIE: "倒地不起",
+        Kind.SOS: "呼救",
+        Kind.FIRE: "火情",
+        Kind.SMOKE: "烟雾",
+        Kind.GAS: "燃气泄漏",
+        Kind.INACTIVITY: "长时间无活动",
+        Kind.BATHROOM_OVERSTAY: "在卫生间过久",
+        Kind.NIGHT_OUT_OF_BED: "夜间离床未归",
+        Kind.NOT_UP: "早晨未起床",
+        Kind.NO_RETURN: "外出未归",
+        Kind.HYPOTHERMIA_RISK: "失温风险",
+        Kind.COLD: "室温过低",
+        Kind.HEAT: "室温过高",
+        Kind.WATER: "漏水",
+        Kind.INACTIVITY_PROMPT: "活动偏少，询问",
+        Kind.FEVER_TREND: "体温上升趋势",
+        Kind.APPLIANCE_LEFT_ON: "电器未关",
+        Kind.SENSOR_FAULT: "传感器故障",
+        Kind.BLIND: "看不到住户",
+        Kind.CANCEL: "住户取消",
+    },
+    outcomes={
+        "safe": "平安",
+        "real": "属实",
+        "false": "误报",
+        "drill": "演练",
+        "recovered": "自行恢复",
+        "cancelled": "住户取消",
+    },
+    causes={
+        "resting": "主动躺卧休息",
+        "furniture": "家具或床铺",
+        "warm-object": "发热物体",
+        "pet": "宠物",
+        "visitor": "访客",
+        "sensor": "传感器",
+        "reported": "到场人员回报",
+        "other": "其他",
+    },
+    activities={
+        "absent": "不在该处",
+        "walking": "走动",
+        "standing": "站立",
+        "sitting": "坐着",
+        "lying-in-bed": "躺在床上",
+        "lying-on-floor": "躺在地上",
+        "bathroom": "在卫生间",
+        "asleep": "睡眠",
+        "out": "外出",
+        "unknown": "状态不明",
+    },
+    rooms={
+        "living": "客厅",
+        "living-room": "客厅",
+        "bedroom": "卧室",
+        "kitchen": "厨房",
+        "bathroom": "卫生间",
+        "toilet": "厕所",
+        "hall": "门厅",
+        "hallway": "走廊",
+        "dining": "餐厅",
+        "study": "书房",
+        "balcony": "阳台",
+    },
+    events={
+        "opened": "建立事件",
+        "suspected": "出现疑似情况",
+        "paged": "短信已由运营商接收",
+        "raised": "级别升高",
+        "accepted": "接受",
+        "en-route": "出发",
+        "arrived": "到场",
+        "cannot-go": "不能前往",
+        "reported-false": "回报误报",
+        "needs-help": "请求支援",
+        "closed": "结束",
+        "lease-lapsed": "接受已失效",
+        "lease-capped": "出发时限提前",
+        "contradicted": "回复与结束矛盾",
+        "cancelled-by-home": "住户取消",
+        "last-resort": "全员语音、警笛、拨打 120",
+    },
+    actors={"board": "看板", "home": "住户", "guardian": "守护系统"},
+    message_states={"due": "待发", "leased": "发送中", "sent": "已发", "failed": "失败"},
+    purposes={"page": "通知", "answer": "答复", "stand-down": "撤回"},
+    receipts={
+        "accepted": "已受理",
+        "queued": "排队中",
+        "sending": "发送中",
+        "sent": "已发出",
+        "delivered": "已送达",
+        "undelivered": "未送达",
+        "failed": "失败",
+        "canceled": "已取消",
+        "read": "已读",
+    },
+)
+
+EN = Words(
+    language="en",
+    other_language="中文",
+    title="Guardian board",
+    live="Live",
+    lost="Connection lost: what you see may be out of date",
+    lost_since="Check Guardian on this machine; the page reconnects by itself.",
+    no_script="Scripts are off: this page reloads every 10 seconds.",
+    open_incidents="Open incidents",
+    none_open="No open incidents",
+    none_open_more="New ones appear here by themselves.",
+    homes="Homes",
+    homes_in_sight="{} in sight",
+    homes_blind="{} blind",
+    homes_in_incident="{} with an incident",
+    homes_not_shown="{} more homes are not listed; find one by its number.",
+    incidents_not_shown="{} more incidents, less urgent than these, are not listed.",
+    find_home="Home or card number",
+    find="Find",
+    no_such_home="No home matches.",
+    recent="Recently closed",
+    incident="Incident",
+    home="Home",
+    card="Card",
+    room="Room",
+    room_unknown="room unknown",
+    checking="Checking",
+    checking_more="Being checked; nobody has been texted yet",
+    no_countdown="No deadline",
+    left="left",
+    overdue="overdue",
+    late_at_decision="Decided too late to count from the onset; the ten minutes run from the decision",
+    reported_false="Reported as a false alarm, not yet confirmed",
+    cancelled_by_home="The home pressed cancel; still needs a visit",
+    accepted_by="Accepted by",
+    nobody_yet="Nobody has accepted yet",
+    lease_until="must leave by {}",
+    help_wanted="A second person is needed",
+    helped_by="helped by",
+    last_resort="Call 120 now. Address:",
+    last_resort_fire="Call 119 now. Address:",
+    address_unknown="no address in the roster",
+    accept="Accept",
+    accept_who="Who goes",
+    nobody_on_duty="nobody in the roster can be sent",
+    arrived="Arrived",
+    close="Close",
+    outcome="Outcome",
+    false_because="False alarm: ",
+    details="Details",
+    back="Back to the board",
+    proof_of_life="Last activity",
+    never="none yet",
+    blind="Blind",
+    temperature="Room",
+    temperature_unknown="no temperature",
+    minutes="{} min",
+    hours="{} h",
+    days="{} d",
+    ago="{} ago",
+    just_now="within a minute",
+    moves="What happened",
+    messages="Texts",
+    evidence="Evidence",
+    nothing_yet="Nothing yet",
+    column_time="Time",
+    column_what="What",
+    column_state="State",
+    column_by="By",
+    column_to="To",
+    column_receipt="Receipt",
+    column_confidence="Confidence",
+    not_possible="Not possible now: the incident has moved on. Go back to the board and look again.",
+    not_found="There is no such page or incident.",
+    refused="The request did not come from this board and was refused.",
+    not_understood="The form was incomplete; please go back and try again.",
+    severities={3: "HIGH", 2: "MEDIUM", 1: "LOW", None: "CHECKING"},
+    states={
+        "open": "nobody texted yet",
+        "notified": "texted, waiting for an answer",
+        "accepted": "accepted",
+        "en-route": "on the way",
+        "on-scene": "on scene",
+        "closed": "closed",
+        "reopened": "looking for somebody again",
+    },
+    segments={
+        "onset": "onset",
+        "suspected": "suspected",
+        "decided": "confirmed",
+        "provider": "text out",
+        "accepted": "accepted",
+        "en_route": "on the way",
+        "on_scene": "on scene",
+        "closed": "closed",
+    },
+    kinds={
+        Kind.FALL_SUSPECTED: "Possible fall",
+        Kind.FALL_CONFIRMED: "Fall",
+        Kind.FALL_RECOVERED: "Up again after a fall",
+        Kind.LONG_LIE: "Lying on the floor",
+        Kind.SOS: "Call for help",
+        Kind.FIRE: "Fire",
+        Kind.SMOKE: "Smoke",
+        Kind.GAS: "Gas",
+        Kind.INACTIVITY: "No activity",
+        Kind.BATHROOM_OVERSTAY: "Long in the bathroom",
+        Kind.NIGHT_OUT_OF_BED: "Not back in bed at night",
+        Kind.NOT_UP: "Not up this morning",
+        Kind.NO_RETURN: "Not back home",
+        Kind.HYPOTHERMIA_RISK: "Risk of hypothermia",
+        Kind.COLD: "Room too cold",
+        Kind.HEAT: "Room too hot",
+        Kind.WATER: "Water leak",
+        Kind.INACTIVITY_PROMPT: "Little activity, asked",
+        Kind.FEVER_TREND: "Temperature rising",
+        Kind.APPLIANCE_LEFT_ON: "Appliance left on",
+        Kind.SENSOR_FAULT: "Sensor fault",
+        Kind.BLIND: "Home cannot be seen",
+        Kind.CANCEL: "Cancelled by the home",
+    },
+    outcomes={
+        "safe": "safe",
+        "real": "real",
+        "false": "false alarm",
+        "drill": "drill",
+        "recovered": "recovered",
+        "cancelled": "cancelled by the home",
+    },
+    causes={
+        "resting": "lying down on purpose",
+        "furniture": "furniture or bedding",
+        "warm-object": "warm object",
+        "pet": "pet",
+        "visitor": "visitor",
+        "sensor": "sensor",
+        "reported": "reported at the door",
+        "other": "other",
+    },
+    activities={
+        "absent": "not there",
+        "walking": "walking",
+        "standing": "standing",
+        "sitting": "sitting",
+        "lying-in-bed": "lying in bed",
+        "lying-on-floor": "lying on the floor",
+        "bathroom": "in the bathroom",
+        "asleep": "asleep",
+        "out": "out",
+        "unknown": "unknown",
+    },
+    rooms={
+        "living": "living room",
+        "living-room": "living room",
+        "bedroom": "bedroom",
+        "kitchen": "kitchen",
+        "bathroom": "bathroom",
+        "toilet": "toilet",
+        "hall": "hall",
+        "hallway": "hallway",
+        "dining": "dining room",
+        "study": "study",
+        "balcony": "balcony",
+    },
+    events={
+        "opened": "opened",
+        "suspected": "a suspicion came up",
+        "paged": "provider took the text",
+        "raised": "severity raised",
+        "accepted": "accepted",
+        "en-route": "on the way",
+        "arrived": "arrived",
+        "cannot-go": "cannot go",
+        "reported-false": "reported as false",
+        "needs-help": "needs help",
+        "closed": "closed",
+        "lease-lapsed": "acceptance lapsed",
+        "lease-capped": "must leave earlier",
+        "contradicted": "a reply contradicted the closing",
+        "cancelled-by-home": "cancelled by the home",
+        "last-resort": "voice to all, siren, call 120",
+    },
+    actors={"board": "board", "home": "home", "guardian": "Guardian"},
+    message_states={"due": "due", "leased": "sending", "sent": "sent", "failed": "failed"},
+    purposes={"page": "alert", "answer": "answer", "stand-down": "stand-down"},
+    receipts={
+        "accepted": "accepted",
+        "queued": "queued",
+        "sending": "sending",
+        "sent": "sent",
+        "delivered": "delivered",
+        "undelivered": "not delivered",
+        "failed": "failed",
+        "canceled": "cancelled",
+        "read": "read",
+    },
+)
+
+WORDS: Mapping[Language, Words] = {"zh": ZH, "en": EN}
+
+
+def choose(asked: str | None, accept_language: str, default: Language) -> Language:
+    """Pick the language: what the address asks for, else what the browser prefers, else the site's."""
+    for language in LANGUAGES:
+        if asked == language:
+            return language
+    wishes: list[tuple[float, Language]] = []
+    for wish in accept_language.split(","):
+        tag, _, quality = wish.strip().partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        wishes += [
+            (weight, language)
+            for language in LANGUAGES
+            if tag.lower().partition("-")[0] == language and weight > 0
+        ]
+    return max(wishes, key=lambda wish: wish[0])[1] if wishes else default

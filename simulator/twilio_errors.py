@@ -1,0 +1,66 @@
+"""What the fake Twilio refuses, with which code and words.
+
+Takes the form of a new text, gives the code that the real one answers with. Knows the codes that Guardian
+can meet; the words are Twilio's.
+"""
+
+import re
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_MAGIC_TO = {
+    "+15005550001": 21211,
+    "+15005550002": 21612,
+    "+15005550003": 21408,
+    "+15005550004": 21610,
+    "+15005550009": 21614,
+}
+"""Twilio's own test numbers (docs: test credentials)."""
+_MAGIC_FROM = {"+15005550001": 21212, "+15005550007": 21606, "+15005550008": 21611}
+_MESSAGES = {
+    20003: "Authenticate",
+    20404: "The requested resource was not found",
+    20429: "Too Many Requests",
+    21211: "The 'To' number {to} is not a valid phone number.",
+    21212: "The 'From' number {from} is not a valid phone number, shortcode, or alphanumeric sender ID.",
+    21408: "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}",
+    21602: "Message body is required.",
+    21603: "A 'From' phone number is required.",
+    21604: "A 'To' phone number is required.",
+    21606: "The 'From' phone number {from} is not a valid, SMS-capable inbound phone number of yours.",
+    21610: "Attempt to send to unsubscribed recipient",
+    21611: "The source 'from' phone number has exceeded the maximum number of queued messages",
+    21612: "The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from}",
+    21614: "To number: {to}, is not a mobile number",
+    21617: "The concatenated message body exceeds the 1600 character limit",
+}
+
+
+def wrong_with(form: Mapping[str, str], number: str, opted_out: set[str]) -> tuple[int, int] | None:
+    """Say what Twilio would refuse about a new text: HTTP status and code; None: nothing."""
+    to, sender, body = form.get("To", ""), form.get("From", ""), form.get("Body", "")
+    code = None
+    if not to:
+        code = 21604
+    elif not sender:
+        code = 21603
+    elif not body:
+        code = 21602
+    elif len(body) > 1600:
+        code = 21617
+    elif sender != number:
+        code = _MAGIC_FROM.get(sender, 21606)
+    elif to in _MAGIC_TO or not _E164.fullmatch(to):
+        code = _MAGIC_TO.get(to, 21211)
+    elif to in opted_out:
+        code = 21610
+    return None if code is None else (400, code)
+
+
+def error(status: int, code: int, form: Mapping[str, str]) -> JSONResponse:
+    """Give the error JSON as Twilio writes it, number and all."""
+    words = _MESSAGES.get(code, "An error").format(**{"to": form.get("To", ""), "from": form.get("From", "")})
+    more = f"https://www.twilio.com/docs/errors/{code}"
+    return JSONResponse({"code": code, "message": words, "more_info": more, "status": status}, status)

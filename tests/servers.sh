@@ -1,0 +1,52 @@
+#!/bin/sh
+# Makes ready what the slow tests talk to: Chromium and the tools of the build from the system's
+# packages, and a real InfluxDB 2.7 built from source (about five minutes, once; kept outside the tree).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/guardian-care
+influxd=$cache/influxd-2.7.12
+
+install_packages() {
+  if [ "$(id -u)" = 0 ]; then sudo=""
+  elif sudo -n true 2>/dev/null; then sudo="sudo"
+  else
+    echo "guardian: missing system packages; please run: sudo apt-get install $*" >&2
+    exit 1
+  fi
+  echo "guardian: installing $*"
+  $sudo apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+missing=""
+[ -x /usr/bin/chromium ] || missing="$missing chromium"
+fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk fontconfig"
+if [ ! -x "$influxd" ]; then
+  command -v clang >/dev/null 2>&1 || missing="$missing clang"
+  command -v protoc >/dev/null 2>&1 || missing="$missing protobuf-compiler"
+  command -v pkg-config >/dev/null 2>&1 || missing="$missing pkg-config"
+  command -v cc >/dev/null 2>&1 || missing="$missing build-essential"
+fi
+# shellcheck disable=SC2086  # a list of package names
+[ -z "$missing" ] || install_packages $missing
+[ ! -x "$influxd" ] || exit 0
+
+for tool in go cargo; do
+  command -v "$tool" >/dev/null 2>&1 || {
+    echo "guardian: the test against a real InfluxDB needs $tool (Go 1.23 or newer, stable Rust)" >&2
+    exit 1
+  }
+done
+echo "guardian: building InfluxDB 2.7.12 for the tests, about five minutes, only once"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$cache"
+cp "$here"/influxd/go.mod "$here"/influxd/go.sum "$here"/influxd/tools.go "$here"/influxd/rustc-lenient "$work"
+cd "$work"
+GOBIN="$work/bin" go install github.com/influxdata/pkg-config@v0.2.14
+# RUSTFLAGS would not reach the build scripts, a wrapper does.
+PKG_CONFIG="$work/bin/pkg-config" RUSTUP_TOOLCHAIN=stable RUSTC_WRAPPER="$work/rustc-lenient" \
+  nice go build -mod=mod -trimpath -tags 'sqlite_foreign_keys,sqlite_json' -ldflags '-s -w' \
+  -o "$work/influxd" github.com/influxdata/influxdb/v2/cmd/influxd
+"$work/influxd" version
+mv "$work/influxd" "$influxd"

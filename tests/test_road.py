@@ -1,0 +1,263 @@
+"""The whole road over real sockets: broker, daemon and provider are processes and ports of their own."""
+
+import asyncio
+import json
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import httpx
+import pytest
+import tomli_w
+
+from guardian import desk
+from guardian.broker import mosquitto
+from guardian.clock import LiveClock
+from guardian.link import BrokerAddress
+from guardian.roster_file import read
+from guardian.settings import load
+from guardian.trace import Trace, TraceSensor, write_trace
+from guardian.watch import CRASH_POINTS
+from guardian.wire.native import pack_event
+from simulator import demo, replay
+from simulator.people import SimulatedHome, demo_homes
+from simulator.private import Configuration, DaemonError, Place, connected, daemon, free_port, prepare
+from simulator.providers import FakeTwilio
+from simulator.responders import Phones, never_answers
+
+START_MS = 1_790_000_000_000
+PHONE = "+8613800000001"
+ROSTER: dict[str, Any] = {
+    "site": {"id": "demo"},
+    "homes": [
+        {"id": "h1", "rooms": [{"id": "hall"}], "sensors": [{"id": "help", "kind": "button", "room": "hall"}]}
+    ],
+    "responders": [
+        {"name": "王秀英", "phone": PHONE, "reply_odds": 0.9, "shifts": [{"from": "00:00", "to": "00:00"}]}
+    ],
+}
+
+
+class Centre:
+    """One centre for a test: its broker, its provider, and where its daemon runs."""
+
+    def __init__(self, broker: BrokerAddress, provider: FakeTwilio, phones: Phones, place: Place) -> None:
+        self.broker = broker
+        self.provider = provider
+        self.phones = phones
+        self.place = place
+
+    async def press(self, event_id: str | None = "e1", seq: int | None = None) -> None:
+        payload = pack_event(value=1, event_id=event_id, boot="b" if seq is not None else None, seq=seq)
+        async with aiomqtt.Client(self.broker.host, self.broker.port) as client:
+            await client.publish("guardian/demo/h1/help/event", payload, qos=1)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Read the ledger of a daemon that is not running."""
+        with sqlite3.connect(f"file:{self.place.state / 'ledger.db'}?mode=ro", uri=True) as db:
+            found = db.execute(query).fetchall()
+        db.close()
+        return found
+
+
+@asynccontextmanager
+async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
+    clock = LiveClock()
+    hooks_port = free_port()
+    async with (
+        mosquitto(tmp_path / "broker") as broker,
+        httpx.AsyncClient() as callbacks,
+        FakeTwilio(
+            demo.ACCOUNT,
+            "token",
+            demo.NUMBER,
+            clock.now_ms,
+            callbacks=callbacks,
+            sms_webhook=f"http://127.0.0.1:{hooks_port}/twilio/sms",
+        ) as provider,
+        provider.serve() as url,
+    ):
+        phones = Phones(provider, {PHONE: never_answers()})
+        place = prepare(
+            tmp_path,
+            Configuration(
+                broker,
+                roster=ROSTER,
+                provider={
+                    "account_sid": demo.ACCOUNT,
+                    "from_number": demo.NUMBER,
+                    "base_url": url,
+                    "public_url": f"http://127.0.0.1:{hooks_port}",
+                },
+                auth_token="token",
+                web={"board_port": 0, "hooks_port": hooks_port},
+            ),
+        )
+        yield Centre(broker, provider, phones, place)
+
+
+async def test_the_demo_goes_the_whole_way() -> None:
+    said: list[str] = []
+    result = await demo.run(once=True, trace=None, seed=1, say=said.append)
+    assert result.closed, said
+    assert list(result.seconds) == list(demo.STAGES), "each stage once, in order"
+    assert sorted(result.seconds.values()) == list(result.seconds.values())
+    assert result.seconds["on_scene"] < 600
+    for stage in ("onset", *demo.STAGES.values()):
+        assert any(line.startswith(stage) for line in said), stage
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+async def test_a_daemon_killed_around_the_commit_counts_an_event_once(tmp_path: Path, point: str) -> None:
+    program = [str(Path(__file__).parent / "daemon_child.py")]
+    async with centre(tmp_path) as c:
+        async with daemon(c.place, point, program=program) as process:
+            await connected(c.place)
+            await c.press(seq=7)
+            assert await asyncio.wait_for(process.wait(), 10) == -9
+        before = c.rows("select count(*) from concern")
+        assert before == [(0,)] if point == "taken" else before == [(1,)]
+        async with daemon(c.place):
+            text = await c.phones[PHONE].expects_text("", within_s=15)
+            assert text
+            status = await asyncio.to_thread(desk.call, c.place.state, "GET", "/status")
+            assert status["duplicates"] == (0 if point == "taken" else 1)
+        assert c.rows("select count(*) from concern") == [(1,)]
+        assert c.rows("select count(*) from incident") == [(1,)]
+        c.phones.nobody_else_got_a_message()
+
+
+async def test_an_event_while_the_daemon_is_down_is_not_lost(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c:
+        async with daemon(c.place):
+            await connected(c.place)  # its session is known to the broker from now on
+        await c.press()
+        async with daemon(c.place):
+            assert await c.phones[PHONE].expects_text("", within_s=15)
+
+
+async def test_people_change_while_the_daemon_runs(tmp_path: Path) -> None:
+    new = json.loads(json.dumps(ROSTER))
+    new["responders"][0]["phone"] = "+8613800000009"
+    text = tomli_w.dumps(new)
+    read(text)
+    async with centre(tmp_path) as c:
+        phones = Phones(c.provider, {"+8613800000009": never_answers()})
+        async with daemon(c.place):
+            file = tmp_path / "new.toml"
+            file.write_text(text, "utf-8")
+            dry = await _guardian("roster", "import", str(file), "--config", str(c.place.config), "--dry-run")
+            assert dry[0] == 0
+            assert "+ responder" in dry[1]
+            assert "stored" not in dry[1]
+            done = await _guardian("roster", "import", str(file), "--config", str(c.place.config))
+            assert "stored as version 2" in done[1]
+            exported = await _guardian("roster", "export", "--config", str(c.place.config))
+            assert "+8613800000009" in exported[1]
+            await connected(c.place)
+            await c.press()
+            assert await phones["+8613800000009"].expects_text("", within_s=15)
+            phones.nobody_else_got_a_message()
+
+
+async def test_a_daemon_without_a_broker_says_so_once_and_waits(tmp_path: Path) -> None:
+    place = prepare(tmp_path, Configuration(BrokerAddress("127.0.0.1", free_port()), roster=ROSTER))
+    async with daemon(place):
+        status = await asyncio.to_thread(desk.call, place.state, "GET", "/status")
+        assert status["connected"] == {"frames": False, "events": False}
+    lines = [line for line in place.log.read_text().splitlines() if "refused" in line.lower()]
+    assert 1 <= len(lines) <= 3, "one line for each connection, not one for each try"
+
+
+async def test_a_second_daemon_is_kept_out(tmp_path: Path) -> None:
+    place = prepare(tmp_path, Configuration(BrokerAddress("127.0.0.1", free_port()), roster=ROSTER))
+    async with daemon(place):
+        with pytest.raises(DaemonError, match="another Guardian"):
+            async with daemon(place):
+                pass
+
+
+async def test_configuration_mistakes_end_the_start_with_all_of_them(tmp_path: Path) -> None:
+    place = prepare(
+        tmp_path,
+        Configuration(
+            BrokerAddress("127.0.0.1", 1),
+            site="De mo",
+            roster=ROSTER,
+            files={"escalation.toml": "[escalation]\ntarget = 1\n"},
+        ),
+    )
+    status, _out, err = await _guardian_all("run", str(place.config))
+    assert status == 1
+    assert "guardian.toml: site: " in err
+    assert "escalation.toml: escalation.target: unknown key" in err
+    assert "Traceback" not in err
+    status, _out, again = await _guardian_all("check", str(place.config))
+    assert status == 1
+    assert again == err
+
+
+@pytest.fixture(scope="module")
+def small_trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three simulated homes, one fall, a minute and a half."""
+    folder = tmp_path_factory.mktemp("traces") / "small"
+    homes = demo_homes(seed=2, n=3, fall_home=0, fall_at_s=40.0, duration_s=75.0)
+    write_homes(folder, homes)
+    return folder
+
+
+def write_homes(folder: Path, homes: Sequence[SimulatedHome]) -> None:
+    write_trace(
+        folder,
+        name="Small",
+        timezone="Asia/Shanghai",
+        source="simulated",
+        licence="none",
+        sensors=[
+            TraceSensor(
+                h.home, h.sensor, "thermal", h.room, h.rows, h.cols, h.rate_hz, h.mount, h.height_m, h.fov_deg
+            )
+            for h in homes
+        ],
+        frames={(h.home, h.sensor): (h.t_ms + START_MS, h.centi) for h in homes},
+    )
+
+
+@pytest.mark.parametrize("speed", [None, 10.0])
+async def test_a_replay_finds_the_same_at_every_pace_as_straight_to_the_board(
+    small_trace: Path, speed: float | None
+) -> None:
+    trace = Trace.open(small_trace)
+    config = Path(__file__).parent.parent / "config" / "guardian.toml"
+    straight = await replay.straight(trace, load(config).fall)
+    async with demo.replay_daemon(small_trace) as address:
+        played = await replay.over_mqtt(trace, address, speed=speed)
+    assert played.missing == 0
+    assert played.frames == sum(len(trace.frames(s.home, s.name)[0]) for s in trace.sensors)
+    assert [(f.home, f.kind, f.onset_ms, f.decided_ms) for f in played.findings] == [
+        (c.home, c.kind, c.onset_ms, c.decided_ms) for c in straight
+    ]
+    assert {c.kind for c in straight} >= {"fall-suspected", "fall-confirmed"}
+
+
+async def _guardian(*words: str) -> tuple[int, str]:
+    status, out, err = await _guardian_all(*words)
+    assert status == 0, err
+    return status, out
+
+
+async def _guardian_all(*words: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "guardian",
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()

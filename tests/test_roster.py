@@ -1,0 +1,104 @@
+"""The roster: strict files, versions in the ledger, people kept apart, nothing lost on the way round."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from alerting.ledger import Ledger
+from guardian import roster
+from guardian.roster_file import read
+from guardian.settings import CONFIG, SettingsError
+
+EXAMPLE = (CONFIG / "roster.example.toml").read_text("utf-8")
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[Ledger]:
+    ledger = await Ledger.open(None, inline=True)
+    yield ledger
+    await ledger.close()
+
+
+async def test_the_example_becomes_what_the_daemon_needs(ledger: Ledger) -> None:
+    await ledger.transact(lambda tx: roster.import_file(tx, read(EXAMPLE), "example", 1))
+    found = await ledger.transact(roster.newest)
+    assert found is not None
+    assert found.site == "demo"
+    assert found.homes == ("h01", "h02", "h03")
+    thermal = [s for s in found.sensors if s.kind == "thermal"]
+    assert [(s.home, s.rows, s.cols) for s in thermal] == [("h01", 24, 32), ("h02", 8, 8), ("h03", 12, 16)]
+    assert [s.outside for s in found.sensors if s.kind == "door"] == [True]
+    duty = found.duty
+    assert sorted(r.phone for r in duty.responders.values()) == [f"+861380000000{i}" for i in (1, 2, 3)]
+    assert duty.cards == {"h01": "17", "h02": "18", "h03": "21"}
+    zhang = next(r.id for r in duty.responders.values() if r.phone.endswith("1"))
+    assert duty.travel_s[zhang, "h01"] == 120
+    nights = [s for s in duty.shifts if s.start_minute == 20 * 60]
+    assert nights[0].end_minute == 8 * 60
+    assert nights[0].weekdays == frozenset(range(7))
+
+
+async def test_import_shows_changes_and_keeps_ids_and_versions(ledger: Ledger) -> None:
+    first = await ledger.transact(lambda tx: roster.import_file(tx, read(EXAMPLE), "example", 1))
+    assert "+ home h01" in first.changes
+    before = await ledger.transact(roster.newest)
+    changed = EXAMPLE.replace('card = "17"', 'card = "19"').replace("Anna Keller", "Anna Weber")
+    dry = await ledger.transact(lambda tx: roster.import_file(tx, read(changed), "x", 2, dry_run=True))
+    assert dry.version is None
+    assert "~ home h01: card 17 → 19" in dry.changes
+    second = await ledger.transact(lambda tx: roster.import_file(tx, read(changed), "x", 2))
+    assert second.changes == dry.changes
+    assert first.version is not None
+    assert second.version == first.version + 1
+    assert not any("Weber" in line or "Keller" in line for line in second.changes), "names stay out of output"
+    after = await ledger.transact(roster.newest)
+    assert before is not None
+    assert after is not None
+    assert set(before.duty.responders) == set(after.duty.responders)
+    again = await ledger.transact(lambda tx: roster.import_file(tx, read(changed), "x", 3))
+    assert again == roster.Imported((), None)
+
+
+async def test_export_comes_back_as_the_same_roster(ledger: Ledger) -> None:
+    await ledger.transact(lambda tx: roster.import_file(tx, read(EXAMPLE), "example", 1))
+    exported = await ledger.transact(roster.export_file)
+    assert exported is not None
+    again = await ledger.transact(
+        lambda tx: roster.import_file(tx, read(roster.to_toml(exported)), "round", 2, dry_run=True)
+    )
+    assert again.changes == ()
+
+
+def test_all_mistakes_of_a_roster_are_named_with_their_home() -> None:
+    bad = (
+        EXAMPLE.replace('"+8613800000001"', '"110"')
+        .replace('id = "h02"', 'id = "H 2"')
+        .replace('kind = "button", room = "living"', 'kind = "knob", room = "living"')
+        .replace("Asia/Shanghai", "Asia/Atlantis")
+    )
+    with pytest.raises(SettingsError) as e:
+        read(bad, "r.toml")
+    text = "\n".join(e.value.problems)
+    assert "responders.0.phone: not an international phone number (+country number): 110" in text
+    assert "homes.1 (H 2).id" in text
+    assert "homes.0 (h01).sensors.2.kind" in text
+    assert "no such time zone: Asia/Atlantis" in text
+    assert len(e.value.problems) == 4
+
+
+def test_references_that_lead_nowhere_are_named() -> None:
+    bad = EXAMPLE.replace('id = "h02"', 'id = "h01"').replace(
+        'kind = "button", room = "bedroom"', 'kind = "button", room = "attic"'
+    )
+    with pytest.raises(SettingsError) as e:
+        read(bad, "r.toml")
+    assert e.value.problems == [
+        "r.toml: home h01 stands there 2 times",
+        "r.toml: home h03: sensor help stands in room attic, which is not there",
+        "r.toml: responder +8613800000001: travel time to home h02, which is not there",
+    ]
+
+
+def test_a_thermal_sensor_needs_its_shape() -> None:
+    with pytest.raises(SettingsError, match="a thermal sensor needs rows and cols"):
+        read(EXAMPLE.replace("rows = 12, ", ""), "r.toml")

@@ -1,0 +1,93 @@
+"""Settings: all mistakes at once, their exact words, secrets only from files."""
+
+from pathlib import Path
+
+import pytest
+
+from guardian.settings import CONFIG, SettingsError, load
+
+GOOD = """
+site = "demo"
+state_directory = "state"
+secrets_directory = "secrets"
+[mqtt]
+host = "127.0.0.1"
+"""
+
+
+def problems(tmp_path: Path, text: str, **secrets: str) -> list[str]:
+    file = tmp_path / "guardian.toml"
+    file.write_text(text)
+    (tmp_path / "secrets").mkdir(exist_ok=True)
+    for name, value in secrets.items():
+        (tmp_path / "secrets" / name.replace("_", "-")).write_text(value + "\n")
+    with pytest.raises(SettingsError) as e:
+        load(file)
+    return e.value.problems
+
+
+def test_the_shipped_files_are_good(tmp_path: Path) -> None:
+    text = (CONFIG / "guardian.toml").read_text()
+    file = tmp_path / "guardian.toml"
+    file.write_text(text)
+    loaded = load(file)
+    assert loaded.settings.site == "demo"
+    assert loaded.policy.target_s == 600
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    text = """
+site = "De mo"
+state_directory = "state"
+detectors = "mine.toml"
+[mqtt]
+prot = 1883
+port = 70000
+[twilio]
+account_sid = "AC1"
+from_number = "110"
+"""
+    (tmp_path / "mine.toml").write_text("[fall]\nnonsense = 1\n")
+    found = problems(tmp_path, text)
+    assert found[:6] == [
+        "guardian.toml: site: String should match pattern '^[a-z0-9-]{1,32}$'",
+        "guardian.toml: mqtt.host: missing",
+        "guardian.toml: mqtt.port: Input should be less than or equal to 65535",
+        "guardian.toml: mqtt.prot: unknown key",
+        "guardian.toml: twilio.account_sid: String should match pattern '^AC[0-9a-f]{32}$'",
+        "guardian.toml: twilio.from_number: not an international phone number (+country number): 110",
+    ]
+    assert "guardian.toml: twilio.auth_token: missing" in found
+    assert "mine.toml: fall.nonsense: unknown key" in found
+
+
+def test_a_secret_in_the_settings_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD + 'password = "hunter2"\n')
+    assert found == ["guardian.toml: mqtt.password: secrets stand in files of their own, not here"]
+
+
+def test_secrets_come_from_files_and_are_not_printed(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "mqtt-password").write_text("hunter2\n")
+    file = tmp_path / "guardian.toml"
+    file.write_text(GOOD)
+    settings = load(file).settings
+    assert settings.mqtt.password is not None
+    assert settings.mqtt.password.get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("site = ", "not TOML"),
+        ('site = "a"\nsite = "b"', "not TOML"),
+    ],
+)
+def test_a_file_that_is_not_toml_says_so(tmp_path: Path, text: str, words: str) -> None:
+    assert any(words in p for p in problems(tmp_path, text))
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such file"):
+        load(tmp_path / "nowhere.toml")

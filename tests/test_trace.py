@@ -1,0 +1,95 @@
+"""Trace folders: what is written is read, and all that is wrong is said at once."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from guardian.trace import Trace, TraceError, TraceEvent, TraceSensor, TruthRow, Zone, write_trace
+
+EYE = TraceSensor("h1", "eye", "thermal", "living", 8, 8, 10.0, "ceiling", 2.5, None)
+DOOR = TraceSensor("h1", "door", "door", "hall", None, None, None, None, None, None, outside=True)
+
+
+def written(path: Path) -> Path:
+    t_ms = np.array([1000, 1100, 1200])
+    centi = np.arange(3 * 64, dtype=np.int16).reshape(3, 8, 8)
+    write_trace(
+        path,
+        name='a "test" trace',
+        timezone="Europe/London",
+        source="tests",
+        licence="none",
+        sensors=[EYE, DOOR],
+        frames={("h1", "eye"): (t_ms, centi)},
+        events={"h1": [TraceEvent(900, "door", 1), TraceEvent(950, "door", 0)]},
+        truth={"h1": [TruthRow(1000, 1100, "fall:trip", "p1")]},
+        zones=[Zone("h1", "living", "bed", "bed", -1, 0.5, 1, 1.5)],
+    )
+    return path
+
+
+def test_written_is_read(tmp_path: Path) -> None:
+    trace = Trace.open(written(tmp_path / "t"))
+    assert (trace.name, trace.timezone, trace.homes) == ('a "test" trace', "Europe/London", ("h1",))
+    assert trace.sensors == (EYE, DOOR)
+    assert trace.zones[0].y1_m == 1.5
+    t_ms, centi = trace.frames("h1", "eye")
+    assert t_ms.tolist() == [1000, 1100, 1200]
+    assert centi.dtype == np.int16
+    assert centi[2, 7, 7] == 191
+    assert trace.events("h1") == [TraceEvent(900, "door", 1), TraceEvent(950, "door", 0)]
+    assert trace.truth("h1") == [TruthRow(1000, 1100, "fall:trip", "p1")]
+
+
+def test_absent_folders_and_unknown_things_are_fine(tmp_path: Path) -> None:
+    (tmp_path / "trace.toml").write_text('format = 1\nname = "x"\ntimezone = "UTC"\nnotes = "n"\nnew = 3\n')
+    (tmp_path / "sensors.csv").write_text("home,sensor,kind,room,colour,rows,cols\nh,eye,thermal,r,red,8,8\n")
+    (tmp_path / "readme.txt").write_text("hello")
+    trace = Trace.open(tmp_path)
+    assert trace.sensors[0].fov_deg is None
+    assert trace.frames("h", "eye")[1].shape == (0, 8, 8)
+    assert trace.events("h") == []
+    assert trace.truth("h") == []
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    (tmp_path / "trace.toml").write_text('format = 2\ntimezone = "Mars/Olympus"\n')
+    (tmp_path / "sensors.csv").write_text(
+        "home,sensor,kind,room,rows,cols,rate_hz,mount,outside\n"
+        "h,eye,thermal,r,,8,fast,roof,2\n"
+        "h,eye,pir,r,,,,,\n"
+    )
+    with pytest.raises(TraceError) as caught:
+        Trace.open(tmp_path)
+    assert caught.value.problems == (
+        "trace.toml: format is 2, this reader knows 1",
+        "trace.toml: name: missing or not a text",
+        "trace.toml: timezone: 'Mars/Olympus' is not known",
+        "sensors.csv:2: a thermal sensor needs rows and cols",
+        "sensors.csv:2: mount: 'roof' is neither ceiling nor wall",
+        "sensors.csv:2: outside: '2' is neither 0 nor 1",
+        "sensors.csv:2: rate_hz: 'fast' is not a number",
+        "sensors.csv:3: h/eye stands there twice",
+    )
+    with pytest.raises(TraceError, match=r"trace.toml: missing; sensors.csv: missing"):
+        Trace.open(tmp_path / "nowhere")
+
+
+def test_bad_frames_events_and_truth(tmp_path: Path) -> None:
+    path = written(tmp_path / "t")
+    np.savez(path / "frames" / "h1.eye.npz", t_ms=np.array([2, 1]), centi=np.zeros((2, 4, 4), np.int16))
+    trace = Trace.open(path)
+    with pytest.raises(TraceError, match=r"t_ms goes back; frames/h1.eye.npz: centi is int16 \(2, 4, 4\)"):
+        trace.frames("h1", "eye")
+    with gzip.open(path / "events" / "h1.csv.gz", "wt") as out:
+        out.write("t_ms,sensor,value\nsoon,door,1\n5,door,nan\n")
+    with pytest.raises(TraceError, match=r"2: t_ms: 'soon'.*3: value: 'nan'"):
+        trace.events("h1")
+    (path / "truth" / "h1.csv").write_text("start_ms,end_ms,label,subject\n5,4,fall,p\n")
+    with pytest.raises(TraceError, match="end_ms before start_ms"):
+        trace.truth("h1")
+    (path / "frames" / "h1.eye.npz").write_text("no")
+    with pytest.raises(TraceError, match=r"not an \.npz file"):
+        Trace.open(path)
