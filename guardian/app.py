@@ -40,6 +40,7 @@ from guardian.web.staff import Feed, HomeRow, People, staff_app
 log = structlog.get_logger("guardian")
 
 
+WALL_STEP_MS: Final = 2_000  # DESIGN section 5: a step beyond this is recorded
 VITALS_S: Final = 2.0  # how often the ledger and the courier are looked at; their marks may be 10 s old
 
 
@@ -102,8 +103,9 @@ async def run(
         # the way out
         channels: dict[str, Channel] = {}
         if settings.twilio is not None:
-            channels["twilio-sms"] = _twilio(settings.twilio, loaded.policy)
-            stack.push_async_callback(channels["twilio-sms"].close)
+            sms = _twilio(settings.twilio, loaded.policy)
+            channels[sms.name] = sms
+            stack.push_async_callback(sms.close)
         courier = Courier(
             ledger,
             channels,
@@ -282,9 +284,13 @@ def _status(link: Link, board: Board, clock: Clock) -> desk.Answer:
 
 
 async def _vitals(ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock) -> None:
-    """Mark the progress of the ledger and the courier for the watchdog."""
+    """Mark the progress of the ledger and the courier for the watchdog; record steps of the wall clock."""
     loop = asyncio.get_running_loop()
+    stepped_ms = 0
     while True:
+        if isinstance(clock, LiveClock) and abs(clock.wall_step_ms() - stepped_ms) > WALL_STEP_MS:
+            stepped_ms = clock.wall_step_ms()
+            log.warning("the wall clock was set; nothing moves", by_ms=stepped_ms)
         await ledger.transact(lambda _tx: None)
         pulse.mark("ledger", clock.now_ms())
         pulse.mark("courier", courier.looked_ms)

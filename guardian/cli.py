@@ -6,6 +6,7 @@ import logging
 import platform
 import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -130,7 +131,14 @@ def demo(
     """Show the whole road on this machine: a fall, a text, somebody at the door."""
     from simulator import demo as show
 
-    result = asyncio.run(show.run(once=once, trace=trace, seed=seed, say=Console().print))
+    result = asyncio.run(
+        show.run(
+            once=once,
+            trace=trace,
+            seed=seed,
+            say=partial(Console().print, soft_wrap=True, highlight=False, markup=False),
+        )
+    )
     _write(json_file, {"closed": result.closed, "seconds": result.seconds}, seed)
     if once and not result.closed:
         _fail(f"the demo ended before: {result.failed_stage}")

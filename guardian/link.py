@@ -224,7 +224,7 @@ class Link:
                 await self._connect(name, connection)
                 up_at = loop.time()
                 self._up(name)
-                await peer.lost
+                await asyncio.shield(peer.lost)  # our own end must not look like the connection's
                 reason = peer.reason
             except LinkError as error:
                 reason, refused = str(error), True

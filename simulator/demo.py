@@ -29,8 +29,9 @@ from simulator.providers import FakeTwilio
 from simulator.responders import Behaviour, Phones, Say, never_answers
 
 HOMES: Final = 12
-FALL_AT_S: Final = 32.0  # after the start: warm-up, somebody walking about, then the fall
-STORY_S: Final = 110.0  # simulated; a fall is closed about 30 s after it
+EMPTY_S: Final = (3.0, 5.0)  # before anybody is in view: the sensors are getting ready
+FALL_AT_S: Final = 16.0  # after the start: somebody comes in, stands there, and falls
+STORY_S: Final = 95.0  # simulated; a fall is closed about 30 s after it
 PATIENCE_S: Final = 150.0  # a stage that has not come by then will not
 ACCOUNT: Final = "AC" + "0" * 32
 NUMBER: Final = "+14155550100"
@@ -224,7 +225,7 @@ def _detail(key: str, incident: Mapping[str, Any]) -> str:
 
 
 def _simulated(seed: int) -> list[Stream]:
-    homes = demo_homes(seed, HOMES, fall_home=0, fall_at_s=FALL_AT_S, duration_s=STORY_S)
+    homes = demo_homes(seed, HOMES, fall_home=0, fall_at_s=FALL_AT_S, duration_s=STORY_S, empty_s=EMPTY_S)
     return [
         Stream(
             h.home,

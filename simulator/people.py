@@ -18,6 +18,8 @@ from simulator.camera import Camera, grideye, melexis, render
 
 Kind = Literal["day", "fall", "stand", "sit", "bed", "walk", "away"]
 
+EMPTY_S: Final = (6.0, 12.0)  # how long nobody is in the room at first; a sensor is ready within 5 s
+COME_IN_S: Final = 11.0  # from the door to the middle of the room, and a moment of standing there
 WALK_M_S: Final = 0.7  # an older person at home
 DOOR: Final = (0.0, -2.2)
 
@@ -140,15 +142,22 @@ def room(seed: int) -> Room:
     )
 
 
-def script(seed: int, kind: Kind, duration_s: float = 600.0, event_s: float | None = None) -> Motion:
+def script(
+    seed: int,
+    kind: Kind,
+    duration_s: float = 600.0,
+    event_s: float | None = None,
+    empty_s: tuple[float, float] = EMPTY_S,
+) -> Motion:
     """One resident for `duration_s`: a day of walking, sitting, standing, lying in bed; `fall` adds a fall
     that begins at `event_s` (default: at two thirds) after which the resident lies still to the end.
+    The room is empty for a time within `empty_s` first.
     """
     rng = np.random.default_rng([seed, 2])
     place = room(seed)
     play = _Script(rng)
     play.key(0.0)
-    play.key(rng.uniform(6, 12))
+    play.key(rng.uniform(*empty_s))
     until = duration_s if kind != "fall" else (event_s if event_s is not None else duration_s * 2 / 3)
     if kind == "away":
         play.key(duration_s)
@@ -244,19 +253,26 @@ def simulated_home(
 
 
 def demo_homes(
-    seed: int, n: int, fall_home: int | None, fall_at_s: float, duration_s: float
+    seed: int,
+    n: int,
+    fall_home: int | None,
+    fall_at_s: float,
+    duration_s: float,
+    *,
+    empty_s: tuple[float, float] = EMPTY_S,
 ) -> list[SimulatedHome]:
     """`n` homes, even ones with 24x32 and odd ones with 8x8 pixels; number `fall_home` (None: nobody) falls.
 
     The fall begins within a second or two of `fall_at_s` (see the home's truth), which must leave room
-    for coming in: 30 s at least. ValueError otherwise.
+    for coming in: COME_IN_S after the longest `empty_s`. ValueError otherwise.
     """
-    if fall_home is not None and not 30 <= fall_at_s < duration_s:
-        raise ValueError(f"fall_at_s must lie in 30…{duration_s}, not {fall_at_s}")
+    earliest_s = empty_s[1] + COME_IN_S
+    if fall_home is not None and not earliest_s <= fall_at_s < duration_s:
+        raise ValueError(f"fall_at_s must lie in {earliest_s}…{duration_s}, not {fall_at_s}")
     homes = []
     for k in range(n):
         own = seed * 1000 + k
-        motion = script(own, "fall" if k == fall_home else "day", duration_s, fall_at_s)
+        motion = script(own, "fall" if k == fall_home else "day", duration_s, fall_at_s, empty_s)
         room_c = float(np.random.default_rng([own, 3]).uniform(19, 25))
         camera = melexis(own, room_c) if k % 2 == 0 else grideye(own, room_c)
         homes.append(simulated_home(f"home-{k + 1:02d}", camera, motion, room(own), duration_s))

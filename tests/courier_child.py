@@ -1,7 +1,7 @@
 """A courier in a process of its own, for tests that kill it.
 
-`courier_child.py DIRECTORY CRASH_POINT NTH [SECONDS]` opens DIRECTORY/ledger.db, notices a fall if there is no
-incident yet, sends by a provider whose books are a file that outlives the process, and kills itself with
+`courier_child.py DIRECTORY CRASH_POINT NTH [SECONDS]` opens DIRECTORY/ledger.db, notices a fall if there is
+no incident yet, sends by a provider whose books are a file that outlives the process, and kills itself with
 SIGKILL the NTH time it passes CRASH_POINT ("" = never). Ends with status 0 when nothing is due any more and
 SECONDS (2) of its own time have passed. With DIRECTORY/lagging the provider's list is empty.
 """

@@ -90,7 +90,7 @@ async def serve(
                 request.cancel()
         await task
         if isinstance(where, Path):
-            where.unlink(missing_ok=True)
+            where.unlink(missing_ok=True)  # noqa: ASYNC240  # one system call, at the stop
 
 
 class _QuietServer(uvicorn.Server):

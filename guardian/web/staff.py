@@ -23,13 +23,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerting import ledger as records
 from alerting.duty import Language
-from alerting.incident import Accepted, Arrived, Closed, IllegalMove, IncidentEvent
-from alerting.ledger import Ledger, Tx
+from alerting.incident import Accepted, Arrived, Closed, IllegalMove, Incident, IncidentEvent
+from alerting.ledger import Ledger, LedgerError, Tx
 from guardian.clock import Clock
+from guardian.web.fence import LOOPBACK_NAMES, OwnPagesOnly, SafeHeaders
 from guardian.web.view import (
     HURRY_MS,
     SEGMENTS,
@@ -53,19 +53,9 @@ SETTLE_S = 0.2
 RECENT = 50
 """How many of the newest incidents are looked at for the closed ones among them."""
 BY = "board"
-LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"]
 MAX_FORM = 16 * 1024
 
 _HERE = Path(__file__).parent
-_HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-)
 
 
 class Feed:
@@ -158,7 +148,10 @@ def staff_app(
         async def drawings() -> AsyncIterator[ServerSentEvent]:
             while not feed.closed:
                 mark = feed.mark()
-                v = await look(find)
+                try:
+                    v = await look(find)
+                except LedgerError:  # the page says that the line is dead, and comes back by itself
+                    return
                 yield ServerSentEvent(render(request, "live.html", v=v), event="board", id=str(v.now_ms))
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
@@ -180,16 +173,14 @@ def staff_app(
     async def get_incident(request: Request) -> Response:
         number = request.path_params["number"]
 
-        def read(tx: Tx) -> tuple[Any, ...]:
-            incident = _incident(tx, number)
-            return (
-                incident,
+        incident, moves, messages, concerns = await ledger.transact(
+            lambda tx: (
+                _incident(tx, number),
                 records.moves(tx, number),
                 records.messages(tx, number),
                 records.concerns(tx, number),
             )
-
-        incident, moves, messages, concerns = await ledger.transact(read)
+        )
         now_ms, known = clock.now_ms(), people()
         zone = ZoneInfo(known.duty.timezone)
         return page(
@@ -206,16 +197,15 @@ def staff_app(
         )
 
     async def post(
-        request: Request, event: Callable[[dict[str, str], str | None], IncidentEvent]
+        request: Request, event: Callable[[dict[str, str], Incident, People], IncidentEvent]
     ) -> Response:
         number = request.path_params["number"]
         async with request.form(max_files=0, max_fields=8) as form:
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        now_ms = clock.now_ms()
+        now_ms, known = clock.now_ms(), people()
 
         def work(tx: Tx) -> None:
-            incident = _incident(tx, number)
-            records.apply(tx, number, event(fields, incident.acceptor), now_ms, BY)
+            records.apply(tx, number, event(fields, _incident(tx, number), known), now_ms, BY)
 
         try:
             await ledger.transact(work)
@@ -226,27 +216,20 @@ def staff_app(
         asked = request.query_params.get("lang")
         return RedirectResponse(f"/?lang={asked}" if asked in LANGUAGES else "/", 303)
 
-    def who(fields: dict[str, str], default: str | None) -> str:
-        chosen = fields.get("who") or default
-        if chosen is None or (chosen != default and chosen not in people().duty.responders):
-            raise HTTPException(400)
-        return chosen
-
     async def post_accept(request: Request) -> Response:
-        return await post(request, lambda fields, _acceptor: Accepted(who(fields, None), None))
+        return await post(request, lambda fields, _i, known: Accepted(_who(fields, None, known)))
 
     async def post_arrived(request: Request) -> Response:
-        return await post(request, lambda fields, acceptor: Arrived(who(fields, acceptor)))
+        return await post(request, lambda fields, i, known: Arrived(_who(fields, i.acceptor, known)))
 
     async def post_close(request: Request) -> Response:
-        return await post(request, lambda fields, _acceptor: Closed(_outcome(fields.get("outcome", ""))))
+        return await post(request, lambda fields, _i, _known: Closed(_outcome(fields)))
 
     async def failed(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        status = error.status_code if isinstance(error, HTTPException) else 503
         words = _words(request, language)
-        text = {404: words.not_found, 403: words.refused, 409: words.not_possible}.get(
-            status, words.not_understood
-        )
+        said = {404: words.not_found, 409: words.not_possible, 503: words.not_stored}
+        text = said.get(status, words.not_understood)
         return page(request, "error.html", status, text=text)
 
     return Starlette(
@@ -261,49 +244,13 @@ def staff_app(
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
         middleware=[
-            Middleware(_SafeHeaders),
+            Middleware(SafeHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES, www_redirect=False),
-            Middleware(_OwnPagesOnly),
+            Middleware(OwnPagesOnly),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_FORM),
         ],
-        exception_handlers={HTTPException: failed},
+        exception_handlers={HTTPException: failed, LedgerError: failed},
     )
-
-
-class _SafeHeaders:
-    """Puts the headers that keep a page to itself on every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_safe(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, send_safe)
-
-
-class _OwnPagesOnly:
-    """Refuses a POST that did not start on this board (`Sec-Fetch-Site`, else `Origin`)."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"} and not _own(Request(scope)):
-            answer = Response("Not from this board.\n", 403, media_type="text/plain")
-            await answer(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def _own(request: Request) -> bool:
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site in {"same-origin", "none"}
-    return request.headers.get("origin") == f"http://{request.headers.get('host', '')}"
 
 
 def _words(request: Request, default: Language) -> Words:
@@ -315,15 +262,23 @@ def _find(request: Request) -> str:
     return request.query_params.get("find", "").strip()[:32]
 
 
-def _incident(tx: Tx, number: int) -> Any:
+def _incident(tx: Tx, number: int) -> Incident:
     try:
         return records.incident(tx, number)
     except LookupError as e:
         raise HTTPException(404) from e
 
 
-def _outcome(text: str) -> str:
-    known = {"real", "drill", "safe", *(f"false:{cause}" for cause in FALSE_CAUSES)}
-    if text not in known:
+def _who(fields: dict[str, str], default: str | None, known: People) -> str:
+    """Give the responder whom the form names, else the one who has accepted."""
+    chosen = fields.get("who", default)
+    if chosen is None or (chosen != default and chosen not in known.duty.responders):
+        raise HTTPException(400)
+    return chosen
+
+
+def _outcome(fields: dict[str, str]) -> str:
+    text = fields.get("outcome", "")
+    if text not in {"real", "drill", "safe", *(f"false:{cause}" for cause in FALSE_CAUSES)}:
         raise HTTPException(400)
     return text

@@ -27,7 +27,6 @@ HURRY_MS = 120_000
 
 SEGMENTS = ("onset", "suspected", "decided", "provider", "accepted", "en_route", "on_scene", "closed")
 _FIRE = frozenset({Kind.FIRE.value, Kind.SMOKE.value, Kind.GAS.value})
-_TAKEN = frozenset({State.ACCEPTED, State.EN_ROUTE, State.ON_SCENE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +62,12 @@ class People:
         """Take names and addresses from the roster's rows."""
         if rows is None:
             return cls(duty)
-        person = {p["id"]: p for p in rows.people}
+        person = {p["id"]: p for p in rows.people}  # without those who have been erased
+        homes = [(h["id"], person.get(h["resident"])) for h in rows.homes]
         return cls(
             duty,
-            names={r["id"]: person[r["id"]]["name"] for r in rows.responders},
-            addresses={
-                h["id"]: person[h["resident"]]["address"]
-                for h in rows.homes
-                if h["resident"] and person[h["resident"]]["address"]
-            },
+            names={r["id"]: person[r["id"]]["name"] for r in rows.responders if r["id"] in person},
+            addresses={home: who["address"] for home, who in homes if who is not None and who["address"]},
         )
 
     def name(self, responder: str) -> str:
@@ -130,6 +126,11 @@ class Tile:
     incident: int | None
     severity: int | None
 
+    @property
+    def unsure(self) -> bool:
+        """Whether there is data, but nobody can say what it means for the resident."""
+        return self.row.activity == "unknown" or self.age_ms is None
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -170,7 +171,7 @@ def view(
         clock=local_time(now_ms, zone),
         open=len(incidents),
         cards=tuple(card(i, people, now_ms) for i in sorted(incidents, key=_incident_order)[:CARDS_SHOWN]),
-        recent=tuple(card(i, people, now_ms) for i in recent if i.state is State.CLOSED)[:RECENT_SHOWN],
+        recent=tuple(card(i, people, now_ms) for i in _closed(recent)[:RECENT_SHOWN]),
         tiles=tuple(tiles[:HOMES_SHOWN]),
         not_shown=max(0, len(tiles) - HOMES_SHOWN),
         blind=blind,
@@ -251,7 +252,7 @@ def as_json(
     return {
         "now_ms": now_ms,
         "incidents": [_plain(i, people, now_ms) for i in sorted(incidents, key=_incident_order)],
-        "recent": [_plain(i, people, now_ms) for i in recent if i.state is State.CLOSED],
+        "recent": [_plain(i, people, now_ms) for i in _closed(recent)],
         "homes": [
             {
                 "home": r.home,
@@ -294,6 +295,11 @@ def _plain(incident: Incident, people: People, now_ms: int) -> dict[str, Any]:
     }
 
 
+def _closed(incidents: Sequence[Incident]) -> list[Incident]:
+    """Give those that are closed, the last one first."""
+    return sorted((i for i in incidents if i.state is State.CLOSED), key=lambda i: -(i.closed_ms or 0))
+
+
 def _incident_order(incident: Incident) -> tuple[int, int]:
     """Running countdowns by what is left, then suspicions, then those with somebody there, then LOW."""
     if incident.state is State.ON_SCENE:
@@ -307,9 +313,9 @@ def _actions(incident: Incident) -> frozenset[str]:
     if incident.state is State.CLOSED:
         return frozenset()
     actions = {"close"}
-    if incident.severity is not None and incident.state not in _TAKEN:
+    if incident.wants_people:
         actions.add("accept")
-    if incident.severity is not None and incident.state not in (State.OPEN, State.ON_SCENE):
+    if incident.severity is not None and incident.state is not State.ON_SCENE:
         actions.add("arrived")
     return frozenset(actions)
 

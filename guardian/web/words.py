@@ -54,7 +54,6 @@ class Words:
     reported_false: str
     cancelled_by_home: str
     accepted_by: str
-    nobody_yet: str
     lease_until: str
     help_wanted: str
     helped_by: str
@@ -68,6 +67,7 @@ class Words:
     close: str
     outcome: str
     false_because: str
+    outcome_cause: str
     details: str
     back: str
     proof_of_life: str
@@ -93,7 +93,7 @@ class Words:
     column_confidence: str
     not_possible: str
     not_found: str
-    refused: str
+    not_stored: str
     not_understood: str
     severities: Mapping[int | None, str]
     states: Mapping[str, str]
@@ -113,7 +113,7 @@ class Words:
         """Words for an outcome such as `real` or `false:pet`."""
         what, _, cause = outcome.partition(":")
         text = self.outcomes.get(what, what)
-        return f"{text} ({self.causes.get(cause, cause)})" if cause else text
+        return self.outcome_cause.format(text, self.causes.get(cause, cause)) if cause else text
 
     def room_text(self, room: str | None) -> str:
         """Words for a room id; ids without a translation stand for themselves."""
@@ -166,7 +166,6 @@ ZH = Words(
     reported_false="有人回报为误报（待确认）",
     cancelled_by_home="住户按了取消（仍需到场确认）",
     accepted_by="接受人",
-    nobody_yet="尚无人接受",
     lease_until="须在 {} 前出发",
     help_wanted="现场请求第二个人支援",
     helped_by="支援",
@@ -180,6 +179,7 @@ ZH = Words(
     close="结束",
     outcome="结果",
     false_because="误报：",
+    outcome_cause="{}（{}）",
     details="详情",
     back="返回看板",
     proof_of_life="最近活动",
@@ -191,7 +191,7 @@ ZH = Words(
     hours="{} 小时",
     days="{} 天",
     ago="{}前",
-    just_now="一分钟内",
+    just_now="刚刚",
     moves="经过",
     messages="短信",
     evidence="依据",
@@ -205,7 +205,7 @@ ZH = Words(
     column_confidence="把握",
     not_possible="这一步现在不能做：事件的状态已经变了。请返回看板再看一次。",
     not_found="没有这个页面或事件。",
-    refused="请求不是从本看板发出的，已拒绝。",
+    not_stored="没有保存成功，请再试一次；仍不行请直接打电话联系。",
     not_understood="表单内容不完整，请返回重试。",
     severities={3: "高", 2: "中", 1: "低", None: "核实中"},
     states={
@@ -364,7 +364,6 @@ EN = Words(
     reported_false="Reported as a false alarm, not yet confirmed",
     cancelled_by_home="The home pressed cancel; still needs a visit",
     accepted_by="Accepted by",
-    nobody_yet="Nobody has accepted yet",
     lease_until="must leave by {}",
     help_wanted="A second person is needed",
     helped_by="helped by",
@@ -378,6 +377,7 @@ EN = Words(
     close="Close",
     outcome="Outcome",
     false_because="False alarm: ",
+    outcome_cause="{} ({})",
     details="Details",
     back="Back to the board",
     proof_of_life="Last activity",
@@ -389,7 +389,7 @@ EN = Words(
     hours="{} h",
     days="{} d",
     ago="{} ago",
-    just_now="within a minute",
+    just_now="just now",
     moves="What happened",
     messages="Texts",
     evidence="Evidence",
@@ -403,7 +403,7 @@ EN = Words(
     column_confidence="Confidence",
     not_possible="Not possible now: the incident has moved on. Go back to the board and look again.",
     not_found="There is no such page or incident.",
-    refused="The request did not come from this board and was refused.",
+    not_stored="Nothing was stored. Try again; if it fails again, use the telephone.",
     not_understood="The form was incomplete; please go back and try again.",
     severities={3: "HIGH", 2: "MEDIUM", 1: "LOW", None: "CHECKING"},
     states={
