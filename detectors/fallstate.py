@@ -161,7 +161,7 @@ class FallState:
 
 _NOT_ARRAYS: Final = {"optics", "furniture", "room"}
 _OWN: Final = tuple(f.name for f in fields(FallState) if f.name not in _NOT_ARRAYS)
-_ROOM: Final = tuple(f.name for f in fields(BackgroundState) if f.name not in {"rows", "cols"})
+_ROOM: Final = tuple(f.name for f in fields(BackgroundState) if f.name not in {"rows", "cols", "scratch"})
 
 
 def fresh(optics: Optics, furniture: F32 | None = None) -> FallState:

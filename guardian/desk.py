@@ -6,6 +6,7 @@ client's side is what the commands of `guardian` use. Neither opens the ledger i
 
 import json
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -138,15 +139,13 @@ def call(state_directory: Path, method: str, path: str, body: bytes | None = Non
         no daemon runs there, it does not answer, or it says no (with its reasons, one a line).
     """
     where = socket_path(state_directory)
+    _knock(where)
     timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
     try:
         with httpx.Client(
             transport=httpx.HTTPTransport(uds=str(where)), base_url="http://desk", timeout=timeout
         ) as client:
             response = client.request(method, path, content=body)
-    except httpx.ConnectError as e:
-        reason = "not allowed to ask" if _forbidden(where) else "no Guardian runs here"
-        raise DeskError(f"{reason} ({where})") from e
     except httpx.HTTPError as e:
         raise DeskError(f"Guardian does not answer at {where}: {type(e).__name__}") from e
     try:
@@ -160,8 +159,13 @@ def call(state_directory: Path, method: str, path: str, body: bytes | None = Non
     return answer
 
 
-def _forbidden(where: Path) -> bool:
-    try:
-        return where.exists() and not os.access(where, os.W_OK)
-    except PermissionError:
-        return True
+def _knock(where: Path) -> None:
+    """Raise DeskError, with the reason, when nobody listens there or we may not ask."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(CONNECT_S)
+        try:
+            sock.connect(str(where))
+        except PermissionError as e:
+            raise DeskError(f"not allowed to ask Guardian ({where}); ask as root") from e
+        except OSError as e:
+            raise DeskError(f"no Guardian runs here ({where})") from e

@@ -416,3 +416,11 @@ async def test_a_beats_number_is_never_given_twice(ledger: Ledger) -> None:
 
     first, second = await ledger.transact(story)
     assert second > first
+
+
+async def test_whom_the_board_sends_is_kept_in_the_record(ledger: Ledger) -> None:
+    one = await ledger.transact(opened)
+    await ledger.transact(lambda tx: apply(tx, one.id, Accepted("a"), NOW, "board"))
+    await ledger.transact(lambda tx: apply(tx, one.id, Arrived("a"), NOW + 1000, "a"))
+    said = await ledger.transact(lambda tx: [(m.event, m.by, m.detail) for m in lg.moves(tx, one.id)])
+    assert said[-2:] == [("accepted", "board", {"responder": "a"}), ("arrived", "a", {})]

@@ -129,7 +129,9 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
     """
     before = incident(tx, incident_id)
     after = step(before, event, now_ms)
-    detail = {k: v for k, v in asdict(event).items() if k not in {"responder", "lease_s"} and v is not None}
+    detail = {k: v for k, v in asdict(event).items() if k != "lease_s" and v is not None}
+    if detail.get("responder") == by:  # said by that person; else it is whom the board has sent
+        del detail["responder"]
     if before.acceptor is not None and after.acceptor is None:
         detail["released"] = before.acceptor
     move = Move(incident_id, now_ms, event.name, before.state, after.state, by, detail)

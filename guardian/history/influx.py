@@ -210,14 +210,15 @@ class InfluxHistory:
                 self._say(up=False, why=f"HTTP {e.status}")
                 return False
             self.rejected += count
+            self._batch = []
             log.warning("history refused a batch", points=count, status=e.status)
         except (ClientError, InfluxDBError, OSError, TimeoutError) as e:
             self._say(up=False, why=type(e).__name__)
             return False
         else:
             self.written += count
+            self._batch = []
             self._say(up=True, why="")
-        self._batch = []
         return True
 
     def _say(self, *, up: bool, why: str) -> None:

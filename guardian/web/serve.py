@@ -22,6 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 STOP_S = 0.5
 """How long requests in hand may go on at a stop; with uvicorn's own tick of 0.1 s all is over within 1 s."""
+BACKLOG = 128
 KEEP_ALIVE_S = 15
 """Longer than the 5 s between two events, so that a browser's connection is not remade for each click."""
 
@@ -131,6 +132,7 @@ def _tcp_socket(where: Tcp) -> socket.socket:
     except OSError as e:
         sock.close()
         raise ServeError(f"cannot listen on {where.host}:{where.port}: {e.strerror}") from e
+    sock.listen(BACKLOG)  # from here on nobody is refused, even before the loop gets to it
     return sock
 
 
@@ -147,6 +149,7 @@ def _unix_socket(path: Path) -> socket.socket:
         raise ServeError(f"cannot listen on {path}: {e.strerror or e}") from e
     finally:
         os.umask(before)
+    sock.listen(BACKLOG)
     return sock
 
 

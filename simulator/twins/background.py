@@ -18,9 +18,8 @@ class NaiveBackground:
     def __init__(self, params: BackgroundParams, rows: int, cols: int) -> None:
         self.params, self.rows, self.cols = params, rows, cols
         self.mu = [0.0] * (rows * cols)
-        self.dev = [0.0] * (rows * cols)
         self.level = math.nan
-        self.age = self.due = self.upset = 0.0
+        self.noise = self.age = self.due = self.upset = 0.0
         self.last: list[int] | None = None
 
     def step(self, centi: list[int], dt_s: float, *, hold: bool) -> tuple[list[float], float, bool]:
@@ -35,7 +34,7 @@ class NaiveBackground:
         if self.age < p.warm_s and not repeated and sum(bad) <= n // 2:
             self._warm_up(x, dt)
         ready = self.age >= p.warm_s
-        sigma = max(sum(self.dev) / n * DEV_TO_SIGMA, p.noise_floor_k)
+        sigma = max(self.noise * DEV_TO_SIGMA, p.noise_floor_k)
         d = [x[i] - self.mu[i] for i in range(n)]
         first = median(d[:: max(1, n // GRID)])
         d = [v - first for v in d]
@@ -53,15 +52,17 @@ class NaiveBackground:
         share = 1.0 if anew else dt / max(self.age + dt, 1e-6)
         self.mu = [m + share * (v - m) for m, v in zip(self.mu, x, strict=True)]
         middle = median(self.mu)
-        off = [abs(v - m - (level - middle)) for m, v in zip(self.mu, x, strict=True)]
-        self.dev = off if anew else [o + share * (v - o) for o, v in zip(self.dev, off, strict=True)]
+        off = sum(abs(v - m - (level - middle)) for m, v in zip(self.mu, x, strict=True)) / len(x)
+        self.noise += share * (off - self.noise)
         self.level = level
 
     def _learn(self, d: list[float], common: float, sigma: float, bad: list[bool], *, hold: bool) -> None:
         p, rows, cols = self.params, self.rows, self.cols
         grid = [d[r * cols : (r + 1) * cols] for r in range(rows)]
-        fog = smooth(grid) if rows * cols >= SMOOTH_FROM else grid
-        warm = [[v > p.free_sigma * sigma for v in row] for row in fog]
+        large = rows * cols >= SMOOTH_FROM
+        fog = smooth(grid) if large else grid
+        gate = not large or max(pairs(grid)) > p.gate_sigma * sigma
+        warm = [[gate and v > p.free_sigma * sigma for v in row] for row in fog]
         out = [
             any(
                 warm[a][b]
@@ -84,11 +85,10 @@ class NaiveBackground:
             rate = static if out[i] else cool if v < -p.free_sigma * sigma else free
             change[i] = 0.0 if bad[i] else rate * (v - rest)
         mean = sum(change[i] for i in free_px) / max(len(free_px), 1)
-        for i, v in enumerate(d):
+        for i in range(len(d)):
             here = i in free_px
             self.mu[i] += change[i] + common + rest + (0.0 if here else mean)
-            if here:
-                self.dev[i] += quick * (abs(v) - self.dev[i])
+        self.noise += quick * sum(abs(d[i]) - self.noise for i in free_px) / len(d)
         self.due = 0.0
         self.upset = self.upset + dt if sum(out) / len(out) > p.upset_share else 0.0
         self.age += dt
@@ -106,4 +106,13 @@ def smooth(grid: Picture) -> Picture:
     return [
         [sum(at(r + a, c + b) for a in (-1, 0, 1) for b in (-1, 0, 1)) / 9 for c in range(cols)]
         for r in range(rows)
+    ]
+
+
+def pairs(grid: Picture) -> list[float]:
+    """Means of 2x2 pixels that do not overlap; a last odd row or column is left out."""
+    return [
+        (grid[r][c] + grid[r][c + 1] + grid[r + 1][c] + grid[r + 1][c + 1]) / 4
+        for r in range(0, len(grid) - 1, 2)
+        for c in range(0, len(grid[0]) - 1, 2)
     ]
