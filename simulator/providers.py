@@ -11,8 +11,8 @@ import base64
 import hashlib
 import hmac
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -27,7 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alerting.wording import is_gsm7, segment_length, segment_limit
-from simulator.loopback import serve
+from guardian.web.serve import Tcp, serve
 from simulator.twilio_errors import error, wrong_with
 
 _OPT_OUT = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
@@ -200,9 +200,11 @@ class FakeTwilio:
             hmac.new(self.auth_token.encode(), signed.encode(), hashlib.sha1).digest()
         ).decode()
 
-    def serve(self) -> AbstractAsyncContextManager[str]:
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
         """Run on a free loopback port; gives the base address."""
-        return serve(self.app)
+        async with serve(self.app, Tcp(0)) as listening:
+            yield listening.url
 
     # --- what Guardian asks -----------------------------------------------------------------------
 
