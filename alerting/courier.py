@@ -260,7 +260,7 @@ class Courier:
             async with asyncio.timeout(self._policy.send_timeout_s):
                 listed = await channel.sent_since(person.phone, text.created_ms - LIST_OVERLAP_MS)
         except (ChannelError, TimeoutError) as e:
-            log.warning("cannot look up a text", message=text.id, why=str(e))
+            log.warning("cannot look up a text", message=text.id, why=str(e) or "no answer in time")
             return None
         # Contained, not equal: a trial account puts a sentence of its own in front.
         return next((t.sid for t in listed if text.body in t.body), None)
@@ -321,7 +321,7 @@ class Courier:
             async with asyncio.timeout(self._policy.send_timeout_s):
                 listed = await channel.received_since(polled.since_ms)
         except (ChannelError, TimeoutError) as e:
-            log.warning("cannot fetch answers", channel=channel.name, why=str(e))
+            log.warning("cannot fetch answers", channel=channel.name, why=str(e) or "no answer in time")
             return
         fresh = [t for t in listed if t.sid not in polled.seen]
         for text in fresh:

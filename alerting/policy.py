@@ -11,6 +11,8 @@ class Policy:
 
     target_s: float
     """From onset (or decision) to the door."""
+    uncleared_s: float
+    """How long a suspicion may stay open without being cleared or confirmed; then it counts as a fall."""
     wave_window_s: float
     """How long one wave is given to answer."""
     wave_confidence: float

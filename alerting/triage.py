@@ -7,6 +7,10 @@ sends, never decides who goes. For each concern:
 2. `fall-suspected` opens a suspicion: no severity, no deadline, nobody is paged.
 3. Anything with a severity opens an incident, or merges into the home's: as evidence; as a rise with its
    own onset and deadline when it is worse (or the first with a severity); a fall outranks its equals.
+
+And for suspicions (`uncleared`): one that nothing has cleared or confirmed for `uncleared_s` is taken for the
+fall that it may be. The camera may have gone dark, the daemon may have been killed in the dwell; unknown
+is never fine.
 """
 
 from collections.abc import Sequence
@@ -15,7 +19,7 @@ from alerting import planner
 from alerting.concern import SEVERITY, Concern, Kind
 from alerting.duty import Duty
 from alerting.incident import CancelledByHome, Closed, Incident, Raised, Suspected
-from alerting.ledger import Tx, add_concern, apply, incident_of, open_new
+from alerting.ledger import Tx, add_concern, apply, incident_of, open_new, uncleared_suspicions
 from alerting.policy import Policy
 
 
@@ -27,6 +31,24 @@ def take(tx: Tx, concerns: Sequence[Concern], duty: Duty, policy: Policy, now_ms
         if found is not None:
             touched[found.id] = found
     return list(touched.values())
+
+
+def uncleared(tx: Tx, duty: Duty, policy: Policy, now_ms: int) -> list[Incident]:
+    """Raise the suspicions that have stayed open for too long; give them as they are afterwards."""
+    since_ms = now_ms - int(policy.uncleared_s * 1000)
+    concerns = [
+        Concern(
+            home=i.home,
+            kind=Kind.FALL_CONFIRMED,
+            onset_ms=i.t0_ms,
+            decided_ms=now_ms,
+            confidence=0.5,  # nobody has seen more than the suspicion
+            room=i.room,
+            evidence={"uncleared_s": policy.uncleared_s},
+        )
+        for i in uncleared_suspicions(tx, since_ms)
+    ]
+    return take(tx, concerns, duty, policy, now_ms)
 
 
 def _take(tx: Tx, concern: Concern, duty: Duty, policy: Policy, now_ms: int) -> Incident | None:

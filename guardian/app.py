@@ -285,7 +285,6 @@ def _status(link: Link, board: Board, clock: Clock) -> desk.Answer:
 
 async def _vitals(ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock) -> None:
     """Mark the progress of the ledger and the courier for the watchdog; record steps of the wall clock."""
-    loop = asyncio.get_running_loop()
     stepped_ms = 0
     while True:
         if isinstance(clock, LiveClock) and abs(clock.wall_step_ms() - stepped_ms) > WALL_STEP_MS:
@@ -295,9 +294,7 @@ async def _vitals(ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock) 
         pulse.mark("ledger", clock.now_ms())
         pulse.mark("courier", courier.looked_ms)
         courier.wake.set()  # an idle courier looks too, so that a hung one is told from it
-        tick = loop.create_future()
-        loop.call_later(VITALS_S, tick.set_result, None)
-        await tick
+        await asyncio.sleep(VITALS_S)
 
 
 async def _minutes(history: InfluxHistory, rows: Callable[[], Sequence[HomeRow]], clock: Clock) -> None:

@@ -5,7 +5,7 @@ import json
 import logging
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from guardian.link import BrokerAddress
 from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, SettingsError, load
 from guardian.trace import Trace, TraceError
+from guardian.web.serve import ServeError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 roster_app = typer.Typer(no_args_is_help=True, help="People, homes and sensors: import and export.")
@@ -44,10 +45,23 @@ def main() -> None:
         app()
     except SettingsError as e:
         _fail(*e.problems)
-    except (LedgerError, TraceError, BrokerError, desk.DeskError) as e:
+    except (LedgerError, TraceError, BrokerError, ServeError, desk.DeskError) as e:
         _fail(str(e))
+    except ExceptionGroup as group:  # what ended the daemon's tasks
+        ledger_errors, others = group.split(LedgerError)
+        if others is not None or ledger_errors is None:
+            raise
+        _fail(*dict.fromkeys(_leaves(ledger_errors)))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[str]:
+    for e in group.exceptions:
+        if isinstance(e, ExceptionGroup):
+            yield from _leaves(e)
+        else:
+            yield str(e)
 
 
 def _fail(*lines: str) -> NoReturn:

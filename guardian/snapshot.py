@@ -20,6 +20,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 _NAMES: Final = ("board-a.snap", "board-b.snap")
 _BEAT: Final = "beat"
+_GENERATION: Final = "generation"
 _MAGIC: Final = b"GUARDIAN-SNAP-1\n"
 
 
@@ -29,6 +30,8 @@ class Snapshot:
 
     beat: int
     arrays: Arrays
+    generation: int = 0
+    """Counts the snapshots of this folder; given by `save`."""
 
 
 def save(directory: Path, snapshot: Snapshot) -> int:
@@ -37,10 +40,15 @@ def save(directory: Path, snapshot: Snapshot) -> int:
     Beats up to that one are needed by neither file and may be dropped from the ledger.
     """
     found = {name: _read(directory / name) for name in _NAMES}
-    name = min(_NAMES, key=lambda n: s.beat if (s := found[n]) else -1)
+    name = min(_NAMES, key=lambda n: s.generation if (s := found[n]) else -1)
     other = next(s for n, s in found.items() if n != name)
+    generation = other.generation + 1 if other else 0
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {**snapshot.arrays, _BEAT: np.int64(snapshot.beat)}
+    arrays: dict[str, Any] = {
+        **snapshot.arrays,
+        _BEAT: np.int64(snapshot.beat),
+        _GENERATION: np.int64(generation),
+    }
     np.savez(buffer, allow_pickle=False, **arrays)
     body = buffer.getvalue()
     temporary = directory / f"{name}.new"
@@ -60,7 +68,7 @@ def save(directory: Path, snapshot: Snapshot) -> int:
 def newest(directory: Path) -> Snapshot | None:
     """Give the newest snapshot that is whole, None where there is none."""
     found = [s for name in _NAMES if (s := _read(directory / name))]
-    return max(found, key=lambda s: s.beat, default=None)
+    return max(found, key=lambda s: s.generation, default=None)
 
 
 def _read(path: Path) -> Snapshot | None:
@@ -77,4 +85,4 @@ def _read(path: Path) -> Snapshot | None:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, zipfile.BadZipFile):
         return None
-    return Snapshot(int(arrays.pop(_BEAT)), arrays)
+    return Snapshot(int(arrays.pop(_BEAT)), arrays, int(arrays.pop(_GENERATION)))

@@ -7,6 +7,7 @@ broker, the provider or the history.
 
 import asyncio
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from alerting import triage
 from alerting.concern import Concern, Kind
 from alerting.duty import Duty
 from alerting.incident import Incident
-from alerting.ledger import Ledger, Tx, beats_since, drop_beats, save_beat
+from alerting.ledger import Ledger, Tx, beats_since, drop_beats, last_beat, save_beat
 from alerting.policy import Policy
 from guardian import snapshot
 from guardian.board import Board, Reading, decode_events, encode_events
@@ -29,7 +30,9 @@ from guardian.link import AckMark
 from guardian.lookout import Lookout
 
 BEAT_MS: Final = 200  # DESIGN section 5
-SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute
+SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute; and after each finding
+FIRST_SNAPSHOT_MS: Final = 10_000  # by then a sensor is ready (5 s) and has something worth keeping
+UNCLEARED_LOOK_MS: Final = 1_000  # how often open suspicions are looked at
 REPLAY_PATIENCE_S: Final = 5.0  # how long a replay's beat waits for readings that were announced
 
 CRASH_POINTS: Final = ("taken", "committed")
@@ -114,20 +117,27 @@ class Watch:
         self._on_beat = on_beat
         self._crash_point = crash_point
         self._last_row = 0
-        self._snapshot_due_ms = 0
+        self._snapshot_due_ms = self._uncleared_due_ms = 0
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def restore(self) -> None:
         """Take the newest good snapshot and play the beats committed since."""
         found = snapshot.newest(self._directory) if self._directory else None
+        if found and found.beat > await self._ledger.transact(last_beat):
+            log.warning("the snapshot belongs to another ledger and is not used", beat=found.beat)
+            found = None
         if found:
             self._lookout.restore(found.arrays)
             self._last_row = found.beat
         rows = await self._ledger.transact(lambda tx: beats_since(tx, self._last_row))
         for row, _t_ms, blob in rows:
-            self._board.fold(decode_events(blob))
+            try:
+                self._board.fold(decode_events(blob))
+            except (msgspec.MsgspecError, zlib.error):  # what it led to was committed with it
+                log.exception("a beat cannot be read and is set aside", row=row)
             self._last_row = row
+        self._snapshot_due_ms = self._clock.now_ms() + FIRST_SNAPSHOT_MS
         log.info("restored", snapshot=found is not None, beats_since=len(rows))
 
     async def run(self) -> None:
@@ -162,14 +172,24 @@ class Watch:
         for incident in incidents:
             if incident.home in suspected and incident.severity is None:
                 self._voice.prompt(incident.home, incident.kind, incident.id, now_ms)
+        incidents = [*incidents, *await self._uncleared(now_ms)]
         noticed = Noticed(concerns, incidents)
-        if concerns:
+        if concerns or incidents:
             self._on_noticed(noticed)
-        if self._directory is not None and now_ms >= self._snapshot_due_ms:
+            self._snapshot_due_ms = now_ms  # a restart in the dwell must not forget the suspicion
+        if self._directory is not None and now_ms >= self._snapshot_due_ms and self._to_save.empty():
             self._snapshot_due_ms = now_ms + SNAPSHOT_MS
-            if self._to_save.empty():  # the last one is still being written: skip this minute
-                self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
+            self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
         return noticed
+
+    async def _uncleared(self, now_ms: int) -> Sequence[Incident]:
+        """Once a second: raise suspicions that nobody has cleared or confirmed in time."""
+        if now_ms < self._uncleared_due_ms:
+            return ()
+        self._uncleared_due_ms = now_ms + UNCLEARED_LOOK_MS
+        return await self._ledger.transact(
+            lambda tx: triage.uncleared(tx, self._duty(), self._policy, now_ms)
+        )
 
     def _commit(
         self, tx: Tx, readings: Sequence[Reading], concerns: Sequence[Concern], now_ms: int
@@ -182,7 +202,11 @@ class Watch:
         """Write what the beat hands over, in a thread; then drop the beats that both files hold."""
         while True:
             held = await self._to_save.get()
-            droppable = await asyncio.to_thread(snapshot.save, directory, held)
+            try:
+                droppable = await asyncio.to_thread(snapshot.save, directory, held)
+            except OSError as e:  # a side path: the beats since the last good one stay in the ledger
+                log.error("snapshot not written", why=str(e))  # noqa: TRY400  # the reason is in the words
+                continue
             if droppable:
                 await self._ledger.transact(partial(drop_beats, upto=droppable))
 

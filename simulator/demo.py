@@ -23,7 +23,7 @@ from guardian.link import BrokerAddress
 from guardian.lookout import Box
 from guardian.trace import Trace
 from guardian.wire.native import pack_frame
-from simulator.people import demo_homes
+from simulator.people import SimulatedHome, demo_homes
 from simulator.private import Configuration, Place, connected, daemon, free_port, prepare
 from simulator.providers import FakeTwilio
 from simulator.responders import Behaviour, Phones, Say, never_answers
@@ -97,9 +97,9 @@ async def run(*, once: bool, trace: Path | None, seed: int, say: Say_) -> Result
     BrokerError, DaemonError, TraceError
         a part could not be started.
     """
-    streams = _recorded(Trace.open(trace)) if trace else _simulated(seed)
+    sensors = _recorded(Trace.open(trace)) if trace else _simulated(seed)
     clock = LiveClock()
-    say(f"{len(streams)} homes, {sum(s.centi.nbytes for s in streams) / 1e6:.0f} MB of frames drawn")
+    say(f"{len(sensors)} homes, {sum(s.centi.nbytes for s in sensors) / 1e6:.0f} MB of frames drawn")
     with tempfile.TemporaryDirectory(prefix="guardian-demo-") as name:
         directory = Path(name)
         hooks_port, board_port = free_port(), free_port()
@@ -121,7 +121,7 @@ async def run(*, once: bool, trace: Path | None, seed: int, say: Say_) -> Result
                 directory,
                 Configuration(
                     broker,
-                    roster=_roster(streams),
+                    roster=roster(sensors),
                     provider={
                         "account_sid": ACCOUNT,
                         "from_number": NUMBER,
@@ -135,11 +135,11 @@ async def run(*, once: bool, trace: Path | None, seed: int, say: Say_) -> Result
             async with daemon(place):
                 await connected(place)
                 say(f"board: http://127.0.0.1:{board_port}/")
-                return await _show(streams, broker, place, board_port, clock, once=once, say=say)
+                return await _show(sensors, broker, place, board_port, clock, once=once, say=say)
 
 
 async def _show(
-    streams: Sequence[Stream],
+    sensors: Sequence[Stream],
     broker: BrokerAddress,
     place: Place,
     board_port: int,
@@ -150,8 +150,8 @@ async def _show(
 ) -> Result:
     """Send the frames and tell what becomes of the fall."""
     start_ms = clock.now_ms()
-    sending = asyncio.create_task(_send(streams, broker, clock, start_ms, for_ever=not once))
-    telling = asyncio.create_task(_tell(streams, board_port, clock, start_ms, say))
+    sending = asyncio.create_task(send(sensors, broker, clock, start_ms, for_ever=not once))
+    telling = asyncio.create_task(_tell(sensors, board_port, clock, start_ms, say))
     try:
         await asyncio.wait({sending, telling}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done() and not telling.done():
@@ -169,11 +169,11 @@ async def _show(
         await asyncio.gather(sending, telling, return_exceptions=True)
 
 
-async def _send(
-    streams: Sequence[Stream], broker: BrokerAddress, clock: LiveClock, start_ms: int, *, for_ever: bool
+async def send(
+    sensors: Sequence[Stream], broker: BrokerAddress, clock: LiveClock, start_ms: int, *, for_ever: bool
 ) -> None:
     """Publish every frame when it is due. `for_ever`: at the end the last ten seconds come again."""
-    order = sorted((int(t), k, i) for k, s in enumerate(streams) for i, t in enumerate(s.t_ms))
+    order = sorted((int(t), k, i) for k, s in enumerate(sensors) for i, t in enumerate(s.t_ms))
     end = order[-1][0]
     async with aiomqtt.Client(broker.host, broker.port, identifier="guardian-demo-homes") as client:
         shift = 0
@@ -181,7 +181,7 @@ async def _send(
             for t, k, i in order:
                 due = start_ms + shift + t
                 await asyncio.sleep(max(0, due - clock.now_ms()) / 1000)
-                s = streams[k]
+                s = sensors[k]
                 payload = pack_frame(s.centi[i], seq=i, t_ms=due)
                 await client.publish(f"guardian/demo/{s.home}/{s.sensor}/frame", payload, qos=0)
             if not for_ever:
@@ -191,11 +191,11 @@ async def _send(
 
 
 async def _tell(
-    streams: Sequence[Stream], board_port: int, clock: LiveClock, start_ms: int, say: Say_
+    sensors: Sequence[Stream], board_port: int, clock: LiveClock, start_ms: int, say: Say_
 ) -> Result:
     """Watch the board's own figures and print each stage of the first fall as it comes."""
     result = Result()
-    falls = {s.home: start_ms + s.fall_ms for s in streams if s.fall_ms is not None}
+    falls = {s.home: start_ms + s.fall_ms for s in sensors if s.fall_ms is not None}
     onset_ms, home = min((t, h) for h, t in falls.items()) if falls else (start_ms, "")
     if falls:
         await asyncio.sleep(max(0, onset_ms - clock.now_ms()) / 1000)
@@ -225,7 +225,13 @@ def _detail(key: str, incident: Mapping[str, Any]) -> str:
 
 
 def _simulated(seed: int) -> list[Stream]:
-    homes = demo_homes(seed, HOMES, fall_home=0, fall_at_s=FALL_AT_S, duration_s=STORY_S, empty_s=EMPTY_S)
+    return streams(
+        demo_homes(seed, HOMES, fall_home=0, fall_at_s=FALL_AT_S, duration_s=STORY_S, empty_s=EMPTY_S)
+    )
+
+
+def streams(homes: Sequence[SimulatedHome]) -> list[Stream]:
+    """Give simulated homes as what their sensors send."""
     return [
         Stream(
             h.home,
@@ -274,7 +280,8 @@ def _zone(number: int, box: Box) -> dict[str, Any]:
     return {"id": f"z{number}", "kind": "sofa", "x0_m": x0, "y0_m": y0, "x1_m": x1, "y1_m": y1}
 
 
-def _roster(streams: Sequence[Stream]) -> dict[str, Any]:
+def roster(sensors: Sequence[Stream]) -> dict[str, Any]:
+    """Give the roster of these homes, with the demo's staff always on duty."""
     homes = [
         {
             "id": s.home,
@@ -294,7 +301,7 @@ def _roster(streams: Sequence[Stream]) -> dict[str, Any]:
                 }
             ],
         }
-        for k, s in enumerate(streams)
+        for k, s in enumerate(sensors)
     ]
     responders = [
         {

@@ -265,6 +265,21 @@ async def test_a_fall_goes_the_whole_way() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_camera_that_goes_dark_in_the_dwell_does_not_make_the_fall_undone() -> None:
+    homes = demo_homes(seed=3, n=1, fall_home=0, fall_at_s=40.0, duration_s=60.0)
+    async with road({LI: GOES}, homes) as r:
+        await r.plays(until_s=48.0)
+        (suspected,) = await r.incidents()
+        assert suspected.severity is None
+        closed = await r.until(State.CLOSED, within_s=600)
+        assert closed.decided_ms is not None
+        assert closed.suspected_ms is not None
+        assert 90_000 < closed.decided_ms - closed.suspected_ms < 110_000
+        assert closed.on_scene_ms is not None
+        assert closed.on_scene_ms - closed.t0_ms < 600_000
+
+
+@pytest.mark.looptime
 async def test_a_button_pages_on_until_somebody_answers() -> None:
     homes = demo_homes(seed=4, n=1, fall_home=None, fall_at_s=40.0, duration_s=30.0)
     late = Behaviour((Say(200.0, "1 2"), Say(100.0, "2"), Say(30.0, "6")))

@@ -9,10 +9,10 @@ import pytest
 from alerting import ledger as ledger_of
 from alerting.concern import Concern, Kind, Severity
 from alerting.ledger import Ledger, LedgerError, Message, RosterRows, Tx
-from alerting.policy import Policy
 from guardian.clock import LiveClock
 from guardian.web.hooks import MOST_BYTES, MOST_FIELDS, hooks_app
 from simulator.providers import FakeTwilio
+from tests.alerting_people import shipped_policy
 
 SID = "AC" + "0" * 31 + "1"
 TOKEN, NEXT_TOKEN = "secret-token", "next-token"
@@ -20,21 +20,7 @@ OURS = "+14155550100"
 ANN = "+4915100000001"
 PUBLIC = "https://centre.example/hooks"
 START_MS = 1_763_942_400_000
-POLICY = Policy(
-    target_s=600,
-    wave_window_s=60,
-    wave_confidence=0.95,
-    lease_s=120,
-    margin_s=5,
-    send_p95_s=5,
-    entry_default_s=60,
-    lease_send_s=30,
-    max_copies=3,
-    retry_s=(1, 2, 4),
-    send_timeout_s=10,
-    poll_s=5,
-    last_resort_repeat_s=120,
-)
+POLICY = shipped_policy()
 T = TypeVar("T")
 
 

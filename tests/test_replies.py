@@ -10,26 +10,12 @@ from alerting import replies
 from alerting.concern import Concern, Kind, Severity
 from alerting.incident import Incident, State
 from alerting.ledger import Ledger, Message, RosterRows, Tx
-from alerting.policy import Policy
 from alerting.replies import Inbound, Reply, Taken, Unclear
+from tests.alerting_people import shipped_policy
 
 START_MS = 1_763_942_400_000
 PHONES = {"ann": "+4915100000001", "bob": "+4915100000002", "cy": "+4915100000003"}
-POLICY = Policy(
-    target_s=600,
-    wave_window_s=60,
-    wave_confidence=0.95,
-    lease_s=120,
-    margin_s=5,
-    send_p95_s=5,
-    entry_default_s=60,
-    lease_send_s=30,
-    max_copies=3,
-    retry_s=(1, 2, 4),
-    send_timeout_s=10,
-    poll_s=5,
-    last_resort_repeat_s=120,
-)
+POLICY = shipped_policy()
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,65 @@ async def test_a_daemon_killed_around_the_commit_counts_an_event_once(tmp_path: 
         c.phones.nobody_else_got_a_message()
 
 
+async def test_a_daemon_killed_in_the_dwell_still_confirms_the_fall(tmp_path: Path) -> None:
+    """The suspicion is on the disk a moment after it is said; the next process goes on from there."""
+    homes = demo_homes(seed=1, n=1, fall_home=0, fall_at_s=16.0, duration_s=60.0, empty_s=(3.0, 5.0))
+    streams = demo.streams(homes)
+    async with mosquitto(tmp_path / "broker") as broker:
+        place = prepare(tmp_path, Configuration(broker, roster=demo.roster(streams)))
+        clock = LiveClock()
+        sending = asyncio.create_task(demo.send(streams, broker, clock, clock.now_ms(), for_ever=True))
+        async with daemon(place) as process:
+            await incident_in(place, "open", suspected=True)
+            process.kill()
+            await process.wait()
+        async with daemon(place):
+            found = await incident_in(place, "open", suspected=False)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert found["kind"] == "fall-confirmed"
+    dwell_s = (found["segments_ms"]["decided"] - found["segments_ms"]["suspected"]) / 1000
+    assert dwell_s < 30, "the detector itself, not the last resort of a hundred seconds"
+
+
+async def test_a_snapshot_of_another_ledger_and_a_damaged_beat_do_not_stop_a_start(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c:
+        async with daemon(c.place):
+            await connected(c.place)
+            await c.press()
+            assert await c.phones[PHONE].expects_text("", within_s=15)
+        with sqlite3.connect(c.place.state / "ledger.db") as db:
+            db.execute("update beat set events = x'00'")
+        db.close()
+        snapshots = {file: file.read_bytes() for file in c.place.state.glob("*.snap")}
+        assert snapshots
+        for file in snapshots:
+            file.unlink()
+        async with daemon(c.place):
+            pass
+        assert "a beat cannot be read and is set aside" in c.place.log.read_text()
+        for file in c.place.state.glob("ledger.db*"):
+            file.unlink()
+        for file, content in snapshots.items():
+            file.write_bytes(content)
+        async with daemon(c.place):
+            await connected(c.place)
+            await c.press()  # with the id that the old snapshot knows
+            assert await c.phones[PHONE].expects_text("", within_s=15)
+        assert "belongs to another ledger" in c.place.log.read_text()
+
+
+async def incident_in(place: Place, state: str, *, suspected: bool) -> dict[str, Any]:
+    """Wait for the home's incident in this state, with or without a severity."""
+    port = int(place.log.read_text().rsplit("board=http://127.0.0.1:", 1)[1].split()[0])
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(60):
+        while True:
+            for incident in (await client.get("/api/incidents")).json()["incidents"]:
+                if incident["state"] == state and (incident["severity"] is None) == suspected:
+                    return dict(incident)
+            await asyncio.sleep(0.1)
+
+
 async def test_an_event_while_the_daemon_is_down_is_not_lost(tmp_path: Path) -> None:
     async with centre(tmp_path) as c:
         async with daemon(c.place):

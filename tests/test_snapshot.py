@@ -41,7 +41,15 @@ def test_a_flipped_byte_sends_us_to_the_older_one(tmp_path: Path, at: int) -> No
 def test_a_half_written_file_is_never_under_a_good_name(tmp_path: Path) -> None:
     snapshot.save(tmp_path, Snapshot(3, {}))
     (tmp_path / "board-b.snap.new").write_bytes(b"half")
-    assert snapshot.newest(tmp_path) == Snapshot(3, {})
+    assert snapshot.newest(tmp_path) == Snapshot(3, {}, 0)
+
+
+def test_where_no_event_came_the_newest_still_counts(tmp_path: Path) -> None:
+    for minute in range(5):
+        snapshot.save(tmp_path, Snapshot(3, {"minute": np.array(minute)}))
+    found = snapshot.newest(tmp_path)
+    assert found is not None
+    assert found.arrays["minute"] == 4
 
 
 def test_nothing_there_is_nothing(tmp_path: Path) -> None:

@@ -89,3 +89,24 @@ async def test_what_comes_after_closing_is_another_incident(ledger: Ledger) -> N
     await ledger.transact(lambda tx: apply(tx, first.id, Closed("real"), NOW + 5000, "board"))
     (second,) = await take(ledger, concern(Kind.SOS, onset_ms=T0 + 3_600_000), now_ms=T0 + 3_610_000)
     assert second.id != first.id
+
+
+async def test_a_suspicion_that_nobody_clears_or_confirms_becomes_a_fall(ledger: Ledger) -> None:
+    (one,) = await take(ledger, concern(Kind.FALL_SUSPECTED))
+    late_ms = NOW + int(POLICY.uncleared_s * 1000)
+
+    async def uncleared(now_ms: int) -> list[Incident]:
+        return await ledger.transact(lambda tx: triage.uncleared(tx, DUTY, POLICY, now_ms))
+
+    assert await uncleared(late_ms - 1) == []
+    (raised,) = await uncleared(late_ms)
+    assert (raised.id, raised.kind, raised.severity) == (one.id, Kind.FALL_CONFIRMED, Severity.HIGH)
+    assert raised.t0_ms == one.t0_ms, "the ten minutes run from the onset"
+    assert await uncleared(late_ms) == [], "once"
+
+
+async def test_a_suspicion_that_was_cleared_stays_cleared(ledger: Ledger) -> None:
+    await take(ledger, concern(Kind.FALL_SUSPECTED))
+    await take(ledger, concern(Kind.FALL_RECOVERED, after_s=20), now_ms=NOW + 10_000)
+    late_ms = NOW + int(POLICY.uncleared_s * 1000)
+    assert await ledger.transact(lambda tx: triage.uncleared(tx, DUTY, POLICY, late_ms)) == []

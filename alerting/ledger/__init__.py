@@ -8,7 +8,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - people.py: the roster, phone numbers, codes. beats.py: what came in since the last snapshot.
 """
 
-from alerting.ledger.beats import beats_since, drop_beats, save_beat
+from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.engine import Ledger, LedgerError, Tx
 from alerting.ledger.incidents import (
     Move,
@@ -23,6 +23,7 @@ from alerting.ledger.incidents import (
     open_new,
     recent_incidents,
     set_next_wave,
+    uncleared_suspicions,
     words_since_decision,
 )
 from alerting.ledger.lock import lock_state
@@ -83,6 +84,7 @@ __all__ = [
     "incident",
     "incident_of",
     "incidents_to_look_at",
+    "last_beat",
     "lease",
     "leased_messages",
     "lock_state",
@@ -108,6 +110,7 @@ __all__ = [
     "set_next_wave",
     "take_inbound",
     "to_stand_down",
+    "uncleared_suspicions",
     "withdraw",
     "words_since_decision",
 ]

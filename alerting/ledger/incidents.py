@@ -40,6 +40,14 @@ def open_incidents(tx: Tx) -> list[Incident]:
     return [_incident(r) for r in tx.conn.execute(query)]
 
 
+def uncleared_suspicions(tx: Tx, suspected_by_ms: int) -> list[Incident]:
+    """Give the open incidents that are only suspected, and have been since `suspected_by_ms` or before."""
+    query = select(*_COLUMNS).where(
+        OPEN, incident_table.c.severity.is_(None), incident_table.c.suspected_ms <= suspected_by_ms
+    )
+    return [_incident(r) for r in tx.conn.execute(query)]
+
+
 def incidents_to_look_at(tx: Tx, most_low: int) -> list[Incident]:
     """Give the open incidents that may need something, worst first.
 
