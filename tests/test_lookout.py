@@ -1,6 +1,7 @@
 """The lookout: events that speak for themselves, kinds that agree, and a restart in the middle of a fall."""
 
 import numpy as np
+import pytest
 
 from alerting import concern
 from alerting.concern import SEVERITY, Concern
@@ -70,3 +71,16 @@ def test_without_the_snapshot_the_same_restart_would_not_know() -> None:
     home = demo_homes(seed=1, n=1, fall_home=0, fall_at_s=30.0, duration_s=60.0)[0]
     board, lookout = _built(home)
     assert _plays(home, board, lookout, 36, 60) == []
+
+
+@pytest.mark.parametrize(("shape", "limit_s"), [(0, 65), (1, 95)])
+def test_a_fall_while_we_were_down_is_found_by_who_lies_there(shape: int, limit_s: int) -> None:
+    """24x32 and 8x8: the learnt room comes from the snapshot, the slow dwell finds the rest."""
+    home = demo_homes(seed=1, n=2, fall_home=shape, fall_at_s=40.0, duration_s=150.0)[shape]
+    board, lookout = _built(home)
+    assert _plays(home, board, lookout, 0, 36) == []
+    held = lookout.snapshot()
+    board, lookout = _built(home)
+    lookout.restore(held)
+    found = _plays(home, board, lookout, 46, 46 + limit_s)
+    assert [c.kind for c in found] == [concern.Kind.FALL_SUSPECTED, concern.Kind.FALL_CONFIRMED]
