@@ -117,18 +117,18 @@ def _moments(mask: NDArray[np.bool_], grid: F32, peak: F32, rows: int, cols: int
     weight *= mask
     sums = weight.reshape(n, -1) @ moments
     area, on_edge = (mask.reshape(n, -1).astype(np.float32) @ counts).T
-    heat = sums[:, 0]
-    per = 1 / np.maximum(heat, np.float32(1e-6))
-    cx, cy = sums[:, 1] * per, sums[:, 2] * per
+    heat = sums[:, 0].copy()
+    sums /= np.maximum(heat, np.float32(1e-6))[:, None]
+    cx, cy = sums[:, 1], sums[:, 2]
     return Blobs(
         area,
         peak,
         heat,
         cx,
         cy,
-        np.maximum(sums[:, 3] * per - cx * cx, 0),
-        np.maximum(sums[:, 4] * per - cy * cy, 0),
-        sums[:, 5] * per - cx * cy,
-        on_edge / np.maximum(area, 1),
+        np.maximum(sums[:, 3] - cx * cx, np.float32(0)),
+        np.maximum(sums[:, 4] - cy * cy, np.float32(0)),
+        sums[:, 5] - cx * cy,
+        on_edge / np.maximum(area, np.float32(1)),
         mask,
     )

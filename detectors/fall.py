@@ -5,16 +5,18 @@ with their evidence, and what is seen in every frame. Never looks ahead, never l
 reads a clock. A log-odds of "a body lies low" comes from each frame (posture.py); then, for all at once:
 
 1. Warming up or frozen: nothing is concluded. A gap (dt NaN): score and speed start anew.
-2. score = mean log-odds over `score_tau_s`, less a penalty for speed; nobody seen counts as `absent_odds`.
-3. Suspected: score above `suspect_odds`, not on furniture, and risen by `rise_odds` over its low of late
-   (which climbs by `climb_odds_s` and so forgets): somebody went down. Where the furniture is known also:
-   lying outside it for half of the slow time.
+2. mean = mean log-odds over `mean_tau_s`, nobody seen counting as `absent_odds`; score = the same over
+   `score_tau_s` with a penalty for speed; haste = the highest speed of late, forgotten over `haste_tau_s`.
+3. Suspected: mean + haste - speed (weighted: it lies low, was fast, is slow) above `suspect_odds`, the mean
+   alone above `least_odds` (a walk that stops is no fall) and risen by `rise_odds` over its low of late
+   (which climbs by `climb_odds_s` and so forgets), not on furniture: somebody went down. Where the furniture
+   is known also: score above `linger_odds` outside it for half of the slow time.
 4. Down time runs while the person is there and not up. Confirmed after the fast time when still, else
    after the slow time. Vanished on the spot counts as unresolved: the slow time runs (unknown is never fine).
 5. Recovered: up for `recover_s`, or walked off from the place and gone for `recover_s`.
-6. Rearmed after recovery, once the score was low and `refractory_s` have passed.
+6. Rearmed after recovery, once the sum of step 3 was low and `refractory_s` have passed.
 
-Onset = when the score last left its mean of `usual_tau_s`, less the lag `score_tau_s`.
+Onset = when the mean last left its own mean of `usual_tau_s`, less the lag `mean_tau_s`.
 """
 
 from dataclasses import dataclass
@@ -26,11 +28,11 @@ from numpy.typing import NDArray
 
 from detectors import background, blobs, posture
 from detectors.background import F32, Bools
-from detectors.fallstate import FallParams, FallState, fresh, params
+from detectors.fallstate import FallParams, FallState, fresh
 from detectors.finding import Finding, Kind
 from detectors.frame import Frames, Optics
 
-__all__ = ["FallParams", "FallState", "Posture", "Seen", "Stage", "fresh", "params", "step"]
+__all__ = ["FallParams", "FallState", "Posture", "Seen", "Stage", "fresh", "step"]
 
 NAN: Final = np.float32(np.nan)
 FASTEST_M_S: Final = 3.0  # nobody is faster at home; more is noise or another patch
@@ -147,17 +149,18 @@ def _follow(params: FallParams, state: FallState, frames: Frames, view: _View) -
     speed = np.hypot(vx, vy)
 
     penalty = np.float32(params.speed_weight_s_m) * np.maximum(speed - np.float32(params.speed_free_m_s), 0)
-    fed = np.where(there, view.odds - penalty, np.float32(params.absent_odds))
-    score = state.score[at]
-    score = np.where(gap, fed, score + _rate(dt, params.score_tau_s) * (fed - score)).astype(np.float32)
-    known_s = np.where(gap, np.float32(0), state.known_s[at] + dt)
-    low = state.low[at] + np.float32(params.climb_odds_s) * dt
-    low = np.where(known_s < params.settle_s, score, np.minimum(low, score))
-    usual = state.usual[at]
-    usual = np.where(
-        known_s < params.settle_s, score, usual + _rate(dt, params.usual_tau_s) * (score - usual)
+    absent_odds = np.float32(params.absent_odds)
+    score = _mean(
+        state.score[at], np.where(there, view.odds - penalty, absent_odds), dt, params.score_tau_s, gap
     )
-    calm_ms = np.where(score - usual < params.near_odds, frames.t_ms, state.calm_ms[at])
+    mean = _mean(state.mean[at], np.where(there, view.odds, absent_odds), dt, params.mean_tau_s, gap)
+    fading = state.haste_m_s[at] * (1 - _rate(dt, params.haste_tau_s))
+    haste = np.where(gap, 0, np.maximum(fading, np.minimum(speed, np.float32(params.haste_most_m_s))))
+    known_s = np.where(gap, np.float32(0), state.known_s[at] + dt)
+    unsettled = known_s < params.settle_s
+    low = np.where(unsettled, mean, np.minimum(state.low[at] + np.float32(params.climb_odds_s) * dt, mean))
+    usual = _mean(state.usual[at], mean, dt, params.usual_tau_s, unsettled)
+    calm_ms = np.where(mean - usual < params.near_odds, frames.t_ms, state.calm_ms[at])
 
     begins = there & (~np.isfinite(state.from_x_m[at]) | gap | other)
     from_x = np.where(begins, view.x_m, np.where(lost, NAN, state.from_x_m[at]))
@@ -166,6 +169,7 @@ def _follow(params: FallParams, state: FallState, frames: Frames, view: _View) -
     alive = (state.alive[at] | (there & far)) & ~lost & ~other
 
     state.vx_m_s[at], state.vy_m_s[at] = vx, vy
+    state.mean[at], state.haste_m_s[at] = mean, haste
     state.score[at], state.speed_m_s[at], state.absent_s[at], state.alive[at] = score, speed, absent, alive
     state.from_x_m[at], state.from_y_m[at], state.known_s[at] = from_x, from_y, known_s
     state.low[at], state.usual[at], state.calm_ms[at] = low, usual, calm_ms
@@ -180,6 +184,11 @@ def _velocity(old: F32, step_m_s: NDArray[np.floating[Any]], rate: F32, known: B
     return np.where(forget, np.float32(0), old + rate * (new - old)).astype(np.float32)
 
 
+def _mean(old: F32, new: F32, dt: F32, tau_s: float, anew: Bools) -> F32:
+    """Mean over `tau_s`, or the new value alone where memory starts `anew`."""
+    return np.where(anew, new, old + _rate(dt, tau_s) * (new - old)).astype(np.float32)
+
+
 def _rate(dt: F32, tau_s: float) -> F32:
     return np.asarray(-np.expm1(-dt / np.float32(tau_s)), np.float32)
 
@@ -188,7 +197,7 @@ def _seen(params: FallParams, state: FallState, frames: Frames, view: _View, the
     at = background.rows_of(frames.sensor)
     score = state.score[at]
     on = _on_furniture(params, state, frames.sensor, view.x_m, view.y_m)
-    code = np.where(score > params.suspect_odds, Posture.LYING, Posture.SITTING)
+    code = np.where(score > params.linger_odds, Posture.LYING, Posture.SITTING)
     code = np.where((code == Posture.LYING) & on, Posture.LYING_ON_FURNITURE, code)
     code = np.where(score < params.up_odds, Posture.UPRIGHT, code)
     code = np.where(there, code, Posture.ABSENT)
@@ -253,18 +262,22 @@ def _decide(params: FallParams, state: FallState, frames: Frames, view: _View, n
     on = _on_furniture(params, state, frames.sensor, view.x_m, view.y_m)
 
     idle, suspected, confirmed = (stage == s for s in Stage)
-    rose = score - state.low[at] >= params.rise_odds
+    sure = _sure(params, state, at)
+    mean = state.mean[at]
+    rose = mean - state.low[at] >= params.rise_odds
     limit = params.suspect_coarse_odds if small else params.suspect_odds
-    lies = live & there & (score > limit) & ~on
+    least = params.least_coarse_odds if small else params.least_odds
+    floor = live & there & ~on
+    lies = floor & (score > params.linger_odds)
     open_s = state.open_s[at]
     unseen = idle & _furnished(state, frames.sensor)
     open_s = np.where(suspected | (unseen & lies), open_s + dt, np.where(idle, np.float32(0), open_s))
-    drop = idle & state.armed[at] & lies & rose
+    drop = idle & state.armed[at] & floor & (sure > limit) & (mean > least) & rose
     linger = idle & state.armed[at] & lies & unseen & (open_s >= slow_s / 2)
     begin = drop | linger
 
     onset = np.where(
-        drop, state.calm_ms[at] - int(params.score_tau_s * 1000), t_ms - (open_s * 1000).astype(np.int64)
+        drop, state.calm_ms[at] - int(params.mean_tau_s * 1000), t_ms - (open_s * 1000).astype(np.int64)
     )
     _put(state.onset_ms, frames.sensor, begin, onset)
     _put(state.suspected_ms, frames.sensor, begin, t_ms)
@@ -295,7 +308,7 @@ def _decide(params: FallParams, state: FallState, frames: Frames, view: _View, n
         ~begin
         & (stage == Stage.IDLE)
         & live
-        & (score < limit - params.rearm_odds)
+        & (sure < limit - params.rearm_odds)
         & (t_ms - state.suspected_ms[at] > params.refractory_s * 1000)
     )
     state.stage[at], state.armed[at] = stage.astype(np.int8), armed
@@ -311,6 +324,12 @@ def _decide(params: FallParams, state: FallState, frames: Frames, view: _View, n
     ):
         out.extend(_finding(params, state, frames, view, now_ms, kind, int(k)) for k in np.flatnonzero(mask))
     return out
+
+
+def _sure(params: FallParams, state: FallState, at: NDArray[np.intp] | slice) -> F32:
+    """(N,) log-odds that somebody went down: lies low, was fast of late, is slow now."""
+    haste = np.float32(params.haste_weight_s_m) * state.haste_m_s[at]
+    return np.asarray(state.mean[at] + haste - np.float32(params.slow_weight_s_m) * state.speed_m_s[at])
 
 
 def _put(target: NDArray[Any], sensor: NDArray[np.intp], where: Bools, values: NDArray[Any]) -> None:
@@ -335,6 +354,7 @@ def _finding(  # noqa: PLR0917  (the whole view of one row becomes evidence)
         float(state.place_y_m[row]) if metric else float("nan"),
         {
             "score_log_odds": round(score, 2),
+            "fall_log_odds": round(float(_sure(params, state, frames.sensor[k : k + 1])[0]), 2),
             "threshold_log_odds": params.suspect_odds,
             "length_m": round(float(view.along_m[k]), 2),
             "width_m": round(float(view.across_m[k]), 2),

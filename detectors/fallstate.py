@@ -1,6 +1,6 @@
 """What the fall detector is set to and what it remembers.
 
-Takes the tables of detectors.toml and the optics of a group of sensors, gives parameters and fresh state.
+Names the parameters of table [fall]; takes the optics of a group of sensors and gives fresh state.
 Decides nothing (fall.py does).
 """
 
@@ -15,7 +15,7 @@ from detectors import background
 from detectors.background import F32, BackgroundParams, BackgroundState, Bools
 from detectors.blobs import BlobParams
 from detectors.frame import Optics
-from detectors.posture import FEATURES, PostureParams
+from detectors.posture import PostureParams
 
 NEVER_MS: Final = -(2**62)
 I64 = NDArray[np.int64]
@@ -28,13 +28,21 @@ class FallParams:
     background: BackgroundParams
     blobs: BlobParams
     posture: PostureParams
+    mean_tau_s: float
     score_tau_s: float
     speed_tau_s: float
     speed_free_m_s: float
     speed_weight_s_m: float
+    haste_tau_s: float
+    haste_most_m_s: float
+    haste_weight_s_m: float
+    slow_weight_s_m: float
     absent_odds: float
     suspect_odds: float
     suspect_coarse_odds: float
+    least_odds: float
+    least_coarse_odds: float
+    linger_odds: float
     lying_odds: float
     up_odds: float
     up_fall_odds: float
@@ -61,42 +69,6 @@ class FallParams:
     furniture_height_m: float
 
 
-def params(tables: Mapping[str, Mapping[str, Any]]) -> FallParams:
-    """Params from the tables of detectors.toml; ValueError names every missing, unknown or bad key."""
-    wrong: list[str] = []
-
-    def table(name: str, kind: type, given: tuple[str, ...] = ()) -> dict[str, Any]:
-        values = dict(tables.get(name, {}))
-        known = {f.name for f in fields(kind)} - set(given)
-        wrong.extend(f"[{name}] {key}: missing" for key in sorted(known - set(values)))
-        wrong.extend(f"[{name}] {key}: unknown key" for key in sorted(set(values) - known))
-        for key in sorted(known & set(values)):
-            value = values[key]
-            if key.startswith("weights_"):
-                if not isinstance(value, list) or len(value) != len(FEATURES) or not all(map(_number, value)):
-                    wrong.append(f"[{name}] {key}: expected {len(FEATURES)} numbers")
-                else:
-                    values[key] = tuple(float(v) for v in value)
-            elif not _number(value):
-                wrong.append(f"[{name}] {key}: expected a number, not {value!r}")
-        return values
-
-    own = ("background", "blobs", "posture")
-    room, patch, pose = (
-        table("background", BackgroundParams),
-        table("blobs", BlobParams),
-        table("posture", PostureParams),
-    )
-    fall = table("fall", FallParams, own)
-    if wrong:
-        raise ValueError("; ".join(wrong))
-    return FallParams(BackgroundParams(**room), BlobParams(**patch), PostureParams(**pose), **fall)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 @dataclass(slots=True)
 class FallState:
     """What is remembered; arrays with first axis S = sensor."""
@@ -106,7 +78,12 @@ class FallState:
     """(S, Z, 4) boxes x0, y0, x1, y1 in metres where nobody lies on the floor, NaN = no box; None = unknown.
     """
     room: BackgroundState
+    mean: F32
+    """Mean log-odds of lying low."""
     score: F32
+    """The same, less a penalty for speed."""
+    haste_m_s: F32
+    """Highest speed of late, fading."""
     speed_m_s: F32
     vx_m_s: F32
     """Mean velocity: noise of the place averages out in it, a walk does not."""
@@ -120,11 +97,11 @@ class FallState:
     absent_s: F32
     alive: Bools
     low: F32
-    """Lowest score of late, forgotten at `climb_odds_s`: how the person was before."""
+    """Lowest mean of late, forgotten at `climb_odds_s`: how the person was before."""
     usual: F32
-    """Mean score over `usual_tau_s`."""
+    """Mean of the mean over `usual_tau_s`."""
     calm_ms: I64
-    """When the score was last near it: where a rise began."""
+    """When the mean was last near it: where a rise began."""
     top: F32
     """Highest score since the suspicion."""
     known_s: F32
@@ -189,6 +166,8 @@ def fresh(optics: Optics, furniture: F32 | None = None) -> FallState:
         optics,
         furniture,
         background.fresh(n, optics.rows, optics.cols),
+        zeros(),
+        zeros(),
         zeros(),
         zeros(),
         zeros(),

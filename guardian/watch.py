@@ -128,8 +128,11 @@ class Watch:
             log.warning("the snapshot belongs to another ledger and is not used", beat=found.beat)
             found = None
         if found:
-            self._lookout.restore(found.arrays)
             self._last_row = found.beat
+            try:
+                self._lookout.restore(found.arrays)
+            except (KeyError, ValueError) as e:  # of another version: what it held is learnt anew
+                log.warning("the snapshot does not fit this version", why=str(e))
         rows = await self._ledger.transact(lambda tx: beats_since(tx, self._last_row))
         for row, _t_ms, blob in rows:
             try:

@@ -1,8 +1,6 @@
 """Things several tests of the thermal pipeline need: shipped parameters, optics, simulated homes in beats."""
 
-import tomllib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +8,13 @@ from numpy.typing import NDArray
 from detectors import fall
 from detectors.finding import Finding
 from detectors.frame import Frames, Optics
+from guardian.settings import CONFIG, load
 from simulator.people import SimulatedHome
 
 
 def shipped() -> fall.FallParams:
     """The parameters in config/detectors.toml."""
-    file = Path(__file__).parents[1] / "config" / "detectors.toml"
-    tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    return fall.params({k: tables[k] for k in ("background", "blobs", "posture", "fall")})
+    return load(CONFIG / "guardian.toml").fall
 
 
 def optics(
