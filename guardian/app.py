@@ -195,8 +195,8 @@ async def run(
         }
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work, name=name) for name, work in parts.items()]
-            pulse.ready(f"watching {len(people.homes)} homes")
             log.info("ready", homes=len(people.homes), board=board_door.url, hooks_port=hooks_port)
+            pulse.ready(f"watching {len(people.homes)} homes")
             await stop.wait()
             pulse.stopping()
             for task in reversed(tasks):

@@ -13,6 +13,8 @@ HOMES = 20
 EVENTS = 20
 FRAMES = 20_000
 BEAT_MS = 200
+DEPTH = 8
+"""Frames of a sensor that wait for a beat at the most."""
 STEP_MS = 40
 
 SENSORS = [SensorSpec(f"h{i}", "cam", "thermal", "living", 24, 32, 4.0) for i in range(HOMES)]
@@ -70,6 +72,6 @@ async def test_no_event_waits_behind_a_flood_of_frames_and_homes_lose_frames_fai
         assert dropped.sum() + sum(seen) == board.frames_taken
         assert dropped.min() > 0
         assert dropped.max() - dropped.min() <= 0.1 * dropped.max()  # fairly
-        assert min(seen) > 0.9 * max(seen)
+        assert max(seen) - min(seen) <= DEPTH  # one ring more or less, whatever the number of beats
         assert not board.rejects
         assert site.states == [(name, True) for name, _ in site.states]

@@ -131,6 +131,7 @@ async def test_a_daemon_killed_around_the_commit_counts_an_event_once(tmp_path: 
         c.phones.nobody_else_got_a_message()
 
 
+@pytest.mark.slow
 async def test_a_daemon_killed_in_the_dwell_still_confirms_the_fall(tmp_path: Path) -> None:
     """The suspicion is on the disk a moment after it is said; the next process goes on from there."""
     homes = demo_homes(seed=1, n=1, fall_home=0, fall_at_s=16.0, duration_s=60.0, empty_s=(3.0, 5.0))
@@ -139,17 +140,25 @@ async def test_a_daemon_killed_in_the_dwell_still_confirms_the_fall(tmp_path: Pa
         place = prepare(tmp_path, Configuration(broker, roster=demo.roster(streams)))
         clock = LiveClock()
         sending = asyncio.create_task(demo.send(streams, broker, clock, clock.now_ms(), for_ever=True))
-        async with daemon(place) as process:
-            await incident_in(place, "open", suspected=True)
-            process.kill()
-            await process.wait()
-        async with daemon(place):
-            found = await incident_in(place, "open", suspected=False)
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        try:
+            found = await killed_in_the_dwell(place)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
     assert found["kind"] == "fall-confirmed"
     dwell_s = (found["segments_ms"]["decided"] - found["segments_ms"]["suspected"]) / 1000
     assert dwell_s < 30, "the detector itself, not the last resort of a hundred seconds"
+
+
+async def killed_in_the_dwell(place: Place) -> dict[str, Any]:
+    """Kill the daemon once it suspects a fall; give what the next one says."""
+    async with daemon(place) as process:
+        suspected = await incident_in(place, "open", suspected=True)
+        await snapshot_since(place, suspected["segments_ms"]["suspected"])
+        process.kill()
+        await process.wait()
+    async with daemon(place):
+        return await incident_in(place, "open", suspected=False)
 
 
 async def test_a_snapshot_of_another_ledger_and_a_damaged_beat_do_not_stop_a_start(tmp_path: Path) -> None:
@@ -177,6 +186,15 @@ async def test_a_snapshot_of_another_ledger_and_a_damaged_beat_do_not_stop_a_sta
             await c.press()  # with the id that the old snapshot knows
             assert await c.phones[PHONE].expects_text("", within_s=15)
         assert "belongs to another ledger" in c.place.log.read_text()
+
+
+async def snapshot_since(place: Place, t_ms: int) -> None:
+    """Wait until a snapshot has been written since then."""
+    async with asyncio.timeout(10):
+        while True:
+            if any(f.stat().st_mtime_ns > t_ms * 1_000_000 for f in place.state.glob("*.snap")):
+                return
+            await asyncio.sleep(0.01)
 
 
 async def incident_in(place: Place, state: str, *, suspected: bool) -> dict[str, Any]:
@@ -286,7 +304,7 @@ def write_homes(folder: Path, homes: Sequence[SimulatedHome]) -> None:
     )
 
 
-@pytest.mark.parametrize("speed", [None, 10.0])
+@pytest.mark.parametrize("speed", [None, pytest.param(10.0, marks=pytest.mark.slow)])
 async def test_a_replay_finds_the_same_at_every_pace_as_straight_to_the_board(
     small_trace: Path, speed: float | None
 ) -> None:
