@@ -87,10 +87,12 @@ def test_killed_at_every_point_one_after_the_other_still_everybody_is_asked(tmp_
 
 
 async def test_with_no_list_at_all_many_kills_come_to_three_copies_at_most(tmp_path: Path) -> None:
+    """The three are in flight together, so a kill may count a copy for a text that was not sent yet; whoever
+    is given up that way is asked by another text."""
     (tmp_path / "lagging").touch()
     for _ in range(6):
         run(tmp_path, "sent", 1)
-    assert run(tmp_path) == 0
-    found = copies(tmp_path)
-    assert set(found) == {"a", "b", "c"}
+    assert run(tmp_path, seconds=180) == 0
+    found = Counter((e["phone"], e["body"]) for e in entries(tmp_path / "books"))
+    assert {phone for phone, _ in found} == {r.phone for r in PEOPLE.responders.values()}
     assert max(found.values()) <= 3
