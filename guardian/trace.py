@@ -1,17 +1,16 @@
 """The trace folder: recorded or simulated homes on disk (format 1).
 
-Takes a folder, gives sensors, frames, events and truth of its homes; or takes those and writes a folder.
-All problems of a folder are named at once; keys, columns and files that are not known are ignored, and
+Takes a folder, gives sensors, frames, events and truth of its homes; trace_writer.py writes one. All
+problems of a folder are named at once; keys, columns and files that are not known are ignored, and
 `frames/`, `events/` and `truth/` may each be missing. Frames and events are read only when asked for.
 """
 
 import csv
 import gzip
-import io
 import math
 import tomllib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +32,12 @@ SENSOR_COLUMNS: Final = (
     "height_m",
     "fov_deg",
     "outside",
+    "tilt_deg",
+    "yaw_deg",
+    "x_m",
+    "y_m",
 )
+POSITION_COLUMNS: Final = ("t_ms", "room", "x_m", "y_m")
 TRUTH_COLUMNS: Final = ("start_ms", "end_ms", "label", "subject")
 ZONE_COLUMNS: Final = ("home", "room", "zone", "kind", "x0_m", "y0_m", "x1_m", "y1_m")
 
@@ -61,6 +65,13 @@ class TraceSensor:
     height_m: float | None
     fov_deg: float | None
     outside: bool = False
+    tilt_deg: float | None = None
+    """How far a wall sensor looks down from the horizon."""
+    yaw_deg: float | None = None
+    """Where it looks (wall) or how its columns lie (ceiling), from the room's x axis."""
+    x_m: float | None = None
+    """Its foot in the room's coordinates; blank = the origin."""
+    y_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +94,20 @@ class TraceEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """One line of truth/<home>.position.csv: where the resident truly was."""
+
+    t_ms: int
+    room: str
+    """Blank = not at home."""
+    x_m: float
+    """In the room's coordinates; NaN where blank."""
+    y_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class Zone:
-    """One line of zones.csv, metres from below the sensor of the room."""
+    """One line of zones.csv, metres in the room's coordinates (from below its ceiling sensor)."""
 
     home: str
     room: str
@@ -107,6 +130,7 @@ class Trace:
     licence: str
     sensors: tuple[TraceSensor, ...]
     zones: tuple[Zone, ...]
+    notes: str = ""
 
     @classmethod
     def open(cls, path: Path) -> "Trace":
@@ -129,6 +153,7 @@ class Trace:
             str(meta.get("licence", "")),
             sensors,
             zones,
+            str(meta.get("notes", "")),
         )
 
     @property
@@ -192,77 +217,19 @@ class Trace:
             raise TraceError(self.path, problems)
         return sorted(out, key=lambda r: (r.start_ms, r.end_ms))
 
-
-def write_trace(
-    path: Path,
-    *,
-    name: str,
-    timezone: str,
-    source: str,
-    licence: str,
-    sensors: Iterable[TraceSensor],
-    frames: Mapping[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int16]]] | None = None,
-    events: Mapping[str, Iterable[TraceEvent]] | None = None,
-    truth: Mapping[str, Iterable[TruthRow]] | None = None,
-    zones: Iterable[Zone] = (),
-) -> None:
-    """Write a trace into the folder `path` (made when missing); frames are keyed by (home, sensor)."""
-    path.mkdir(parents=True, exist_ok=True)
-    meta = {"name": name, "timezone": timezone, "source": source, "licence": licence}
-    lines = [f"format = {FORMAT}", *(f"{key} = {_quoted(value)}" for key, value in meta.items())]
-    (path / "trace.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    cells = [
-        (
-            s.home,
-            s.name,
-            s.kind,
-            s.room,
-            s.rows,
-            s.cols,
-            s.rate_hz,
-            s.mount,
-            s.height_m,
-            s.fov_deg,
-            int(s.outside),
-        )
-        for s in sensors
-    ]
-    _write(path / "sensors.csv", SENSOR_COLUMNS, cells)
-    boxes = [(z.home, z.room, z.name, z.kind, z.x0_m, z.y0_m, z.x1_m, z.y1_m) for z in zones]
-    if boxes:
-        _write(path / "zones.csv", ZONE_COLUMNS, boxes)
-    for (home, sensor), (t_ms, centi) in (frames or {}).items():
-        (path / "frames").mkdir(exist_ok=True)
-        np.savez_compressed(path / "frames" / f"{home}.{sensor}.npz", t_ms=t_ms, centi=centi)
-    for home, rows in (events or {}).items():
-        (path / "events").mkdir(exist_ok=True)
-        _write(
-            path / "events" / f"{home}.csv.gz",
-            ("t_ms", "sensor", "value"),
-            [(e.t_ms, e.sensor, f"{e.value:g}") for e in rows],
-        )
-    for home, truths in (truth or {}).items():
-        (path / "truth").mkdir(exist_ok=True)
-        _write(
-            path / "truth" / f"{home}.csv",
-            TRUTH_COLUMNS,
-            [(r.start_ms, r.end_ms, r.label, r.subject) for r in truths],
-        )
-
-
-def _quoted(text: str) -> str:
-    """TOML basic string."""
-    escaped = "".join(f"\\u{ord(c):04x}" if c in '"\\' or ord(c) < 32 or ord(c) == 127 else c for c in text)
-    return f'"{escaped}"'
-
-
-def _write(file: Path, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
-    raw = text.getvalue().encode("utf-8")
-    file.write_bytes(gzip.compress(raw, mtime=0) if file.suffix == ".gz" else raw)
+    def positions(self, home: str) -> list[Position]:
+        """Where the resident of one home truly was, in order of time; empty when not written. TraceError."""
+        file = self.path / "truth" / f"{home}.position.csv"
+        problems: list[str] = []
+        out = []
+        for line, row in _table(file, POSITION_COLUMNS, problems):
+            t_ms = _whole(row, "t_ms", file, line, problems)
+            x, y = (_real(row, c, file, line, problems) if row[c] else math.nan for c in POSITION_COLUMNS[2:])
+            if t_ms is not None and x is not None and y is not None:
+                out.append(Position(t_ms, row["room"], x, y))
+        if problems:
+            raise TraceError(self.path, problems)
+        return sorted(out, key=lambda p: p.t_ms)
 
 
 def _meta(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -366,6 +333,7 @@ def _sensors(file: Path, problems: list[str]) -> list[TraceSensor]:
                 real("height_m"),
                 real("fov_deg"),
                 outside == "1" or (kind == "door" and outside == ""),
+                *(real(column) for column in SENSOR_COLUMNS[-4:]),
             )
         )
     return out

@@ -20,7 +20,8 @@ from guardian.clock import LiveClock
 from guardian.link import BrokerAddress
 from guardian.roster_file import read
 from guardian.settings import load
-from guardian.trace import Trace, TraceSensor, write_trace
+from guardian.trace import Trace, TraceSensor
+from guardian.trace_writer import write_trace
 from guardian.watch import CRASH_POINTS
 from guardian.wire.native import pack_event
 from simulator import demo, replay

@@ -1,12 +1,15 @@
 """Trace folders: what is written is read, and all that is wrong is said at once."""
 
 import gzip
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from guardian.trace import Trace, TraceError, TraceEvent, TraceSensor, TruthRow, Zone, write_trace
+from guardian.trace import Position, Trace, TraceError, TraceEvent, TraceSensor, TruthRow, Zone
+from guardian.trace_writer import write_trace, write_truth
 
 EYE = TraceSensor("h1", "eye", "thermal", "living", 8, 8, 10.0, "ceiling", 2.5, None)
 DOOR = TraceSensor("h1", "door", "door", "hall", None, None, None, None, None, None, outside=True)
@@ -41,6 +44,35 @@ def test_written_is_read(tmp_path: Path) -> None:
     assert centi[2, 7, 7] == 191
     assert trace.events("h1") == [TraceEvent(900, "door", 1), TraceEvent(950, "door", 0)]
     assert trace.truth("h1") == [TruthRow(1000, 1100, "fall:trip", "p1")]
+    assert trace.positions("h1") == []
+
+
+def test_where_a_wall_sensor_hangs_and_where_the_resident_was(tmp_path: Path) -> None:
+    wall = replace(EYE, mount="wall", tilt_deg=25.0, yaw_deg=-90.0, x_m=0.0, y_m=1.8)
+    write_trace(
+        tmp_path,
+        name="t",
+        timezone="Asia/Shanghai",
+        source="tests",
+        licence="none",
+        sensors=[wall, DOOR],
+        notes="no homes of anybody",
+    )
+    there = [Position(1000, "living", 0.5, -1.25), Position(2000, "", math.nan, math.nan)]
+    write_truth(tmp_path, "h1", [], there)
+    trace = Trace.open(tmp_path)
+    assert trace.sensors == (wall, DOOR)
+    assert trace.notes == "no homes of anybody"
+    read = trace.positions("h1")
+    assert read[0] == there[0]
+    assert (read[1].t_ms, read[1].room, math.isnan(read[1].x_m)) == (2000, "", True)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = written(tmp_path / "a"), written(tmp_path / "b")
+    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
+    assert len(files) == 6
+    assert all((one / f).read_bytes() == (two / f).read_bytes() for f in files)
 
 
 def test_absent_folders_and_unknown_things_are_fine(tmp_path: Path) -> None:
