@@ -30,7 +30,7 @@ from detectors import background, blobs, posture
 from detectors.background import F32, Bools
 from detectors.fallstate import FallParams, FallState, fresh
 from detectors.finding import Finding, Kind
-from detectors.frame import Frames, Optics
+from detectors.frame import WIDEST, Frames, Optics, halved
 
 __all__ = ["FallParams", "FallState", "Posture", "Seen", "Stage", "fresh", "step"]
 
@@ -90,6 +90,8 @@ class _View:
 
 def step(params: FallParams, state: FallState, frames: Frames, now_ms: int) -> tuple[list[Finding], Seen]:
     """One batch, at most one frame a sensor. `now_ms` becomes the decision time of the findings."""
+    if frames.centi.shape[2] > WIDEST:
+        frames = halved(frames)
     at = background.rows_of(frames.sensor)
     hold = state.alive[at] | (state.stage[at] != Stage.IDLE)
     excess = background.step(params.background, state.room, frames, hold)

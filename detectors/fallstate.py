@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors import background
 from detectors.background import F32, BackgroundParams, BackgroundState, Bools
 from detectors.blobs import BlobParams
-from detectors.frame import Optics
+from detectors.frame import Optics, looked_at
 from detectors.posture import PostureParams
 
 NEVER_MS: Final = -(2**62)
@@ -146,9 +146,10 @@ def fresh(optics: Optics, furniture: F32 | None = None) -> FallState:
 
     `furniture` (S, Z, 4): boxes x0, y0, x1, y1 in metres from below the sensor, NaN = no box. A sensor
     without any box (or None for all) has unknown furniture: lying with unseen start is not judged there,
-    for it may be a bed. An empty room has a box of no size.
+    for it may be a bed. An empty room has a box of no size. The state's optics are those of the pictures
+    that are looked at (frame.looked_at).
     """
-    n = len(optics.height_m)
+    optics, n = looked_at(optics), len(optics.height_m)
 
     def zeros() -> F32:
         return np.zeros(n, np.float32)

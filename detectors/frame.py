@@ -1,6 +1,6 @@
 """What a detector sees: one batch of thermal frames, at most one per sensor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -38,3 +38,25 @@ class Frames:
     """(N,) when the frame was taken, ms since 1970: arrival, refined by the device's own steps."""
     dt_s: NDArray[np.float32]
     """(N,) seconds since that sensor's last frame; NaN = first one, or a gap: memory starts anew."""
+
+
+WIDEST: Final = 64
+"""Columns that one word of the blob finder holds; wider arrays are looked at in pixels twice as large."""
+
+
+def looked_at(optics: Optics) -> Optics:
+    """Optics of the pictures that the detectors work on: those of wide arrays (Lepton) are halved."""
+    if optics.cols <= WIDEST:
+        return optics
+    return replace(optics, rows=optics.rows // 2, cols=optics.cols // 2)
+
+
+def halved(frames: Frames) -> Frames:
+    """Frames in pixels twice as large: the mean of the 2x2 that can be read; an odd last line is left out."""
+    n, rows, cols = frames.centi.shape
+    four = frames.centi[:, : rows // 2 * 2, : cols // 2 * 2].reshape(n, rows // 2, 2, cols // 2, 2)
+    good = four != BAD_PIXEL
+    count = good.sum(axis=(2, 4), dtype=np.int32)
+    total = np.where(good, four, 0).sum(axis=(2, 4), dtype=np.int32)
+    mean = np.round(total / np.maximum(count, 1)).astype(np.int16)
+    return replace(frames, centi=np.where(count > 0, mean, np.int16(BAD_PIXEL)))

@@ -3,9 +3,13 @@
 import asyncio
 import json
 import logging
+import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +25,7 @@ from guardian import desk, roster
 from guardian.broker import BrokerError
 from guardian.link import BrokerAddress
 from guardian.roster_file import read as read_roster
-from guardian.settings import Loaded, SettingsError, load
+from guardian.settings import CONFIG, Loaded, SettingsError, load
 from guardian.trace import Trace, TraceError
 from guardian.web.serve import ServeError
 
@@ -34,6 +38,8 @@ app.add_typer(bench_app, name="bench")
 ConfigFile = Annotated[Path, typer.Argument(help="guardian.toml", show_default=True)]
 ConfigOption = Annotated[Path, typer.Option("--config", help="guardian.toml of the installation.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+WIDE = 160
+"""Columns of tables that go into a file."""
 DEFAULT_CONFIG = Path("/etc/guardian/guardian.toml")
 
 err = Console(stderr=True)
@@ -217,6 +223,117 @@ def _address(loaded: Loaded) -> BrokerAddress:
     from guardian.app import broker_address
 
     return broker_address(loaded.settings.mqtt)
+
+
+Suite = Annotated[str | None, typer.Option(help="falls, negatives, days, collapses, climate, fever, storm.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same bytes.")]
+Homes = Annotated[int | None, typer.Option(help="Homes in each cell of the suite.")]
+Days = Annotated[float | None, typer.Option(help="Days, of the suites that run for days.")]
+Sensors = Annotated[str | None, typer.Option(help="Thermal arrays, by name, with commas between.")]
+Kinds = Annotated[str | None, typer.Option(help="Only these kinds of the suite, with commas between.")]
+
+
+@app.command()
+def simulate(  # noqa: PLR0917  # typer fills them by name
+    out: Annotated[Path, typer.Option(help="Folder of the trace that is written.")],
+    suite: Suite = "days",
+    seed: Seed = 1,
+    homes: Homes = None,
+    days: Days = None,
+    sensors: Sensors = None,
+    kinds: Kinds = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Write simulated homes as a trace; an interrupted run goes on when it is started again."""
+    from simulator import simulate as writer
+
+    started = time.monotonic()
+    try:
+        options = _options(homes, days, sensors, kinds)
+        with _bar(f"{suite} {seed}") as say:
+            written = writer.write(out, suite or "days", seed, options, say)
+    except (ValueError, writer.SimulationError) as e:
+        _fail(str(e))
+    wall_s = time.monotonic() - started
+    sensor_h, drawn = written.sensor_s / 3600, written.drawn / max(written.frames, 1)
+    what = f"{written.frames} frames ({drawn:.0%} drawn)"
+    print(f"{out}: {written.homes} homes, {sensor_h:.1f} sensor-hours, {what}")
+    speed = {"wall_s": wall_s, "sensor_hours_per_hour": sensor_h / wall_s * 3600}
+    figures = asdict(written) | speed
+    _write(json_file, figures, seed)
+
+
+@app.command()
+def evaluate(  # noqa: PLR0917  # typer fills them by name
+    traces: Annotated[list[Path] | None, typer.Argument(help="Folders of traces.")] = None,
+    suite: Suite = None,
+    seed: Seed = 1,
+    homes: Homes = None,
+    days: Days = None,
+    sensors: Sensors = None,
+    kinds: Kinds = None,
+    config: Annotated[Path | None, typer.Option(help="Take the parameters from this guardian.toml.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Run the detectors over recorded traces or a simulated suite, and score them by event."""
+    from simulator import show, study
+
+    if bool(traces) == bool(suite):
+        raise typer.BadParameter("either folders of traces or --suite")
+    params = load(config or CONFIG / "guardian.toml").fall
+    try:
+        options = _options(homes, days, sensors, kinds)
+        with _bar(suite or "traces") as say:
+            if suite:
+                kept = (
+                    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+                    / "guardian-care"
+                    / "evaluate"
+                )
+                result = study.run_suite(suite, seed, options, params, kept=kept, say=say)
+            else:
+                result = study.run_traces(traces or (), params, say)
+    except ValueError as e:
+        _fail(str(e))
+    _write(json_file, result, seed if suite else None)
+    out = Console()
+    (out if out.is_terminal else Console(width=WIDE)).print(show.table(result))
+
+
+@app.command()
+def report(
+    results: Annotated[list[Path], typer.Argument(help="Files that `guardian evaluate --json` has written.")],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    language: Annotated[str, typer.Option(help="en or zh.")] = "en",
+) -> None:
+    """Make one page with tables, curves and the worst cases."""
+    from simulator import report as pages
+
+    try:
+        read = [json.loads(r.read_text("utf-8")) for r in results]
+        out.write_text(pages.page(read, language), "utf-8")
+    except (OSError, ValueError, KeyError) as e:
+        _fail(str(e))
+    print(out)
+
+
+def _options(homes: int | None, days: float | None, sensors: str | None, kinds: str | None) -> Any:
+    from simulator.suites import Options
+
+    def listed(text: str | None) -> tuple[str, ...] | None:
+        return None if text is None else tuple(word.strip() for word in text.split(",") if word.strip())
+
+    return Options(homes, days, listed(sensors), listed(kinds)).checked()
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show progress on standard error."""
+    with Progress(console=err) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, whole, name: bar.update(
+            task, completed=done, total=whole, description=name or what
+        )
 
 
 @roster_app.command("import")

@@ -20,7 +20,7 @@ from alerting.ledger import RosterRows, Tx, newest_roster, save_roster
 from guardian.board import SensorSpec
 from guardian.lookout import Box, Furniture
 from guardian.roster_file import DAYS, RosterFile, ShiftRow, weekdays
-from guardian.trace import Trace
+from guardian.trace import Trace, TraceSensor
 
 Row = Mapping[str, Any]
 FURNITURE: Final = frozenset({"bed", "sofa"})
@@ -90,7 +90,12 @@ def site_of(trace: Trace) -> str:
 
 def specs_of(trace: Trace) -> tuple[SensorSpec, ...]:
     """Give the sensors of a trace as the board wants them."""
-    return tuple(SensorSpec(**dataclasses.asdict(s)) for s in trace.sensors)
+    return tuple(spec_of(s) for s in trace.sensors)
+
+
+def spec_of(sensor: TraceSensor) -> SensorSpec:
+    """Give one sensor of a trace as the board wants it."""
+    return SensorSpec(**{f.name: getattr(sensor, f.name) for f in dataclasses.fields(SensorSpec)})
 
 
 def to_toml(file: RosterFile) -> str:

@@ -121,13 +121,13 @@ def write_events(path: Path, home: str, rows: Iterable[TraceEvent]) -> None:
 def write_truth(path: Path, home: str, rows: Iterable[TruthRow], positions: Iterable[Position] = ()) -> None:
     """Write what truly happened in one home, and where its resident was if that is given."""
     (path / "truth").mkdir(parents=True, exist_ok=True)
-    cells = [(r.start_ms, r.end_ms, r.label, r.subject) for r in rows]
-    _write(path / "truth" / f"{home}.csv", TRUTH_COLUMNS, cells)
     places = [
         (p.t_ms, p.room, *("" if math.isnan(v) else f"{v:.3f}" for v in (p.x_m, p.y_m))) for p in positions
     ]
     if places:
         _write(path / "truth" / f"{home}.position.csv", POSITION_COLUMNS, places)
+    cells = [(r.start_ms, r.end_ms, r.label, r.subject) for r in rows]
+    _write(path / "truth" / f"{home}.csv", TRUTH_COLUMNS, cells)
 
 
 def _quoted(text: str) -> str:

@@ -23,10 +23,10 @@ from guardian.link import BrokerAddress
 from guardian.lookout import Box
 from guardian.trace import Trace
 from guardian.wire.native import pack_frame
-from simulator.people import SimulatedHome, demo_homes
 from simulator.private import Configuration, Place, connected, daemon, free_port, prepare
 from simulator.providers import FakeTwilio
 from simulator.responders import Behaviour, Phones, Say, never_answers
+from simulator.stage import SimulatedHome, demo_homes
 
 HOMES: Final = 12
 EMPTY_S: Final = (3.0, 5.0)  # before anybody is in view: the sensors are getting ready

@@ -1,279 +1,437 @@
-"""Residents who walk, sit, stand, lie down in bed, and some who fall.
+"""People at home: what they do, written as key poses with what truly happened.
 
-Takes a seed and a kind of day, gives motions: key poses in time with straight lines between, and what
-truly happened. Also puts whole homes together for the demo. Never draws. Times are seconds since the
-start of the motion. How people fall: descent lognormal, mean 0.58 s, standard deviation 0.26 s; from
-loss of balance to the floor 1.27 ± 0.65 s (real falls of older people, J Biomech 48:911).
+A `Script` takes a plan and random numbers and is told what somebody does, one thing after the other; it
+gives the motion. Everything begins and ends standing (or out of the home) and takes as long as it is told
+to. Never draws a picture. Who sits or sleeps keeps one pose between small moves, so that a camera draws it
+once. Times of movements that name no source are judgement.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import KW_ONLY, InitVar, dataclass, field
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.bodies import BED_M, LYING, SITTING, UPRIGHT, Motion, Truth
-from simulator.camera import Camera, grideye, melexis, render
+from simulator import falls, floor, lying, seated, ways
+from simulator.bodies import (
+    ALL_FOURS,
+    BENT,
+    CROSS_LEGGED,
+    FLOOR_SITTING,
+    HALF_SITTING,
+    KNEELING,
+    KNEES_DRAWN,
+    ON_HEELS,
+    SQUATTING,
+    UPRIGHT,
+    Posture,
+)
+from simulator.falls import After, FallKind
+from simulator.pen import Pen
+from simulator.world import NOWHERE, Doing, Motion, Plan, Segment, Zone
 
-Kind = Literal["day", "fall", "stand", "sit", "bed", "walk", "away"]
-
-EMPTY_S: Final = (6.0, 12.0)  # how long nobody is in the room at first; a sensor is ready within 5 s
-COME_IN_S: Final = 11.0  # from the door to the middle of the room, and a moment of standing there
-WALK_M_S: Final = 0.7  # an older person at home
-DOOR: Final = (0.0, -2.2)
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Where things stand, metres from below the camera."""
-
-    chair: tuple[float, float]
-    bed: tuple[float, float]
-    """Middle of the bed; it lies along x."""
-
-    def furniture(self) -> tuple[tuple[float, float, float, float], ...]:
-        """Boxes x0, y0, x1, y1 in which nobody lies on the floor."""
-        (cx, cy), (bx, by) = self.chair, self.bed
-        return ((cx - 0.3, cy - 0.3, cx + 0.3, cy + 0.3), (bx - 1.0, by - 0.5, bx + 1.0, by + 0.5))
+STAND_EVERY_S: Final = 6.5  # between small moves of who stands
+BATH_S: Final = 600.0  # whoever washes for longer takes a bath where there is one
+LIE_LEAST_S: Final = 75.0  # for less nobody goes to bed; walking there, in and out takes that long
+SIT_LEAST_S: Final = 20.0
+SEATS: Final = ("sofa", "chair", "bed")
 
 
 @dataclass(slots=True)
-class _Script:
-    """Writes key poses one after the other."""
+class Script:
+    """Somebody at home; starts out of it (`come_home` or any `go` brings them in)."""
 
     rng: np.random.Generator
-    t: float = 0.0
-    x: float = DOOR[0]
-    y: float = DOOR[1]
-    heading: float = np.pi / 2
-    keys: list[tuple[float, ...]] = field(default_factory=list)
-    truth: list[Truth] = field(default_factory=list)
-    shape: tuple[float, ...] = UPRIGHT
-    here: bool = False
+    plan: Plan
+    _: KW_ONLY
+    gait_m_s: InitVar[float] = 0.7
+    start_s: InitVar[float] = 0.0
+    cover: InitVar[float] = 0.0
+    subject: InitVar[str] = ""
+    pen: Pen = field(init=False)
 
-    def key(self, after_s: float = 0.0, **to: object) -> None:
-        self.t += max(after_s, 1e-3)
-        for name, value in to.items():
-            setattr(self, name, value)
-        z, trunk, thigh, shank = self.shape
-        here = float(self.here)
-        self.keys.append((self.t, self.x, self.y, z, self.heading, trunk, thigh, shank, here))
+    def __post_init__(self, gait_m_s: float, start_s: float, cover: float, subject: str) -> None:
+        if not gait_m_s > 0:
+            raise ValueError(f"gait_m_s: more than 0, not {gait_m_s}")
+        if not 0 <= cover < 1:
+            raise ValueError(f"cover: from 0 to below 1, not {cover}")
+        self.pen = Pen(
+            self.rng, self.plan, gait_m_s=gait_m_s, t=round(start_s, 3) - 1e-3, cover=cover, subject=subject
+        )
+        self.pen.key(0.0)
 
-    def turn(self, heading: float) -> None:
-        delta = (heading - self.heading + np.pi) % (2 * np.pi) - np.pi
-        self.key(abs(delta) / 2.5 + 0.05, heading=self.heading + delta)
+    @property
+    def t(self) -> float:
+        """Now, seconds."""
+        return self.pen.t
 
-    def walk(self, x: float, y: float) -> None:
-        far = float(np.hypot(x - self.x, y - self.y))
-        if far < 0.05:
-            return
-        self.turn(float(np.arctan2(y - self.y, x - self.x)))
-        self.key(far / (WALK_M_S * self.rng.uniform(0.8, 1.2)), x=x, y=y)
+    @property
+    def room(self) -> int:
+        """Index of the room, or NOWHERE."""
+        return self.pen.room
 
-    def stay(self, seconds: float, sway_m: float = 0.03) -> None:
-        """Keep the posture, with a small move about every seven seconds."""
-        end = self.t + seconds
-        x, y, shape = self.x, self.y, self.shape
-        while self.t < end:
-            self.key(min(self.rng.exponential(6.0) + 0.5, max(end - self.t, 0.01)))
-            lean = self.rng.normal(0, sway_m, 2)
-            trunk = shape[1] + self.rng.normal(0, sway_m)
-            self.key(0.4, x=x + lean[0], y=y + lean[1], shape=(shape[0], trunk, *shape[2:]))
-        self.shape = shape
+    @property
+    def x(self) -> float:
+        """Metres, in the room."""
+        return self.pen.x
 
-    def enter(self) -> None:
-        self.here = True
-        self.x, self.y = DOOR
-        self.key(0.01)
-
-    def leave(self) -> None:
-        self.walk(*DOOR)
-        self.key(0.02, here=False)
-
-    def sit(self, place: tuple[float, float], seconds: float) -> None:
-        self.walk(*place)
-        self.turn(self.rng.uniform(-np.pi, np.pi))
-        self.key(self.rng.uniform(1.2, 2.5), shape=SITTING)
-        self.stay(seconds)
-        self.key(self.rng.uniform(1.5, 3.0), shape=UPRIGHT)
-
-    def bed(self, place: tuple[float, float], seconds: float) -> None:
-        """Sit on the edge, swing the legs in, lie, sit up, stand up."""
-        self.walk(place[0], place[1] + 0.3)
-        self.turn(np.pi / 2)
-        self.key(self.rng.uniform(1.2, 2.5), shape=SITTING)
-        self.stay(self.rng.uniform(4, 15))
-        start = self.t
-        lying = (LYING[0] + BED_M, *LYING[1:])
-        self.key(self.rng.uniform(3.0, 6.0), shape=lying, heading=0.0, y=place[1])
-        self.stay(seconds, 0.01)
-        self.truth.append(Truth(start, self.t, "bed"))
-        self.key(self.rng.uniform(3.0, 6.0), shape=SITTING, heading=np.pi / 2, y=place[1] + 0.3)
-        self.stay(self.rng.uniform(3, 8))
-        self.key(self.rng.uniform(1.5, 3.0), shape=UPRIGHT)
-
-    def fall(self) -> None:
-        """Lose balance, go down in one of four directions of the room, come to rest."""
-        start = self.t
-        imbalance = float(np.clip(self.rng.normal(0.7, 0.5), 0.2, 2.0))
-        sigma = np.sqrt(np.log1p((0.26 / 0.58) ** 2))
-        descent = float(np.clip(self.rng.lognormal(np.log(0.58) - sigma**2 / 2, sigma), 0.25, 1.5))
-        z, _, _, shank = UPRIGHT
-        self.key(imbalance, shape=(z - 0.03, -0.15, 0.05, shank))
-        way = self.heading + self.rng.uniform(-0.5, 0.5)
-        lying = (LYING[0], LYING[1], LYING[2] - self.rng.uniform(0, 0.25), LYING[3])
-        slip = self.rng.uniform(0.1, 0.4)
-        x, y = self.x + slip * np.cos(way), self.y + slip * np.sin(way)
-        self.key(descent, shape=lying, x=x, y=y, heading=way)
-        self.key(self.rng.uniform(0.2, 0.6), shape=(lying[0], lying[1], LYING[2], lying[3]))
-        self.truth.append(Truth(start, self.t, "fall"))
+    @property
+    def y(self) -> float:
+        """Metres, in the room."""
+        return self.pen.y
 
     def motion(self) -> Motion:
-        rows = np.array(self.keys)
-        return Motion(rows[:, 0], rows[:, 1:], tuple(self.truth))
+        """Give everything so far."""
+        return self.pen.motion()
 
+    # --- up and about ------------------------------------------------------------------------------
 
-def room(seed: int) -> Room:
-    """A room: chair on one side, bed on the other."""
-    rng = np.random.default_rng([seed, 1])
-    return Room(
-        (rng.uniform(0.5, 0.9), rng.uniform(-0.6, -0.2)), (rng.uniform(-0.6, -0.2), rng.uniform(0.8, 1.1))
-    )
+    def come_home(self) -> None:
+        """Come in by the outer door; nothing where somebody is at home already."""
+        self.pen.come_home()
 
+    def leave_home(self) -> None:
+        """Walk to the outer door and out; nothing where nobody is at home."""
+        self.pen.leave_home()
 
-def script(
-    seed: int,
-    kind: Kind,
-    duration_s: float = 600.0,
-    event_s: float | None = None,
-    empty_s: tuple[float, float] = EMPTY_S,
-) -> Motion:
-    """One resident for `duration_s`: a day of walking, sitting, standing, lying in bed; `fall` adds a fall
-    that begins at `event_s` (default: at two thirds) after which the resident lies still to the end.
-    The room is empty for a time within `empty_s` first.
-    """
-    rng = np.random.default_rng([seed, 2])
-    place = room(seed)
-    play = _Script(rng)
-    play.key(0.0)
-    play.key(rng.uniform(*empty_s))
-    until = duration_s if kind != "fall" else (event_s if event_s is not None else duration_s * 2 / 3)
-    if kind == "away":
-        play.key(duration_s)
-        return play.motion()
-    play.enter()
-    _live(play, place, kind, until - 12.0 if kind == "fall" else until)
-    if kind == "fall":
-        if not play.here:
-            play.enter()
-        play.walk(rng.uniform(-0.8, 0.0), rng.uniform(-0.7, -0.1))
-        play.stay(max(until - play.t - 1.0, 0.1))
-        play.turn(rng.uniform(-np.pi, np.pi))
-        play.fall()
-        down = play.t
-        play.key(max(duration_s - play.t, 1.0))
-        play.truth.append(Truth(down, play.t, "down"))
-    return play.motion()
+    def go(self, room: int, x: float, y: float) -> None:
+        """Walk to a place in any room, through the doors and around the furniture."""
+        self.pen.go(room, x, y)
 
+    def wait(self, until_s: float) -> None:
+        """Nothing changes until then."""
+        self.pen.hold(until_s)
 
-def _live(play: _Script, place: Room, kind: Kind, until: float) -> None:
-    """Ordinary life up to about `until`; no stay goes beyond it."""
-    rng = play.rng
-    choices: dict[str, Sequence[str]] = {
-        "day": ("walk", "stand", "sit", "bed", "away"),
-        "fall": ("walk", "stand", "sit"),
-    }
-    while play.t < until - 5:
-        if not play.here:
-            play.enter()
-        left = until - play.t
-        what = str(rng.choice(choices.get(kind, (kind,))))
-        if what == "bed" and left > 60:
-            play.bed(place.bed, min(float(rng.uniform(40, 200)), left - 40))
-        elif what == "sit" and left > 25:
-            play.sit(place.chair, min(float(rng.uniform(15, 150)), left - 15))
-        elif what == "away" and left > 30:
-            play.leave()
-            play.key(min(float(rng.uniform(5, 60)), left - 20))
-        elif what == "stand":
-            play.walk(*rng.uniform(-0.8, 0.8, 2))
-            play.stay(min(float(rng.uniform(3, 20)), max(left - 4, 0.5)))
+    def stand(self, seconds: float) -> None:
+        """Stand, with sway and small moves."""
+        self._home()
+        self.pen.stay(self.t + seconds, 0.04, STAND_EVERY_S)
+
+    def potter(self, room: int, seconds: float) -> None:
+        """Up and about in a room: a few steps, standing, now and then a stoop."""
+        until = self.t + seconds
+        self._be_in(room)
+        while self.t < until - 1.5:
+            if self.rng.random() < 0.7:
+                self.pen.go(room, *self._spot(room, 1.8))
+            if self.rng.random() < 0.1 and until - self.t > 8:
+                self.bend()
+            self.stand(min(float(self.rng.exponential(14.0)) + 2.0, max(until - self.t, 0.0)))
+        self.wait(until)
+
+    def bend(self) -> None:
+        """Stoop to the floor and up again."""
+        self._low("bend", BENT, (0.8, 1.6), (0.8, 4.0), (0.9, 1.8))
+
+    def tie_shoes(self) -> None:
+        """Sit on the nearest seat of the room and bend down to the feet; squat where there is no seat."""
+        self._home()
+        zone = self._seat_in(self.room)
+        seconds = float(self.rng.uniform(8, 25))
+        if zone is None:
+            self._low("tie-shoes", SQUATTING, (1.2, 2.2), (seconds, seconds + 1), (1.5, 3.0))
+            return
+        seat, shape = seated.sit_down(self.pen, zone)
+        start = self.t
+        bent: Posture = (shape[0], 1.0, 1.45, -0.1, 0.0, 1.2)
+        self.pen.key(self.rng.uniform(0.8, 1.6), bent)
+        self.pen.stay(self.t + seconds, 0.02, 3.0)
+        self.pen.tell("tie-shoes", start)
+        self.pen.key(self.rng.uniform(0.8, 1.6), shape)
+        seated.stand_up(self.pen, seat)
+
+    def exercise(self, seconds: float) -> None:
+        """Gymnastics on the spot: arms up and out, knee bends, trunk bends, steps aside, with rests."""
+        self._home()
+        start, until = self.t, self.t + seconds
+        moves: tuple[tuple[Posture, Posture], ...] = (
+            ((UPRIGHT[0], 0.0, 0.0, 0.0, 0.0, 2.8), UPRIGHT),
+            ((UPRIGHT[0], 0.0, 0.0, 0.0, 0.0, -1.6), UPRIGHT),
+            ((0.55, 0.5, 1.2, -0.55, 0.0, 1.4), UPRIGHT),
+            ((0.86, 1.1, -0.1, 0.0, 0.0, 1.2), UPRIGHT),
+        )
+        while self.t < until - 12:
+            pair = moves[int(self.rng.integers(len(moves)))]
+            pace = float(self.rng.uniform(0.9, 1.8))
+            for _ in range(int(self.rng.integers(4, 10))):
+                for shape in pair:
+                    if self.t < until - 4:
+                        self.pen.key(pace * self.rng.uniform(0.9, 1.1), shape)
+            side = self._near(0.4)
+            self.pen.walk(*side)
+            self.stand(min(float(self.rng.uniform(3, 20)), max(until - self.t - 2, 0.0)))
+        self.pen.key(1.0, UPRIGHT)
+        self.wait(until)
+        self.pen.tell("exercise", start)
+
+    def cook(self, seconds: float) -> None:
+        """Stand at the stove, with ways to the table and to whatever else stands in the room."""
+        self._home()
+        until = self.t + seconds
+        room = self.plan.rooms[self.room]
+        stove = room.zone("stove") or room.zone("table")
+        others = [z for z in room.zones if z.kind in {"table", "stove"}] or list(room.zones[:1])
+        if stove is None or not others:
+            self.potter(self.room, seconds)
+            return
+        while self.t < until - 6:
+            zone = stove if self.rng.random() < 0.6 else others[int(self.rng.integers(len(others)))]
+            self._face(zone)
+            self.pen.key(0.5, (UPRIGHT[0], 0.12, 0.0, 0.0, 0.0, 0.9))
+            self.pen.stay(
+                min(self.t + float(self.rng.exponential(40)) + 5, max(until - 1, self.t)), 0.03, STAND_EVERY_S
+            )
+            self.pen.key(0.5, UPRIGHT)
+        self.wait(until)
+
+    def wash(self, seconds: float) -> None:
+        """Stand bent a little over the basin; a long wash is a bath where there is one."""
+        self._home()
+        until = self.t + seconds
+        room = self.plan.rooms[self.room]
+        bath = room.zone("bath")
+        if seconds >= BATH_S and bath is not None:
+            seated.bathe(self.pen, bath, until - 60)
+        basin = next((z for z in room.zones if z.name == "basin"), None)
+        if basin is not None:
+            self._face(basin)
         else:
-            play.walk(*rng.uniform(-0.9, 0.9, 2))
+            x, y, inward = ways.corner(room, 1)
+            self.pen.go(self.room, x, y)
+            self.pen.turn(inward + np.pi)
+        self.pen.key(1.0, (0.86, 0.35, 0.0, 0.0, 0.0, 0.9))
+        self.pen.stay(until - 1.0, 0.04, 3.0)
+        self.pen.key(1.0, UPRIGHT)
 
+    # --- seated and lying --------------------------------------------------------------------------
 
-@dataclass(frozen=True, slots=True)
-class SimulatedHome:
-    """One home of the demo: its sensor, its frames, and what truly happened."""
+    def sit(self, zone: Zone, seconds: float) -> None:
+        """Sit on a piece of furniture for that long, then stand up beside it."""
+        seated.sit(self.pen, zone, "sit", seconds)
 
-    home: str
-    sensor: str
-    room: str
-    rows: int
-    cols: int
-    rate_hz: float
-    mount: str
-    height_m: float
-    fov_deg: float
-    t_ms: NDArray[np.int64]
-    """(N,) since the start of the simulation."""
-    centi: NDArray[np.int16]
-    """(N, rows, cols)."""
-    truth: tuple[Truth, ...]
-    furniture: tuple[tuple[float, float, float, float], ...]
-    """Boxes x0, y0, x1, y1 in metres from below the sensor."""
+    def use_toilet(self, seconds: float) -> None:
+        """Sit on the toilet of this room (or in a corner where the plan shows none)."""
+        self._home()
+        seated.sit(self.pen, ways.toilet(self.plan.rooms[self.room]), "toilet", seconds)
 
-    def frame(self, t_s: float) -> NDArray[np.int16]:
-        """The newest frame (rows, cols) at `t_s` seconds after the start."""
-        at = int(np.searchsorted(self.t_ms, round(t_s * 1000), side="right")) - 1
-        return np.asarray(self.centi[max(at, 0)])
+    def lie(self, zone: Zone, seconds: float, *, blanket: bool = False) -> None:
+        """Lie on a bed or a sofa for that long, turning over every 10-20 min, then get up beside it.
 
+        A blanket hides more and more of the warmth, but never the head.
+        """
+        seat = seated.get_in(self.pen, zone)
+        seated.lain(self.pen, zone, self.t + seconds, blanket=blanket)
+        seated.get_out(self.pen, seat)
 
-def simulated_home(
-    name: str, camera: Camera, motion: Motion, place: Room, duration_s: float
-) -> SimulatedHome:
-    """Draw `motion` with `camera` from 0 to `duration_s`."""
-    t_ms = np.round(np.arange(0, duration_s, 1 / camera.rate_hz) * 1000).astype(np.int64)
-    return SimulatedHome(
-        name,
-        "ceiling",
-        "living-room",
-        camera.rows,
-        camera.cols,
-        camera.rate_hz,
-        "ceiling",
-        camera.height_m,
-        camera.fov_deg,
-        t_ms,
-        render(camera, motion, t_ms),
-        motion.truth,
-        place.furniture(),
-    )
+    def kneel(self, seconds: float) -> None:
+        """Kneel upright, or back on the heels."""
+        shape = KNEELING if self.rng.random() < 0.5 else ON_HEELS
+        self._low("kneel", shape, (1.5, 3.0), (seconds, seconds), (2.0, 4.0))
 
+    def sit_on_floor(self, seconds: float) -> None:
+        """Sit on the floor, legs stretched out or crossed, or leaning back on something."""
+        shape = (FLOOR_SITTING, CROSS_LEGGED, HALF_SITTING)[int(self.rng.choice(3, p=[0.45, 0.35, 0.2]))]
+        by = (SQUATTING,) if shape is CROSS_LEGGED else (SQUATTING, KNEES_DRAWN)
+        self._low("sit-floor", shape, (1.5, 3.0), (seconds, seconds), (1.5, 3.0), by=by)
 
-def demo_homes(
-    seed: int,
-    n: int,
-    fall_home: int | None,
-    fall_at_s: float,
-    duration_s: float,
-    *,
-    empty_s: tuple[float, float] = EMPTY_S,
-) -> list[SimulatedHome]:
-    """`n` homes, even ones with 24x32 and odd ones with 8x8 pixels; number `fall_home` (None: nobody) falls.
+    def clean_floor(self, seconds: float) -> None:
+        """On all fours, wiping, moving along."""
+        self._home()
+        start, until = self.t, self.t + seconds
+        self.pen.key(self.rng.uniform(1.5, 3.0), KNEELING)
+        self.pen.key(self.rng.uniform(0.6, 1.2), ALL_FOURS)
+        while self.t < until - 6:
+            for arms in (1.0, 1.8) * int(self.rng.integers(2, 6)):
+                lean = float(self.rng.normal(0, 0.05))
+                shape = (ALL_FOURS[0], ALL_FOURS[1] + lean, *ALL_FOURS[2:5], arms)
+                self.pen.key(self.rng.uniform(0.6, 1.2), shape)
+            x, y = self._near(0.35)
+            heading = self.pen.heading + float(self.rng.normal(0, 0.4))
+            self.pen.key(self.rng.uniform(0.8, 1.8), ALL_FOURS, x=x, y=y, heading=heading)
+        self.pen.key(self.rng.uniform(0.6, 1.2), KNEELING)
+        self.pen.tell("clean", start)
+        self.pen.key(self.rng.uniform(1.5, 3.5), UPRIGHT)
 
-    The fall begins within a second or two of `fall_at_s` (see the home's truth), which must leave room
-    for coming in: COME_IN_S after the longest `empty_s`. ValueError otherwise.
-    """
-    earliest_s = empty_s[1] + COME_IN_S
-    if fall_home is not None and not earliest_s <= fall_at_s < duration_s:
-        raise ValueError(f"fall_at_s must lie in {earliest_s}…{duration_s}, not {fall_at_s}")
-    homes = []
-    for k in range(n):
-        own = seed * 1000 + k
-        motion = script(own, "fall" if k == fall_home else "day", duration_s, fall_at_s, empty_s)
-        room_c = float(np.random.default_rng([own, 3]).uniform(19, 25))
-        camera = melexis(own, room_c) if k % 2 == 0 else grideye(own, room_c)
-        homes.append(simulated_home(f"home-{k + 1:02d}", camera, motion, room(own), duration_s))
-    return homes
+    # --- falls -------------------------------------------------------------------------------------
+
+    def fall(self, kind: FallKind, after: After, down_s: float) -> None:
+        """Fall here and now and be down for `down_s`, then get up alone or be helped up.
+
+        Out of a chair: sits down first on the nearest seat of the room, and out of bed: lies down there, for
+        some seconds. The body falls where the floor is free if it can. ValueError: not at home, no such
+        furniture in the room, `down_s` not positive.
+        """
+        if self.room == NOWHERE:
+            raise ValueError("nobody falls who is not at home")
+        if not down_s > 0:
+            raise ValueError(f"down_s: more than 0, not {down_s}")
+        pen = self.pen
+        if kind is FallKind.CHAIR:
+            zone = self._seat_in(self.room)
+            if zone is None:
+                raise ValueError(f"no seat in {self.plan.rooms[self.room].name}")
+            seated.sit_down(self.pen, zone)
+            pen.stay(self.t + float(self.rng.uniform(5, 30)), 0.02, seated.SIT_EVERY_S)
+            begin, fell = self.t, falls.from_chair(self.rng, np.array(pen.row()))
+        elif kind is FallKind.BED:
+            zone = self.plan.rooms[self.room].zone("bed") or self.plan.rooms[self.room].zone("sofa")
+            if zone is None:
+                raise ValueError(f"no bed in {self.plan.rooms[self.room].name}")
+            seat = seated.get_in(self.pen, zone)
+            start = self.t
+            pen.stay(self.t + float(self.rng.uniform(15, 60)), 0.01, 15.0)
+            self.pen.tell("bed", start)
+            side = float(np.arctan2(seat.stand[1] - seat.lie[1], seat.stand[0] - seat.lie[0]))
+            begin, fell = self.t, falls.from_bed(self.rng, np.array(pen.row()), side)
+        else:
+            turn = falls.turn_of(self.rng, kind)
+            way = self._free_way(turn)
+            pen.turn(way - turn)
+            begin = self.t
+            fell = falls.from_standing(self.rng, kind, np.array(pen.row()), way, pen.gait_m_s)
+        pen.play(fell.t_s, fell.rows)
+        self.pen.tell(f"fall:{kind}", begin)
+        self._down(after, down_s)
+
+    def _down(self, after: After, down_s: float) -> None:
+        """From rest on the floor until up."""
+        pen, start, rng = self.pen, self.t, self.rng
+        cover = pen.cover
+        lain, rows = lying.on_the_floor(rng, after, np.array(pen.row()), max(down_s - 10.0, 0.5), pen.clear)
+        pen.play(lain, rows)
+        t_s, rows = lying.get_up(rng, rows[-1], helped=after is not After.RECOVERS)
+        left = max(start + down_s - self.t, 1.0)
+        pen.play(t_s * left / t_s[-1], rows)  # up when `down_s` is over
+        pen.cover = cover
+        self.pen.tell("down", start)
+
+    def _free_way(self, turn: float) -> float:
+        """A direction in which the body finds free floor, near where one looks already if possible."""
+        pen = self.pen
+        room = self.plan.rooms[self.room]
+        ways_rad = pen.heading + turn + np.linspace(-np.pi, np.pi, 24, endpoint=False)
+        along = np.linspace(-0.5, 1.25, 8)[:, None]
+        x, y = pen.x + along * np.cos(ways_rad), pen.y + along * np.sin(ways_rad)
+        room_left = np.minimum(floor.clearance(room, x, y), 0.25).min(0)
+        best = room_left >= room_left.max() - 0.02
+        off = np.abs((ways_rad - pen.heading - turn + np.pi) % (2 * np.pi) - np.pi)
+        pick = np.argmin(np.where(best, off + self.rng.uniform(0, 1.0, len(off)), np.inf))
+        return float(ways_rad[pick])
+
+    # --- a day -------------------------------------------------------------------------------------
+
+    def do(self, segment: Segment) -> None:
+        """Carry out one stretch of a day; ends at its end, or as soon after as the movements allow."""
+        end, what, rng = segment.end_s, segment.doing, self.rng
+        if what is Doing.OUT or segment.room == NOWHERE:
+            self.leave_home()
+            self.wait(end)
+            return
+        if what is Doing.DOWN:
+            if self.room == NOWHERE:
+                self._be_in(segment.room)
+            self.fall(FallKind.FAINT, After.STILL, max(end - self.t - 3.0, 1.0))
+            return
+        bed = self._find(segment.room, ("bed", "sofa"))
+        seat = self._find(segment.room, ("chair", "sofa", "bed") if what is Doing.EAT else SEATS)
+        if what in {Doing.SLEEP, Doing.NAP} and bed is not None and end - self.t > LIE_LEAST_S:
+            seated.in_bed(self.pen, bed, end, blanket=what is Doing.SLEEP or bool(rng.random() < 0.3))
+        elif what in {Doing.SLEEP, Doing.NAP, Doing.REST, Doing.EAT} and seat and end - self.t > SIT_LEAST_S:
+            lies = what is Doing.REST and seat.kind == "sofa" and end - self.t > 900 and rng.random() < 0.15
+            if lies:
+                seated.in_bed(self.pen, seat, end, blanket=False)
+            else:
+                seated.sit_until(self.pen, seat, "sit", end)
+        else:
+            self._be_in(segment.room)
+            self._busy(segment, end - self.t)
+        self.wait(end)
+
+    def _busy(self, segment: Segment, left: float) -> None:
+        """Whatever is done standing or on the floor, for `left` seconds."""
+        what, rng, end = segment.doing, self.rng, self.t + left
+        if left < 8:
+            return
+        if what is Doing.TOILET:
+            seated.sit_until(self.pen, ways.toilet(self.plan.rooms[self.room]), "toilet", end)
+        elif what is Doing.WASH:
+            self.wash(left)
+        elif what is Doing.COOK:
+            self.cook(left)
+        elif what is Doing.EXERCISE:
+            self.exercise(left)
+        elif what is Doing.DRESS and left > 60:
+            self.potter(segment.room, left - 50)
+            self.tie_shoes()
+        elif what is Doing.CHORES and left > 120 and rng.random() < 0.5:
+            self.potter(segment.room, left / 2)
+            self.clean_floor(float(rng.uniform(20, min(180, left / 3))))
+        if end - self.t > 3:
+            self.potter(segment.room, end - self.t)
+
+    # --- parts of movements ------------------------------------------------------------------------
+
+    def _home(self) -> None:
+        if self.room == NOWHERE:
+            raise ValueError("not at home: come_home() or go() first")
+
+    def _be_in(self, room: int) -> None:
+        """Be in that room, somewhere on the floor."""
+        if self.room != room:
+            self.pen.come_home()
+            if self.room != room:
+                self.pen.go(room, *self._spot(room, np.inf))
+
+    def _spot(self, room: int, within_m: float) -> tuple[float, float]:
+        """A free place in the room, near if one is found near."""
+        of = self.plan.rooms[room]
+        found = None
+        for x, y in (self.rng.uniform(-0.5, 0.5, (16, 2)) * (of.width_m - 0.45, of.depth_m - 0.45)).tolist():
+            if ways.stands(of, x, y):
+                found = (x, y)
+                if room != self.room or np.hypot(x - self.x, y - self.y) < within_m:
+                    break
+        return found or floor.free_spot(self.rng, of, 0.0)
+
+    def _near(self, within_m: float) -> tuple[float, float]:
+        """A free place a small step away, or this one."""
+        way, far = self.rng.uniform(-np.pi, np.pi), self.rng.uniform(0.1, within_m)
+        x, y = self.x + float(far * np.cos(way)), self.y + float(far * np.sin(way))
+        return (x, y) if self.pen.clear(x, y) else (self.x, self.y)
+
+    def _find(self, room: int, kinds: tuple[str, ...]) -> Zone | None:
+        """The first piece of furniture of these kinds, in the order of the kinds."""
+        zones = [z for z in self.plan.rooms[room].zones if z.name != "toilet"]
+        return next((z for kind in kinds for z in zones if z.kind == kind), None)
+
+    def _seat_in(self, room: int) -> Zone | None:
+        """The nearest seat."""
+        zones = [z for z in self.plan.rooms[room].zones if z.kind in SEATS and z.name != "toilet"]
+        return min(zones, key=lambda z: np.hypot(z.middle[0] - self.x, z.middle[1] - self.y), default=None)
+
+    def _face(self, zone: Zone) -> None:
+        """Stand before a piece of furniture, looking at it."""
+        self.pen.go(self.room, *floor.beside(self.plan.rooms[self.room], zone))
+        mx, my = zone.middle
+        self.pen.turn(float(np.arctan2(my - self.y, mx - self.x)))
+
+    def _low(
+        self,
+        label: str,
+        shape: Posture,
+        down_s: tuple[float, float],
+        hold_s: tuple[float, float],
+        up_s: tuple[float, float],
+        *,
+        by: tuple[Posture, ...] = (),
+    ) -> None:
+        """Down into a posture on the spot, keep it, up again; `by` way of other postures."""
+        self._home()
+        start = self.t
+        for mid in by:
+            self.pen.key(self.rng.uniform(*down_s) / 2, mid)
+        self.pen.key(self.rng.uniform(*down_s), shape)
+        self.pen.stay(self.t + float(self.rng.uniform(*hold_s)), 0.02, seated.SIT_EVERY_S)
+        self.pen.tell(label, start)
+        for mid in by[::-1]:
+            self.pen.key(self.rng.uniform(*up_s) / 2, mid)
+        self.pen.key(self.rng.uniform(*up_s), UPRIGHT)

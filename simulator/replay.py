@@ -1,4 +1,4 @@
-"""Play a trace: over MQTT into a running daemon at a pace, or straight to the board.
+"""Play a trace over MQTT into a running daemon, at a pace. Straight to the board: evaluate.py.
 
 Time runs in beats of 200 ms of the trace; each reading belongs to the beat in which its `t_ms` lies.
 Stretches of more than IDLE_MS without any reading in any home are skipped, at every speed alike, so
@@ -15,12 +15,8 @@ import aiomqtt
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.concern import Concern
-from detectors.fall import FallParams
-from guardian.board import Board
 from guardian.link import BrokerAddress
-from guardian.lookout import Lookout
-from guardian.roster import from_trace, site_of, specs_of
+from guardian.roster import site_of
 from guardian.trace import Trace
 from guardian.watch import BEAT_MS
 from guardian.wire.native import pack_event, pack_frame
@@ -124,21 +120,6 @@ def beats(trace: Trace) -> Iterator[Beat]:
             slots[int(np.searchsorted(ends, e.t_ms, side="right"))].append(Message(topic, payload, 0))
     for end, messages in zip(ends, slots, strict=True):
         yield Beat(int(end), tuple(messages))
-
-
-async def straight(trace: Trace, params: FallParams) -> list[Concern]:
-    """Run a trace straight to a board and its detectors, without a broker or a daemon."""
-    board = Board(site_of(trace), specs_of(trace), replay=True)
-    lookout = Lookout(board, params, from_trace(trace).furniture)
-    out: list[Concern] = []
-    for beat in beats(trace):
-        for m in beat.messages:
-            (board.frame if m.frames else board.event)(m.topic, m.payload, 0)
-        out += lookout.listen(board.fold(board.take_events(beat.t_ms)), beat.t_ms)
-        for found in lookout.look(beat.t_ms):
-            out += found
-        await asyncio.sleep(0)
-    return out
 
 
 async def over_mqtt(

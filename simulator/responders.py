@@ -10,12 +10,29 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from simulator.providers import FakeTwilio, Text
 
 _CODE = re.compile(r"[A-Z][0-9]{1,2}(?![0-9])", re.ASCII)
+_BELOW = {"1": "4", "2": "5", "3": "6", "4": "7", "5": "8", "6": "9"}
+_IN_WORDS = {"1": "好的，马上去", "2": "我到了", "3": "去不了", "6": "没事了"}
 _CALLS = ("紧急", "重要", "提示", "URGENT", "IMPORTANT", "NOTICE")
 _CALLED_OFF = ("已有人接手", "不用去", "已结束", "somebody else goes", "no need to go", "is closed")
+
+
+class Slip(StrEnum):
+    """How an answer is typed."""
+
+    NONE = "none"
+    FULL_WIDTH = "full-width"
+    BLANKS = "blanks"
+    LOWER = "lower"
+    PUNCTUATED = "punctuated"
+    NO_CODE = "no-code"
+    WRONG_CODE = "wrong-code"
+    WRONG_DIGIT = "wrong-digit"
+    WORDS = "words"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +41,7 @@ class Say:
 
     after_s: float
     words: str
+    slip: Slip = Slip.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,29 @@ def goes(
             Say(care_s, "6"),
         )
     )
+
+
+def typed(code: str, words: str, slip: Slip = Slip.NONE) -> str:
+    """Give what stands in the text of somebody who wants to answer `words` about `code`."""
+    match slip:
+        case Slip.FULL_WIDTH:  # an input method left in Chinese mode
+            return "".join("\u3000" if c == " " else chr(ord(c) + 0xFEE0) for c in f"{code} {words}")
+        case Slip.BLANKS:
+            return f" {code}   {words} \n"
+        case Slip.LOWER:
+            return f"{code} {words}".lower()
+        case Slip.PUNCTUATED:
+            return f"{code}，{words}。"
+        case Slip.NO_CODE:
+            return words
+        case Slip.WRONG_CODE:  # the last digit is the key beside the right one
+            return f"{code[:-1]}{(int(code[-1]) + 1) % 10} {words}"
+        case Slip.WRONG_DIGIT:  # the key below on a telephone's pad
+            return f"{code} {_BELOW.get(words[:1], '7')}{words[1:]}"
+        case Slip.WORDS:
+            return _IN_WORDS.get(words, "好")
+        case _:
+            return f"{code} {words}"
 
 
 def read_code(body: str) -> str | None:
@@ -147,7 +188,7 @@ class Phone:
             await self.wait(step.after_s)
             if code in self._called_off and self.behaviour.stops_when_called_off:
                 return
-            await self.replies(f"{code} {step.words}")
+            await self.replies(typed(code, step.words, step.slip))
 
     def _unread(self, containing: str) -> Text | None:
         return next((t for t in self.texts if containing in t.body and t.sid not in self._expected), None)

@@ -45,7 +45,8 @@ FIELDS: Final = ("x_m", "y_m", "z_m", "heading_rad", "trunk_rad", "thigh_rad", "
 """Columns of a pose. z = pelvis above the floor; angles from the vertical, forward positive: the trunk
 upwards, thigh and shank downwards; so lying on the back is trunk = -90°, thigh = shank = +90°. cover = the
 share of warmth that does not come through clothes or a blanket beyond the usual dress: 0 as dressed
-indoors, 1 nothing is seen."""
+indoors, 1 nothing is seen. Two more columns may follow: how far the body is turned about its trunk (rad) and
+how the arms are held (rad from the trunk)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,13 @@ class Motion:
     t_s: F64
     """(M,) increasing."""
     pose: F64
-    """(M, 8) columns as in FIELDS."""
+    """(M, 8) or (M, 10) columns as in FIELDS."""
     room: I16
     """(M,) index into Plan.rooms from this key to the next; NOWHERE = not at home."""
     truth: tuple[Truth, ...] = ()
 
     def at(self, t_s: F64) -> tuple[F64, I16]:
-        """Poses (N, 8) and rooms (N,) at the times `t_s`; before the first key: nowhere, after the last
+        """Poses (N, 8 or 10) and rooms (N,) at the times `t_s`; before the first key: nowhere, after the last
         one everything stays.
         """
         out = np.stack([np.interp(t_s, self.t_s, self.pose[:, k]) for k in range(self.pose.shape[1])], -1)

@@ -27,9 +27,9 @@ from guardian.settings import CONFIG, load
 from guardian.watch import Watch
 from guardian.web.hooks import hooks_app
 from guardian.wire.native import pack_event, pack_frame
-from simulator.people import SimulatedHome, demo_homes
 from simulator.providers import FakeTwilio
 from simulator.responders import Behaviour, Phones, Say, never_answers
+from simulator.stage import SimulatedHome, demo_homes
 
 START_MS = 1_790_000_000_000
 ACCOUNT, TOKEN, NUMBER = "AC" + "1" * 32, "token", "+14155550100"

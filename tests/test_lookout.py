@@ -10,7 +10,7 @@ from guardian.board import Board, Reading, SensorSpec
 from guardian.lookout import SPOKEN, Lookout
 from guardian.settings import CONFIG, load
 from guardian.wire.native import pack_frame
-from simulator.people import SimulatedHome, demo_homes
+from simulator.stage import SimulatedHome, demo_homes
 
 FALL = load(CONFIG / "guardian.toml").fall
 BEAT_MS = 200

@@ -9,7 +9,7 @@ from detectors import fall
 from detectors.finding import Finding
 from detectors.frame import Frames, Optics
 from guardian.settings import CONFIG, load
-from simulator.people import SimulatedHome
+from simulator.stage import SimulatedHome
 
 
 def shipped() -> fall.FallParams:

@@ -1,0 +1,152 @@
+"""The scenes of the recorded ceiling array, acted again: who walks, sits, stands up, falls and lies.
+
+Takes a seed, gives frames of the camera d6t16 at 2.2 m with truth rows as the recordings have them (walk,
+sit, standup, stand, fall, lie), two people one after the other. Where the recorded people stood when they
+began to fall is matched too: at the rim of the picture, and down towards its middle. Never measures
+(likeness.py does).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from guardian.trace import TruthRow
+from simulator.bodies import resident
+from simulator.camera import Camera, Painter
+from simulator.cameras import d6t16
+from simulator.falls import After, FallKind
+from simulator.people import Script
+from simulator.world import F64, I16, I64, NOWHERE, Actor, Air, Door, Motion, Plan, Room, Zone
+
+HEIGHT_M: Final = 2.2  # of the recorded array
+SIDE_M: Final = 4.0
+CHAIR_M: Final = 0.46
+SEAT_OFF_M: Final = 0.3  # chair off the middle: who sits and who stands before it are both in the picture
+EMPTY_S: Final = (7.0, 11.0)
+"""Before each of the two comes in, and after the last: as long as the recorded room is empty."""
+ACROSS_M: Final = 0.75  # walks go through the middle, from so far before it to so far beyond
+FALL_OFF_M: Final = (0.5, 0.8)
+"""Where falls begin: the recorded patch is 6.5 pixels (5.6 to 7.1 in eight of ten) off the middle then."""
+WALK_S: Final = 1.4
+SIT_S: Final = (1.4, 3.3)
+STAND_S: Final = (1.1, 3.0)
+LIE_S: Final = (2.0, 4.0)
+"""Recorded: walking 1.3 s, sitting 2.2 s, standing 1.9 s (medians), lying 2 to 4 s."""
+RISE_S: Final = 9.0  # a script's way from the floor to its feet takes about so long
+GAIT_M_S: Final = (0.6, 1.1)
+ROOM_C: Final = (21.0, 25.0)  # recorded rooms show 21 to 26 °C
+WALKING: Final = (FallKind.TRIP, FallKind.SIDEWAYS, FallKind.FAINT, FallKind.SLIP)
+RISING: Final = (FallKind.CHAIR, FallKind.CHAIR, FallKind.TRIP, FallKind.FAINT)
+"""Out of the chair, or up from it first and then down."""
+PARTS: Final = ("sit", "walking", "sit", "rising")
+"""What is acted in one recording after the other: falls in every second one, as in 80 of the 200."""
+_ACT, _PLACE = 181, 182  # purposes of random numbers
+
+Row = tuple[float, float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One recording of one thermal array."""
+
+    t_ms: I64
+    """(N,)."""
+    centi: I16
+    """(N, rows, cols)."""
+    truth: tuple[TruthRow, ...]
+
+
+def scenes(recordings: int, seed: int, camera: Camera | None = None) -> Iterator[Scene]:
+    """Act so many recordings of about a minute; half of them with two falls. `camera` stands in for the
+    preset; its seed changes from one recording to the next.
+    """
+    for k in range(recordings):
+        own = int(np.random.SeedSequence([seed, k]).generate_state(1)[0])
+        device = replace(camera or d6t16(own, height_m=HEIGHT_M), seed=own)
+        yield _filmed(own, device, PARTS[k % len(PARTS)])
+
+
+def _filmed(seed: int, camera: Camera, part: str) -> Scene:
+    rng = np.random.default_rng([seed, _PLACE])
+    plan = _plan(rng, part)
+    actors: list[Actor] = []
+    truth: list[TruthRow] = []
+    now_s = 0.0
+    for n in range(2):
+        own = np.random.default_rng([seed, _ACT, n])
+        motion, rows, now_s = _performed(own, plan, part, now_s + float(rng.uniform(*EMPTY_S)))
+        actors.append(Actor(f"human{n + 1}", resident(seed + n), motion))
+        truth += [TruthRow(round(1000 * a), round(1000 * b), label, f"human{n + 1}") for a, b, label in rows]
+    end_s = now_s + float(rng.uniform(*EMPTY_S))
+    t_s: F64 = np.arange(0.0, end_s, 1 / camera.rate_hz)
+    air = Air.still(1, float(rng.uniform(*ROOM_C)))
+    centi = Painter(camera, 0, actors, (), air).draw(t_s)
+    return Scene(np.round(1000 * t_s).astype(np.int64), centi, tuple(truth))
+
+
+def _plan(rng: np.random.Generator, part: str) -> Plan:
+    """A bare room with the way out and, where somebody sits, a chair."""
+    off_m = float(rng.uniform(*FALL_OFF_M)) if part == "rising" else SEAT_OFF_M
+    x, y = _towards(rng, off_m)
+    h = CHAIR_M / 2
+    chair = Zone("chair", "chair", x - h, y - h, x + h, y + h, 0.45)
+    door = Door(NOWHERE, float(rng.uniform(-1.5, 1.5)), -SIDE_M / 2)
+    return Plan((Room("living", "living", SIDE_M, SIDE_M, () if part == "walking" else (chair,), (door,)),))
+
+
+def _towards(rng: np.random.Generator, far_m: float) -> tuple[float, float]:
+    """A place so far from the middle, anywhere around it."""
+    way = float(rng.uniform(-np.pi, np.pi))
+    return float(far_m * np.cos(way)), float(far_m * np.sin(way))
+
+
+def _performed(
+    rng: np.random.Generator, plan: Plan, part: str, start_s: float
+) -> tuple[Motion, list[Row], float]:
+    """One person's part: motion, rows (start, end, label), and when they are out again."""
+    play = Script(rng, plan, gait_m_s=float(rng.uniform(*GAIT_M_S)), start_s=start_s)
+    play.come_home()
+    if part == "sit":
+        rows = _sat(play, rng, plan)
+        begin = play.t
+        play.stand(float(rng.uniform(*STAND_S)))
+        rows.append((begin, play.t, "stand"))
+    elif part == "walking":
+        rows = _walked(play, rng)
+        kind = WALKING[int(rng.integers(len(WALKING)))]
+        x, y = _towards(rng, float(rng.uniform(*FALL_OFF_M)))
+        before = 0.0 if kind is FallKind.SLIP else 2.2  # who slips goes down backwards: walks out, not in
+        play.go(0, before * x, before * y)
+        play.go(0, x, y)
+        rows += _fallen(play, rng, kind)
+    else:
+        kind = RISING[int(rng.integers(len(RISING)))]
+        rows = [] if kind is FallKind.CHAIR else _sat(play, rng, plan)
+        rows += _fallen(play, rng, kind)
+    play.leave_home()
+    return play.motion(), rows, play.t
+
+
+def _walked(play: Script, rng: np.random.Generator) -> list[Row]:
+    """Through the middle of the picture."""
+    x, y = _towards(rng, ACROSS_M)
+    play.go(0, x, y)
+    play.go(0, -x, -y)
+    keys = play.motion().t_s
+    middle = float(keys[-1] + keys[-2]) / 2  # the last key poses are the two ends of the walk
+    return [(middle - WALK_S / 2, middle + WALK_S / 2, "walk")]
+
+
+def _sat(play: Script, rng: np.random.Generator, plan: Plan) -> list[Row]:
+    play.sit(plan.rooms[0].zones[0], float(rng.uniform(*SIT_S)))
+    sat = next(t for t in play.motion().truth if t.label == "sit")
+    return [(sat.start_s, sat.end_s, "sit"), (sat.end_s, play.t, "standup")]
+
+
+def _fallen(play: Script, rng: np.random.Generator, kind: FallKind) -> list[Row]:
+    lies_s = float(rng.uniform(*LIE_S))
+    play.fall(kind, After.RECOVERS, lies_s + RISE_S)
+    fell = next(t for t in play.motion().truth if t.label.startswith("fall:"))
+    return [(fell.start_s, fell.end_s, "fall"), (fell.end_s + 0.3, fell.end_s + lies_s, "lie")]

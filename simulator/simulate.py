@@ -1,0 +1,119 @@
+"""Writes simulated homes as a trace folder, home by home on all cores.
+
+Takes the cells of a suite, gives the folder. A home whose truth file is there is finished, so an
+interrupted run goes on where it stopped; the same seed gives the same bytes. Never runs a detector.
+"""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from guardian.trace_writer import write_events, write_frames, write_head, write_truth
+from simulator import suites
+from simulator.cores import pool
+from simulator.feed import BLOCK_S
+from simulator.home import IDLE_S, View
+from simulator.suites import Options
+
+TIMEZONE: Final = "Asia/Shanghai"
+ORDER: Final = "simulation.json"
+"""What a folder was asked for; another order does not go into the same folder."""
+
+
+class SimulationError(Exception):
+    """The folder cannot take this simulation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written for some homes."""
+
+    homes: int = 0
+    frames: int = 0
+    """Frames that the devices would have sent."""
+    drawn: int = 0
+    """Frames in the files; the rest were in idle stretches."""
+    sensor_s: float = 0.0
+
+    def plus(self, other: "Written") -> "Written":
+        """Add up."""
+        return Written(
+            self.homes + other.homes,
+            self.frames + other.frames,
+            self.drawn + other.drawn,
+            self.sensor_s + other.sensor_s,
+        )
+
+
+def write(
+    out: Path,
+    suite: str,
+    seed: int,
+    options: Options,
+    say: Callable[[int, int, str], None] = lambda _done, _all, _name: None,
+) -> Written:
+    """Simulate a suite into the folder `out`; `say` hears of homes done, homes in all and the last one.
+
+    Raises SimulationError when the folder holds something else, ValueError for an unknown suite or option.
+    """
+    cells = suites.cells(suite, options)
+    numbers = [(c, i) for c, cell in enumerate(cells) for i in range(cell.homes)]
+    order = json.dumps({"suite": suite, "seed": seed, **asdict(options)}, sort_keys=True) + "\n"
+    _claim(out, order)
+    homes = [suites.home(cells[c], seed, i) for c, i in numbers]
+    write_head(
+        out,
+        name=f"{suite}-{seed}",
+        timezone=TIMEZONE,
+        source=f"simulated: suite {suite}, seed {seed}",
+        licence="Apache-2.0",
+        sensors=[s for h in homes for s in h.sensors()],
+        zones=[z for h in homes for z in h.zones()],
+        notes=f"Stretches in which nobody is in view and nothing changes hold one frame per {IDLE_S:g} s.",
+    )
+    done = Written()
+    with pool() as workers:
+        waiting = [workers.submit(_home, out, suite, seed, options, at) for at in numbers]
+        for k, future in enumerate(as_completed(waiting), start=1):
+            name, written = future.result()
+            done = done.plus(written)
+            say(k, len(waiting), name)
+    return done
+
+
+def _claim(out: Path, order: str) -> None:
+    file = out / ORDER
+    if file.exists():
+        if file.read_text("utf-8") != order:
+            raise SimulationError(f"{out} holds another simulation: {file.read_text('utf-8').strip()}")
+        return
+    if out.exists() and any(out.iterdir()):
+        raise SimulationError(f"{out} is not empty")
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(order, "utf-8")
+
+
+def _home(out: Path, suite: str, seed: int, options: Options, at: tuple[int, int]) -> tuple[str, Written]:
+    """Write one home; its truth comes last and says that it is finished."""
+    home = suites.home(suites.cells(suite, options)[at[0]], seed, at[1])
+    if (out / "truth" / f"{home.name}.csv").exists():
+        return home.name, Written(homes=1)
+    total = Written(homes=1)
+    for eye in home.eyes:
+        view = View(home, eye)
+        blocks = [
+            view.block(t, min(t + BLOCK_S, home.duration_s))
+            for t in np.arange(home.begin_s, home.duration_s, BLOCK_S).tolist()
+        ]
+        t_ms = home.start_ms + np.round(np.concatenate([t for t, _ in blocks]) * 1000).astype(np.int64)
+        write_frames(out, home.name, eye.name, t_ms, np.concatenate([c for _, c in blocks]))
+        total = total.plus(Written(0, view.frames, view.drawn, home.duration_s - home.begin_s))
+    if home.events is not None:
+        write_events(out, home.name, home.trace_events())
+    write_truth(out, home.name, home.truth_rows(), home.positions() if home.actors else ())
+    return home.name, total

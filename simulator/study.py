@@ -1,0 +1,294 @@
+"""Whole evaluations: a suite of simulated homes or recorded traces → the object of DESIGN section 10.
+
+Takes the name of a suite with a seed, or trace folders; cuts a suite into jobs of homes that share one
+clock, runs them on all cores, keeps each finished job on disk so that an interrupted run goes on where it
+stopped, scores by event and adds the worst cases with their frames. What is kept belongs to exactly this
+code, these parameters and these options; anything else starts anew.
+"""
+
+import hashlib
+import pickle
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import as_completed
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.fall import FallParams
+from guardian.trace import Trace
+from simulator import feed, suites
+from simulator.collapse import CollapseRun, activity_ms
+from simulator.cores import pool
+from simulator.evaluate import Watched, Where, watch
+from simulator.home import Home, View
+from simulator.score import HomeCase
+from simulator.simulate import TIMEZONE
+from simulator.suites import Cell, Options
+from simulator.tables import Part, Study, tables
+from simulator.world import F64, I16, I64, NOWHERE, Truth
+
+CODE: Final = ("detectors", "simulator", "guardian", "alerting", "config")
+DAY_MS: Final = 86_400_000
+WARM_UP_S: Final = 5.0  # a sensor's lag and averaging before a strip of frames
+_NOTHING: Final = (np.zeros(0, np.int64), np.zeros((0, 1, 1), np.int16))
+
+Progress = Callable[[int, int, str], None]
+"""Jobs done, jobs in all, what was finished last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Homes that are simulated together: (cell, number in it)."""
+
+    suite: str
+    seed: int
+    options: Options
+    homes: tuple[tuple[int, int], ...]
+
+
+def jobs(suite: str, seed: int, options: Options) -> list[Job]:
+    """Cut a suite into jobs; homes of one job begin and end together. The cut depends on nothing else."""
+    cells = suites.cells(suite, options)
+    alike: dict[tuple[float, str], list[tuple[int, int]]] = {}
+    for c, cell in enumerate(cells):
+        alike.setdefault((cell.duration_s, cell.season), []).extend((c, i) for i in range(cell.homes))
+    out = []
+    for homes in alike.values():
+        parts = max(2, -(-len(homes) // suites.AT_ONCE[suite]))  # two: every core of a small machine has one
+        size = -(-len(homes) // parts)  # neighbours together: they share an array, and so a batch
+        out += [Job(suite, seed, options, tuple(homes[k : k + size])) for k in range(0, len(homes), size)]
+    return out
+
+
+def work(job: Job, params: FallParams) -> Part:
+    """Simulate the homes of a job, watch them, and keep what scoring needs."""
+    started = time.process_time()
+    cells = suites.cells(job.suite, job.options)
+    pairs = [(cells[c], suites.home(cells[c], job.seed, i)) for c, i in job.homes]
+    runs = [(cell, home, k, t.start_s) for cell, home in pairs for k, t in enumerate(_marks(home))]
+    source = feed.of_homes([*(h for _, h in pairs), *(_cut(h, k, at_s) for _, h, k, at_s in runs)])
+    watched = watch(source, params, {h.name: _where(h) for _, h in pairs if h.actors and h.eyes})
+    out = Part(
+        sent=source.drawn.sent,
+        drawn=source.drawn.drawn,
+        sensor_s=source.drawn.sensor_s,
+        home_s=sum(h.duration_s - h.begin_s for _, h in pairs),
+        rejected=watched.rejected,
+        dropped=watched.dropped,
+    )
+    for cell, home in pairs:
+        out.cases.append((cell.name, _case(cell, home, watched, job.seed)))
+        if home.name in watched.positions:
+            out.positions.append((home.name, watched.positions[home.name]))
+    for cell, home, k, at_s in runs:
+        found = tuple(replace(f, home=home.name) for f in watched.found[_run_name(home.name, k)])
+        out.runs.append((cell.name, CollapseRun(home.name, home.ms(at_s), found)))
+    out.cpu_s = time.process_time() - started
+    return out
+
+
+def _marks(home: Home) -> list[Truth]:
+    return [t for t in home.truth if t.label == "collapse"]
+
+
+def _run_name(home: str, k: int) -> str:
+    return f"{home}-c{k}"
+
+
+def _cut(home: Home, k: int, at_s: float) -> Home:
+    """Give the home as it would be heard had somebody collapsed at `at_s`: nothing happens for a day."""
+    events = home.events
+    if events is None:
+        raise ValueError(f"home {home.name} has a collapse marked and no events")
+    keep = events.t_s < at_s
+    events = replace(events, t_s=events.t_s[keep], sensor=events.sensor[keep], value=events.value[keep])
+    return replace(
+        home, name=_run_name(home.name, k), events=events, eyes=(), duration_s=at_s + DAY_MS / 1000
+    )
+
+
+def _where(home: Home) -> Where:
+    names = np.array([*(r.name for r in home.plan.rooms), ""])
+
+    def where(t_ms: I64) -> tuple[Sequence[str], F64]:
+        room, place = home.where(t_ms)
+        return list(names[np.where(room == NOWHERE, len(names) - 1, room)]), place
+
+    return where
+
+
+def _case(cell: Cell, home: Home, watched: Watched, seed: int) -> HomeCase:
+    kinds = {s.name: s.kind for s in home.sensors()}
+    return HomeCase(
+        home.name,
+        ((home.ms(home.begin_s), home.ms(home.duration_s)),),
+        home.truth_rows(),
+        tuple(watched.found[home.name]),
+        activity_ms(home.trace_events(), kinds),
+        {**cell.tags, "seed": seed},
+    )
+
+
+def run_suite(
+    suite: str,
+    seed: int,
+    options: Options,
+    params: FallParams,
+    *,
+    kept: Path,
+    say: Progress = lambda _done, _all, _name: None,
+) -> dict[str, Any]:
+    """Evaluate one suite; `kept` is the folder for finished jobs, emptied at the end.
+
+    Raises ValueError for an unknown suite or option.
+    """
+    todo = jobs(suite, seed, options)
+    folder = folder_of(kept, suite, seed, options, params)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{k:04d}.pickle" for k in range(len(todo))]
+    done = sum(f.exists() for f in files)
+    say(done, len(todo), suite)
+    started = time.monotonic()
+    with pool() as workers:
+        waiting = {
+            workers.submit(_keep, job, params, file): file.stem
+            for job, file in zip(todo, files, strict=True)
+            if not file.exists()
+        }
+        for future in as_completed(waiting):
+            future.result()
+            done += 1
+            say(done, len(todo), suite)
+    wall_s = time.monotonic() - started if waiting else 0.0
+    parts = [_read(f) for f in files]
+    shutil.rmtree(folder)
+    cells = {c.name: c for c in suites.cells(suite, options)}
+
+    def strip(cell: str, home: str, from_ms: int, until_ms: int) -> tuple[I64, I16]:
+        again = suites.home(cells[cell], seed, int(home.rsplit("-", 1)[1]))
+        return _drawn(again, from_ms, until_ms)
+
+    return {"suite": suite, **tables(Study([*cells], parts, TIMEZONE, wall_s, seed), strip)}
+
+
+def folder_of(kept: Path, suite: str, seed: int, options: Options, params: FallParams) -> Path:
+    """Give the folder of the finished jobs of exactly this evaluation by exactly this code."""
+    what = f"{fingerprint()} {params} {asdict(options)} {suite} {seed}"
+    return kept / hashlib.sha256(what.encode()).hexdigest()[:24]
+
+
+def _drawn(home: Home, from_ms: int, until_ms: int) -> tuple[I64, I16]:
+    """Draw once more what the home's first thermal sensor with somebody in view saw."""
+    t_s = np.array([(from_ms + until_ms) / 2 - home.start_ms]) / 1000
+    rooms = {int(a.motion.at(t_s)[1][0]) for a in home.actors}
+    for eye in sorted(home.eyes, key=lambda e: e.room not in rooms):
+        view = View(home, eye)
+        from_s, until_s = (max(0.0, (t - home.start_ms) / 1000) for t in (from_ms, until_ms))
+        view.block(max(0.0, from_s - WARM_UP_S), from_s)
+        at, centi = view.block(from_s, min(until_s, home.duration_s))
+        return home.start_ms + np.round(at * 1000).astype(np.int64), centi
+    return _NOTHING
+
+
+def _keep(job: Job, params: FallParams, file: Path) -> None:
+    part = work(job, params)
+    fresh = file.with_suffix(".new")
+    fresh.write_bytes(pickle.dumps(part))
+    fresh.rename(file)
+
+
+def _read(file: Path) -> Part:
+    part = pickle.loads(file.read_bytes())  # noqa: S301  (our own file, named by the hash of our own code)
+    assert isinstance(part, Part)
+    return part
+
+
+def fingerprint() -> str:
+    """Hash of all code and settings that a result depends on."""
+    root = Path(feed.__file__).parent.parent
+    digest = hashlib.sha256()
+    for folder in CODE:
+        for file in sorted((root / folder).rglob("*")):
+            if file.suffix in {".py", ".toml", ".npz"}:
+                digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def run_traces(
+    paths: Iterable[Path], params: FallParams, say: Progress = lambda _done, _all, _name: None
+) -> dict[str, Any]:
+    """Evaluate recorded or written traces. Raises TraceError."""
+    traces = [Trace.open(p) for p in paths]
+    out: list[dict[str, Any]] = []
+    for k, trace in enumerate(traces):
+        say(k, len(traces), trace.name)
+        started = time.monotonic()
+        part = _of_trace(trace, params)
+        study = Study([trace.name], [part], trace.timezone, time.monotonic() - started)
+        out.append(tables(study, partial(_recorded, trace)))
+    say(len(traces), len(traces), "")
+    return {
+        "traces": [entry for one in out for entry in one["traces"]],
+        "worst": [case for one in out for case in one["worst"]],
+    }
+
+
+def _recorded(trace: Trace, _cell: str, home: str, from_ms: int, until_ms: int) -> tuple[I64, I16]:
+    """Frames of the home's first thermal sensor."""
+    for s in trace.sensors:
+        if s.home == home and s.kind == "thermal":
+            t_ms, centi = trace.frames(home, s.name)
+            a, b = np.searchsorted(t_ms, [from_ms, until_ms])
+            return t_ms[a:b], centi[a:b]
+    return _NOTHING
+
+
+def _of_trace(trace: Trace, params: FallParams) -> Part:
+    truth = {home: tuple(trace.truth(home)) for home in trace.homes}
+    marks = [(home, row) for home, rows in truth.items() for row in rows if row.label == "collapse"]
+    runs = {_run_name(home, k): (home, row.start_ms) for k, (home, row) in enumerate(marks)}
+    source = feed.of_trace(trace, runs=runs)
+    where = {home: w for home in trace.homes if (w := _recorded_where(trace, home)) is not None}
+    watched = watch(source, params, where)
+    kinds = {home: {s.name: s.kind for s in trace.sensors if s.home == home} for home in trace.homes}
+    part = Part(sent=source.drawn.sent, drawn=source.drawn.drawn, sensor_s=source.drawn.sensor_s)
+    part.rejected, part.dropped = watched.rejected, watched.dropped
+    for home in trace.homes:
+        events = trace.events(home)
+        times = [e.t_ms for e in events]
+        for s in trace.sensors:
+            if s.home == home and s.kind == "thermal":
+                t_ms = trace.frames(home, s.name)[0]
+                times += [int(t_ms[0]), int(t_ms[-1])] if len(t_ms) else []
+        span = ((min(times), max(times)),) if times else ()
+        part.home_s += sum(b - a for a, b in span) / 1000
+        tags = {"mount": next((s.mount for s in trace.sensors if s.home == home and s.mount), "")}
+        found = tuple(watched.found[home])
+        case = HomeCase(home, span, truth[home], found, activity_ms(events, kinds[home]), tags)
+        part.cases.append((trace.name, case))
+        if home in where:
+            part.positions.append((home, watched.positions[home]))
+    for name, (home, onset_ms) in runs.items():
+        found = tuple(replace(f, home=home) for f in watched.found[name])
+        part.runs.append((trace.name, CollapseRun(home, onset_ms, found)))
+    return part
+
+
+def _recorded_where(trace: Trace, home: str) -> Where | None:
+    rows = trace.positions(home)
+    if not rows:
+        return None
+    at = np.array([p.t_ms for p in rows], np.int64)
+    rooms = np.array([p.room for p in rows])
+    place = np.array([(p.x_m, p.y_m) for p in rows])
+
+    def where(t_ms: I64) -> tuple[Sequence[str], F64]:
+        k = np.maximum(np.searchsorted(at, t_ms, side="right") - 1, 0)
+        return list(rooms[k]), place[k]
+
+    return where

@@ -1,0 +1,197 @@
+"""Whole evaluations: each home once, the same seed the same result, an interrupted run goes on."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guardian.trace import Trace
+from guardian.trace_writer import write_trace
+from simulator import simulate, study, suites
+from simulator.evaluate import watch
+from simulator.feed import of_homes, of_trace
+from simulator.suites import Options
+from tests.thermal import shipped
+
+SMALL = Options(homes=2, sensors=("amg8833",), kinds=("trip",))
+"""One kind of fall under one array, on the ceiling and on the wall: four homes of seven minutes."""
+FIGURES = (
+    "truth",
+    "hit",
+    "false",
+    "sensitivity",
+    "precision",
+    "f1",
+    "false_per_hour",
+    "false_per_home_day",
+    "latency_s_p50",
+    "latency_s_p95",
+)
+SEEDS = st.integers(0, 2**31 - 1)
+
+
+@pytest.mark.parametrize("suite", suites.names())
+def test_the_jobs_of_a_suite_hold_each_home_once(suite: str) -> None:
+    options = Options(homes=3, days=1)
+    homes = [at for job in study.jobs(suite, 1, options) for at in job.homes]
+    cells = suites.cells(suite, options)
+    assert sorted(homes) == [(c, i) for c, cell in enumerate(cells) for i in range(cell.homes)]
+    assert len({cell.name for cell in cells}) == len(cells)
+    for job in study.jobs(suite, 1, options):
+        assert len({(cells[c].duration_s, cells[c].season) for c, _ in job.homes}) == 1
+
+
+def test_a_suite_is_split_so_that_every_core_has_work() -> None:
+    assert len(study.jobs("falls", 1, SMALL)) >= 2
+
+
+def test_unknown_names_are_told_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match="no suite 'fals'; there are falls, negatives"):
+        suites.cells("fals", Options())
+    with pytest.raises(ValueError, match="no kind jump, stumble; there are bed, chair"):
+        suites.cells("falls", Options(kinds=("trip", "stumble", "jump")))
+    with pytest.raises(ValueError, match=r"no 'amg88', there are .*; --homes: at least 1; --days: more"):
+        Options(homes=0, days=-1, sensors=("amg88",)).checked()
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=SEEDS, number=st.integers(0, 50))
+def test_a_home_is_the_same_however_often_it_is_made(seed: int, number: int) -> None:
+    for suite, kind in (("falls", "slide"), ("negatives", "kneel"), ("collapses", "night")):
+        cell = suites.cells(suite, Options(days=8, kinds=(kind,)))[0]
+        one, two = (suites.home(cell, seed, number) for _ in range(2))
+        assert pickle.dumps(one) == pickle.dumps(two)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=SEEDS)
+def test_what_the_devices_send_is_the_same_byte_by_byte(seed: int) -> None:
+    cell = suites.cells("falls", SMALL)[0]
+
+    def sent() -> list[tuple[int, str, bytes]]:
+        blocks = of_homes([suites.home(cell, seed, 0)]).blocks()
+        return [(at, topic, bytes(payload)) for b in blocks for at, topic, payload, _ in b.messages]
+
+    assert sent() == sent()
+
+
+def test_other_seeds_and_numbers_are_other_homes() -> None:
+    cell = suites.cells("falls", SMALL)[0]
+    whole = [pickle.dumps(suites.home(cell, seed, i).actors) for seed, i in ((1, 0), (1, 1), (2, 0))]
+    assert len(set(whole)) == 3
+
+
+def test_a_longer_run_begins_with_the_homes_of_a_shorter_one() -> None:
+    short = suites.cells("falls", SMALL)[0]
+    long = suites.cells("falls", Options(homes=50, sensors=("amg8833",), kinds=("trip",)))[0]
+    assert pickle.dumps(suites.home(short, 7, 1)) == pickle.dumps(suites.home(long, 7, 1))
+
+
+def evaluated(kept: Path) -> dict[str, Any]:
+    result = study.run_suite("falls", 1, SMALL, shipped(), kept=kept)
+    for name in ("cpu_s", "wall_s", "home_hours_per_minute", "sensor_hours_per_hour"):
+        del result["simulated"][name]
+    return result
+
+
+def test_an_interrupted_evaluation_goes_on_and_comes_to_the_same(tmp_path: Path) -> None:
+    whole = evaluated(tmp_path / "a")
+    assert not any((tmp_path / "a").rglob("*.pickle"))  # nothing is left when it is finished
+    params = shipped()
+    jobs = study.jobs("falls", 1, SMALL)
+    folder = study.folder_of(tmp_path / "b", "falls", 1, SMALL, params)
+    folder.mkdir(parents=True)
+    part = study.work(jobs[0], params)
+    part.cases = []  # so that it shows whether it was used
+    (folder / "0000.pickle").write_bytes(pickle.dumps(part))
+    assert evaluated(tmp_path / "b")["traces"][0]["kinds"]["fall-suspected"]["truth"] == 0
+    assert evaluated(tmp_path / "b") == whole
+
+
+def test_an_evaluation_says_what_design_asks_for(tmp_path: Path) -> None:
+    result = json.loads(json.dumps(evaluated(tmp_path)))
+    assert [e["name"] for e in result["traces"]] == ["falls/ceiling/8x8/trip", "falls/wall/8x8/trip"]
+    assert [e["name"] for e in result["summary"]] == ["falls/ceiling/8x8", "falls/wall/8x8"]
+    kind = result["traces"][0]["kinds"]["fall-suspected"]
+    for key in FIGURES:
+        assert key in kind
+    assert kind["truth"] == 2
+    assert result["traces"][0]["home_days"] == pytest.approx(2 * 420 / 86_400)
+    assert result["traces"][0]["position"]["seconds"] > 600
+    assert all(len(case["frames"]) in range(1, 10) for case in result["worst"])
+    assert result["simulated"]["payloads_rejected"] == result["simulated"]["frames_dropped"] == 0
+
+
+def test_a_written_suite_is_a_trace_that_scores_as_the_suite_does(tmp_path: Path) -> None:
+    out = tmp_path / "trace"
+    written = simulate.write(out, "falls", 1, SMALL)
+    assert (written.homes, written.drawn <= written.frames) == (4, True)
+    trace = Trace.open(out)
+    assert trace.name == "falls-1"
+    homes = [suites.home(c, 1, i) for c in suites.cells("falls", SMALL) for i in range(2)]
+    straight, recorded = (watch(f, shipped()).found for f in (of_homes(homes), of_trace(trace)))
+    assert recorded == straight
+    figures = study.run_traces([out], shipped())["traces"][0]
+    assert figures["kinds"]["fall-suspected"]["truth"] == 4
+    assert figures["position"]["seconds"] > 1200
+
+
+def test_simulating_twice_gives_the_same_bytes_also_after_an_interruption(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    simulate.write(one, "falls", 1, SMALL)
+    shutil.copytree(one, two)
+    last = sorted((two / "truth").glob("*.csv"))[-2]  # as if it had been stopped before this home's truth
+    last.unlink()
+    told: list[tuple[int, int]] = []
+    simulate.write(two, "falls", 1, SMALL, lambda done, whole, _name: told.append((done, whole)))
+    assert told[-1] == (4, 4)
+    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(two) for p in two.rglob("*") if p.is_file())
+    assert all((one / f).read_bytes() == (two / f).read_bytes() for f in files)
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    simulate.write(tmp_path / "t", "falls", 1, Options(homes=1, sensors=("amg8833",), kinds=("trip",)))
+    with pytest.raises(simulate.SimulationError, match="another simulation"):
+        simulate.write(tmp_path / "t", "falls", 2, SMALL)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(simulate.SimulationError, match="is not empty"):
+        simulate.write(tmp_path / "mine", "falls", 1, SMALL)
+
+
+def test_collapses_are_played_one_at_a_time_beside_the_untouched_days(tmp_path: Path) -> None:
+    options = Options(homes=2, days=40, kinds=("marks",))
+    result = study.run_suite("collapses", 3, options, shipped(), kept=tmp_path)
+    entry = result["traces"][0]
+    cell = suites.cells("collapses", options)[0]
+    marks = sum(t.label == "collapse" for i in range(2) for t in suites.home(cell, 3, i).truth)
+    assert marks > 0
+    assert entry["kinds"]["inactivity"]["truth"] == marks
+    assert entry["kinds"]["inactivity"]["found_24h"] == 0  # no detector speaks of silence yet
+    assert entry["home_days"] == pytest.approx(80)
+
+
+def test_marks_of_a_trace_are_played_too(tmp_path: Path) -> None:
+    options = Options(homes=2, days=40, kinds=("marks",))
+    simulate.write(tmp_path / "t", "collapses", 3, options)
+    recorded = study.run_traces([tmp_path / "t"], shipped())["traces"][0]["kinds"]["inactivity"]
+    drawn = study.run_suite("collapses", 3, options, shipped(), kept=tmp_path)["traces"][0]["kinds"]
+    assert recorded["truth"] == drawn["inactivity"]["truth"] > 0
+
+
+def test_code_and_parameters_have_a_fingerprint() -> None:
+    assert study.fingerprint() == study.fingerprint()
+    assert len(study.fingerprint()) == 64
+
+
+def test_an_empty_trace_is_no_reason_to_fall_over(tmp_path: Path) -> None:
+    write_trace(
+        tmp_path / "t", name="empty", timezone="Asia/Shanghai", source="tests", licence="none", sensors=[]
+    )
+    assert study.run_traces([tmp_path / "t"], shipped())["traces"][0]["home_days"] == 0
