@@ -39,6 +39,7 @@ PATTERN, DRIFT, NOISE, DEAD, GLITCH, GLITCH_SHAPE = range(41, 47)
 DRIFT_PERIODS_S: Final = np.array([95.0, 230.0, 610.0, 1700.0, 5300.0])
 DRIFT_SHARES: Final = np.array([0.1, 0.2, 0.6, 0.6, 0.8])
 """Ten minutes see about half of the drift of hours (recipe for simulated arrays: 0.2 K in 10 min)."""
+NOISE_STREAM: Final = 47  # of random numbers
 HOT_C: Final = (301.0, 327.0)  # of a pixel that glitches: above the range, within int16 centi-°C
 WRONG_K: Final = (20.0, 5.0)  # of a corrupt subpage: common error up to, and spread over pixels (judgement)
 
@@ -93,6 +94,11 @@ class Camera:
     """Standard deviation of the constant error that all pixels of one device share."""
     contrast: float = 1.0
     """Share of what is warm that reaches the pixels: window, stray light, crosstalk."""
+    rim_noise: float = 0.0
+    """How much noisier the corners of the picture are than its middle, as a share; grows with the fourth
+    power of the distance."""
+    spread_noise: float = 0.0
+    """How much devices of one kind differ in noise: standard deviation of its logarithm."""
     average: int = 1
     """The device gives the mean of its last so many frames; after power-on it starts at zero."""
 
@@ -166,6 +172,7 @@ class Painter:
         pixels = camera.rows * camera.cols
         self._inertia = Inertia(pixels, camera.rate_hz, camera.lag_s, camera.average)
         self._fixed, self._slope, self._offset_k = _pattern(camera)
+        self._netd_k = _netd_k(camera)
         rng = np.random.default_rng([camera.seed, DRIFT])
         self._phase = rng.uniform(0, 2 * np.pi, len(DRIFT_PERIODS_S))
         self._noise = np.random.default_rng([camera.seed, NOISE])
@@ -211,7 +218,7 @@ class Painter:
                 warm *= clear
 
         frames = self._noise.standard_normal((len(t), camera.rows * camera.cols), dtype=np.float32)
-        frames *= np.float32(camera.netd_k)
+        frames *= self._netd_k
         if camera.average > 1:
             frames, warm = inertia.mean(times, frames, warm)
         if warm is not None:
@@ -297,3 +304,11 @@ def _rounded(frames: F32, camera: Camera) -> I16:
         frames *= np.float32(100 * camera.step_k)
         np.rint(frames, out=frames)
     return frames.astype(np.int16)
+
+
+def _netd_k(camera: Camera) -> F32:
+    """Noise of each pixel (rows*cols,), K."""
+    y, x = np.linspace(-1, 1, camera.rows)[:, None], np.linspace(-1, 1, camera.cols)[None, :]
+    off = np.hypot(x, y).ravel() / np.sqrt(2.0)
+    own = float(np.exp(np.random.default_rng([camera.seed, NOISE_STREAM]).normal(0.0, camera.spread_noise)))
+    return np.asarray(camera.netd_k * own * (1 + camera.rim_noise * off**4), np.float32)

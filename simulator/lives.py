@@ -24,7 +24,7 @@ from simulator.people import Script
 from simulator.residue import residues
 from simulator.rooms import flat
 from simulator.routine import days
-from simulator.sensors import Which, events, kit, press_truth
+from simulator.sensors import LIKE_RECORDED, Which, as_recorded, events, kit, press_truth
 from simulator.stirs import Stirs, stirs_of_motion, stirs_of_segments, together
 from simulator.thresholds import threshold_truth
 from simulator.weeks import Emergency, Week, marks, place
@@ -237,7 +237,8 @@ def _heard(
         stirs = stirs_of_segments(
             one.week.segments, one.plan, one.who, rng, guests=one.week.guests, truth=one.week.truth
         )
-    fitted = kit(one.plan, which)
+    like = which == "recorded"
+    fitted = as_recorded(one.plan, rng) if like else kit(one.plan, which)
     air = None if whole is None else whole.air
     climate: tuple[Truth, ...] = ()
     if air is not None:
@@ -249,7 +250,7 @@ def _heard(
         one.week.start_ms,
         one.end_s,
         air or Air.still(len(one.plan.rooms)),
-        events=events(stirs, one.plan, fitted, rng, air=air),
+        events=events(stirs, one.plan, fitted, rng, air=air, fitting=LIKE_RECORDED if like else None),
         truth=(
             *one.week.truth,
             *truth,

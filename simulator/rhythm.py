@@ -6,7 +6,7 @@ and a picture that stand recorded and simulated homes side by side. Only opening
 unexplained (DESIGN section 8): they are counted, and left out of everything else. Never writes a trace.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from guardian.trace import Trace
-from simulator import routine, sensors
-from simulator.rooms import flat
 from simulator.world import F64, I64, Bools
 
 DAY_S: Final = 86_400.0
@@ -237,41 +235,6 @@ def _daytime(t: F64) -> F64:
     """Seconds of daytime since 1970."""
     a, b = DAYTIME_S
     return t // DAY_S * (b - a) + np.clip(t % DAY_S, a, b) - a
-
-
-# --- homes of our own ------------------------------------------------------------------------------
-
-LIKE_RECORDED: Final = sensors.Fitting(blind_s=(60.5, 62.0), closings=False)
-"""The motion sensors of the recorded homes never report twice within 61 s; their doors never close."""
-NOT_FITTED: Final = 0.02
-NO_FRONT_DOOR: Final = 0.2
-"""Share of homes that lack a sensor. Recorded: 2 of 98; and of 14 front doors two, with a third one through
-which hardly anybody goes: there people leave without a sign."""
-START_MS: Final = 1_555_545_600_000  # 18 April 2019: the recorded homes lived from then until July
-TIMEZONE: Final = "Europe/London"
-
-
-def live(homes: int, days: int, seed: int) -> Iterable[Stream]:
-    """Live so many homes with the recorded homes' kit."""
-    for k in range(homes):
-        one = seed * 1000 + k
-        plan, who = flat(one), routine.habits(one)
-        week = routine.days(who, plan, days, one, start_ms=START_MS, timezone=TIMEZONE)
-        rng = np.random.default_rng([one, 410])
-        stirs = sensors.stirs_of_segments(week.segments, plan, who, rng, guests=week.guests, truth=week.truth)
-        whole = sensors.kit(plan, "recorded")
-        lacks = [NO_FRONT_DOOR if s.name == "front-door" else NOT_FITTED for s in whole]
-        fitted = rng.random(len(whole)) >= lacks
-        kit = tuple(s for s, has in zip(whole, fitted, strict=True) if has)
-        heard = sensors.events(stirs, plan, kit, rng, fitting=LIKE_RECORDED)
-        kind = np.array([KINDS.index(s.kind) for s in kit])[heard.sensor]
-        t_ms = START_MS + 1000 * np.round(heard.t_s).astype(np.int64)  # the recording knows whole seconds
-        yield Stream(f"s{k:02d}", t_ms, kind, heard.sensor.astype(np.int64), TIMEZONE)
-
-
-def lived(homes: int = 28, days: int = 60, seed: int = 1) -> Figures:
-    """Live so many homes and measure them; about 0.1 s a home of 60 days."""
-    return Figures(tuple(measure(s) for s in live(homes, days, seed)))
 
 
 # --- side by side ----------------------------------------------------------------------------------

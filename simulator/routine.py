@@ -49,7 +49,7 @@ def days(
     diary = _Diary(plan, -2 * DAY_S)
     visits: list[tuple[float, float]] = []
     well = 0.0
-    for k in range(-1, count + 1):
+    for k in range(-1, count + 2):  # who goes to bed before the end sleeps into one day more
         well = 0.7 * well + 0.25 * float(mood.standard_normal())  # good and bad spells of a few days
         rng = np.random.default_rng([seed, DAY_STREAM, k + 1])
         today = first + timedelta(days=k)

@@ -164,7 +164,7 @@ MOVES: Final[Mapping[str, Move]] = {
     "exercise": lambda p, _plan, r: p.exercise(float(r.uniform(60.0, 240.0))),
     "bed": lambda p, plan, r: _zone(p, plan, r, "bed"),
     "sofa": lambda p, plan, r: _zone(p, plan, r, "sofa"),
-    "bath": lambda p, _plan, r: p.wash(float(r.uniform(240.0, 420.0))),
+    "bath": lambda p, _plan, r: p.wash(float(r.uniform(660.0, 760.0))),  # shorter is a wash at the basin
 }
 """What people do that looks like falling or lying."""
 BATHROOM: Final = frozenset({"bath", "steam"})

@@ -9,7 +9,7 @@ import pytest
 
 from guardian.trace import Trace, TraceEvent, TraceSensor
 from guardian.trace_writer import write_trace
-from simulator import rhythm
+from simulator import likeness, rhythm, suites
 from simulator.rhythm import Figures, Stream
 
 RECORDED = Path("/work/shared/data/traces/pir-homes")
@@ -99,16 +99,21 @@ def test_a_trace_on_disk_is_read_and_what_is_no_movement_left_out(tmp_path: Path
 
 
 def test_one_seed_gives_one_rhythm() -> None:
-    first, again, other = (next(iter(rhythm.live(1, 8, seed))) for seed in (3, 3, 4))
-    assert first.t_ms.tobytes() == again.t_ms.tobytes()
-    assert first.t_ms.tobytes() != other.t_ms.tobytes()
+    cell = suites.cells("collapses", suites.Options(days=8, kinds=("marks",)))[0]
+    first, again, other = (suites.home(cell, seed, 0).events for seed in (3, 3, 4))
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    assert first.t_s.tobytes() == again.t_s.tobytes()
+    assert first.t_s.tobytes() != other.t_s.tobytes()
 
 
 def test_the_same_in_another_process() -> None:
     """No order of sets or dicts of strings, no clock: another hash seed gives the same bytes."""
     code = (
-        "import hashlib; from simulator import rhythm; s = next(iter(rhythm.live(1, 8, 3)));"
-        "print(hashlib.sha256(s.t_ms.tobytes() + s.sensor.tobytes()).hexdigest())"
+        "import hashlib, pickle; from simulator import suites;"
+        "cells = suites.cells('collapses', suites.Options(days=8, kinds=('marks', 'night')));"
+        "print(hashlib.sha256(pickle.dumps([suites.home(c, 3, 0) for c in cells])).hexdigest())"
     )
     out = {
         subprocess.run(
@@ -126,7 +131,7 @@ def test_the_same_in_another_process() -> None:
 
 @pytest.fixture(scope="module")
 def ours() -> Figures:
-    return rhythm.lived(28, 60, 1)
+    return likeness.lived(28, 60, 1)
 
 
 RECORDED_BAND = {
