@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ONCE ?=
 
-.PHONY: demo test test-all lint bench clean lock
+.PHONY: demo test test-all lint bench pictures clean lock
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -33,6 +33,11 @@ $(READY): requirements.lock pyproject.toml system-packages.sh
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+# Renew the pictures of the simulated suites in the docs.
+pictures: $(READY)
+	for suite in falls negatives days collapses climate fever storm; do \
+		$(BIN)/guardian picture $$suite --out docs/pictures/$$suite.png || exit 1; done
 
 # Renew the lock: every dependency, development ones and the build tool included, with hashes.
 lock:

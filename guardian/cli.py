@@ -303,18 +303,53 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
 @app.command()
 def report(
     results: Annotated[list[Path], typer.Argument(help="Files that `guardian evaluate --json` has written.")],
-    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="The page; .md gives the tables alone.")] = Path("report.html"),
     language: Annotated[str, typer.Option(help="en or zh.")] = "en",
 ) -> None:
     """Make one page with tables, curves and the worst cases."""
     from simulator import report as pages
+    from simulator import show
+    from simulator.plots import MissingMatplotlibError
 
     try:
         read = [json.loads(r.read_text("utf-8")) for r in results]
-        out.write_text(pages.page(read, language), "utf-8")
-    except (OSError, ValueError, KeyError) as e:
+        text = show.markdown(read) if out.suffix == ".md" else pages.page(read, language)
+        out.write_text(text, "utf-8")
+    except (OSError, ValueError, KeyError, MissingMatplotlibError) as e:
         _fail(str(e))
     print(out)
+
+
+@app.command()
+def compare(
+    traces: Annotated[list[Path], typer.Argument(help="Recorded traces.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+    seed: Seed = 1,
+) -> None:
+    """Put recorded homes and simulated ones side by side: a table and pictures of their figures."""
+    from simulator import likeness
+    from simulator.plots import MissingMatplotlibError
+
+    try:
+        print(likeness.compare(traces, out, seed))
+    except (ValueError, MissingMatplotlibError) as e:
+        _fail(str(e))
+
+
+@app.command()
+def picture(
+    suite: Annotated[str, typer.Argument(help="falls, negatives, days, collapses, climate, fever, storm.")],
+    out: Annotated[Path, typer.Option(help="The picture, PNG.")],
+    seed: Seed = 1,
+) -> None:
+    """Draw what a suite is made of."""
+    from simulator import pictures
+    from simulator.plots import MissingMatplotlibError
+
+    try:
+        pictures.draw(suite, seed, out)
+    except (ValueError, MissingMatplotlibError) as e:
+        _fail(str(e))
 
 
 def _options(homes: int | None, days: float | None, sensors: str | None, kinds: str | None) -> Any:

@@ -5,6 +5,7 @@ what the roster would say of the home, and its truth with times in ms since 1970
 Where nobody is in view and nothing changes, one frame per IDLE_S is drawn, and the share is counted.
 """
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -15,7 +16,7 @@ from guardian.roster import spec_of
 from guardian.slab import SensorSpec
 from guardian.trace import Position, TraceEvent, TraceSensor, TruthRow, Zone
 from simulator.camera import Camera, Painter
-from simulator.faults import Fault
+from simulator.faults import Carry, Fault, SentEvents, SentFrames, deliver_events, deliver_frames
 from simulator.world import F64, I16, I64, NOWHERE, Actor, Air, Events, Plan, Source, Truth
 
 IDLE_S: Final = 5.0  # DESIGN section 8: idle stretches may be drawn at one frame per 5 s
@@ -129,6 +130,20 @@ class Home:
             if t >= self.ms(self.begin_s)
         ]
 
+    def sent_events(self) -> Iterator[tuple[str, SentEvents]]:
+        """Give what arrives of each event sensor, after what goes wrong on the way."""
+        seed = zlib.crc32(self.name.encode())
+        by_sensor: dict[str, list[TraceEvent]] = {}
+        for e in self.trace_events():
+            by_sensor.setdefault(e.sensor, []).append(e)
+        for sensor, own in sorted(by_sensor.items()):
+            t_ms = np.array([e.t_ms for e in own], np.int64)
+            value = np.array([e.value for e in own], np.float64)
+            yield (
+                sensor,
+                deliver_events(self.faults, sensor, t_ms, value, seed=seed, start_ms=self.start_ms),
+            )
+
     def where(self, t_ms: I64) -> tuple[I16, F64]:
         """Give the resident's room (N,) and place (N, 2) at the times `t_ms` (N,)."""
         if not self.actors:
@@ -154,6 +169,7 @@ class View:
         self._painter = Painter(eye.camera, eye.room, home.actors, home.sources, home.air)
         period = 1.0 / eye.camera.rate_hz
         self._phase_s = float(np.random.default_rng([eye.camera.seed, 70]).uniform(0, min(period, 0.2)))
+        self._carry = Carry()
         self._changed_s = home.begin_s  # backgrounds settle at the full rate first
         self.frames = 0
         """Frames that the device would have sent so far."""
@@ -176,3 +192,20 @@ class View:
         self.frames += len(k)
         self.drawn += int(wanted.sum())
         return t_s[wanted], self._painter.draw(t_s[wanted])
+
+    def sent(self, t0_s: float, t1_s: float) -> SentFrames:
+        """Give what arrives of the frames taken in [t0_s, t1_s), after what goes wrong on the way."""
+        home = self._home
+        t_s, centi = self.block(t0_s, t1_s)
+        t_ms = home.start_ms + np.round(t_s * 1000).astype(np.int64)
+        sent = deliver_frames(
+            home.faults,
+            self._eye.name,
+            t_ms,
+            centi,
+            self._carry,
+            seed=self._eye.camera.seed,
+            start_ms=home.start_ms,
+        )
+        self._carry = sent.carry
+        return sent

@@ -57,7 +57,7 @@ def page(results: Sequence[Json], language: str = "en") -> str:
     parts = [
         f"<h1>{escape(words.title)}</h1><p>{escape(words.lead)}</p>",
         *(_origin(result, words) for result in results),
-        _section(words.counts, words.counts_note, _counts(entries, words)),
+        _section(words.counts, words.counts_note, _counts_in_two(results, entries, words)),
         _section(words.labels, words.labels_note, _labels(arrays, words)),
         _section(words.dots, words.dots_note, _dots(arrays, words)),
         _section(words.curves, words.curves_note, _curves(arrays, words)),
@@ -88,13 +88,29 @@ def _origin(result: Json, words: Words) -> str:
     machine = result.get("machine") or {}
     told = [
         str(result.get("suite") or ", ".join(str(e["name"]) for e in result["traces"])),
-        f"{words.seed} {result['seed']}" if "seed" in result else "",
-        f"{words.machine}: {', '.join(f'{v}' for v in machine.values())}" if machine else "",
+        f"{words.seed} {result['seed']}" if result.get("seed") is not None else "",
+        f"{words.machine}: {_machine(machine)}" if machine else "",
         f"{words.sensor_hours} {_number(simulated.get('sensor_hours'))}" if simulated else "",
         f"{words.drawn_share} {_number(simulated.get('drawn_share'))}" if simulated else "",
         f"{_number(simulated.get('sensor_hours_per_hour'))} {words.per_hour}" if simulated else "",
     ]
     return f'<p class="note">{escape(" · ".join(t for t in told if t))}</p>'
+
+
+def _counts_in_two(results: Sequence[Json], entries: Sequence[Json], words: Words) -> str:
+    """Sums first where there are some, every cell behind a click."""
+    sums = [entry for result in results for entry in result.get("summary") or result["traces"]]
+    if len(sums) == len(entries):
+        return _counts(entries, words)
+    title = f"<summary>{escape(words.entry)}: {len(entries)}</summary>"
+    return f"{_counts(sums, words)}<details>{title}{_counts(entries, words)}</details>"
+
+
+def _machine(machine: Json) -> str:
+    """One line: CPU, cores, versions."""
+    libraries = machine.get("libraries") or {}
+    plain = [str(v) for k, v in machine.items() if k != "libraries"]
+    return ", ".join([*plain, *(f"{name} {version}" for name, version in libraries.items())])
 
 
 def _counts(entries: Sequence[Json], words: Words) -> str:

@@ -34,11 +34,16 @@ def table(result: Mapping[str, Any]) -> Table:
     return out
 
 
-def markdown(result: Mapping[str, Any], part: str = "traces") -> str:
-    """Give the same lines of one part (`summary` or `traces`) as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows(result[part])]
-    return "\n".join([_title(result), "", *lines]) + "\n"
+def markdown(results: Iterable[Mapping[str, Any]], *, cells: bool = True) -> str:
+    """Give the same lines as Markdown, a table a result; `cells` False: sums alone where there are some."""
+    out = []
+    for result in results:
+        sums, each = result.get("summary", ()), result["traces"]
+        parts = [sums, each] if cells else [sums or each]
+        lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
+        lines += ["| " + " | ".join(row) + " |" for part in parts for row in rows(part)]
+        out.append("\n".join([f"**{_title(result)}**", "", *lines]))
+    return "\n\n".join(out) + "\n"
 
 
 def rows(entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -68,7 +73,7 @@ def rows(entries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
 def _title(result: Mapping[str, Any]) -> str:
     done = result.get("simulated")
     if not done:
-        return ""
+        return "recorded"
     speed = done["sensor_hours_per_hour"]
     fast = "" if speed is None else f", {speed:.0f} sensor-hours an hour"
     share = (

@@ -13,11 +13,12 @@ from typing import Final
 
 import numpy as np
 
+from guardian.trace import TraceEvent
 from guardian.trace_writer import write_events, write_frames, write_head, write_truth
 from simulator import suites
 from simulator.cores import pool
 from simulator.feed import BLOCK_S
-from simulator.home import IDLE_S, View
+from simulator.home import IDLE_S, Home, View
 from simulator.suites import Options
 
 TIMEZONE: Final = "Asia/Shanghai"
@@ -106,14 +107,23 @@ def _home(out: Path, suite: str, seed: int, options: Options, at: tuple[int, int
     total = Written(homes=1)
     for eye in home.eyes:
         view = View(home, eye)
-        blocks = [
-            view.block(t, min(t + BLOCK_S, home.duration_s))
-            for t in np.arange(home.begin_s, home.duration_s, BLOCK_S).tolist()
-        ]
-        t_ms = home.start_ms + np.round(np.concatenate([t for t, _ in blocks]) * 1000).astype(np.int64)
-        write_frames(out, home.name, eye.name, t_ms, np.concatenate([c for _, c in blocks]))
+        starts = np.arange(home.begin_s, home.duration_s, BLOCK_S).tolist()
+        blocks = [view.sent(t, min(t + BLOCK_S, home.duration_s)) for t in starts]
+        t_ms = np.concatenate([b.arrival_ms for b in blocks])
+        order = np.argsort(t_ms, kind="stable")  # as a recorder at the broker would have written them
+        write_frames(out, home.name, eye.name, t_ms[order], np.concatenate([b.centi for b in blocks])[order])
         total = total.plus(Written(0, view.frames, view.drawn, home.duration_s - home.begin_s))
     if home.events is not None:
-        write_events(out, home.name, home.trace_events())
+        write_events(out, home.name, _heard(home))
     write_truth(out, home.name, home.truth_rows(), home.positions() if home.actors else ())
     return home.name, total
+
+
+def _heard(home: Home) -> list[TraceEvent]:
+    """Give the events as they arrived, in order."""
+    arrived = [
+        TraceEvent(t, sensor, v)
+        for sensor, sent in home.sent_events()
+        for t, v in zip(sent.arrival_ms.tolist(), sent.value.tolist(), strict=True)
+    ]
+    return sorted(arrived, key=lambda e: e.t_ms)

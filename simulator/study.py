@@ -229,11 +229,13 @@ def run_traces(
         say(k, len(traces), trace.name)
         started = time.monotonic()
         part = _of_trace(trace, params)
-        study = Study([trace.name], [part], trace.timezone, time.monotonic() - started)
+        wall_s = time.monotonic() - started
+        study = Study([trace.name], [part], trace.timezone, wall_s, by_subject=True)
         out.append(tables(study, partial(_recorded, trace)))
     say(len(traces), len(traces), "")
     return {
         "traces": [entry for one in out for entry in one["traces"]],
+        "summary": [entry for one in out for entry in one["summary"]],
         "worst": [case for one in out for case in one["worst"]],
     }
 

@@ -15,6 +15,7 @@ from simulator.collapse import CollapseRun, score_inactivity
 from simulator.evaluate import PositionTally
 from simulator.figures import as_json, curve, worst
 from simulator.score import HomeCase, score
+from simulator.subjects import by_subject
 from simulator.world import I16, I64
 
 Json = dict[str, Any]
@@ -60,6 +61,8 @@ class Study:
     wall_s: float
     """0 = finished jobs of an earlier run were used: the time is not known."""
     seed: int = 0
+    by_subject: bool = False
+    """Whether the people of recordings get lines of their own."""
 
 
 def tables(study: Study, strip: Strip) -> Json:
@@ -68,6 +71,10 @@ def tables(study: Study, strip: Strip) -> Json:
     entries = [_entry(study, name, [c for cell, c in cases if cell == name]) for name in study.cells]
     groups = dict.fromkeys(_group(name) for name in study.cells if _group(name) != name)
     summary = [_entry(study, g, [c for cell, c in cases if _group(cell) == g]) for g in groups]
+    if study.by_subject:
+        for name in study.cells:
+            people = by_subject([c for cell, c in cases if cell == name], SPOKEN)
+            summary += [as_json(f"{name}/{who}", one, seed=study.seed) for who, one in people.items() if who]
     return {
         "traces": entries,
         "summary": summary,

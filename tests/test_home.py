@@ -102,7 +102,7 @@ def test_what_is_late_comes_in_a_later_block_and_copies_come_too() -> None:
     blocks = list(feed.of_homes([told]).blocks())
     spoken = [(b.until_ms, m) for b in blocks for m in b.messages if "/pir/" in m[1]]
     assert len(spoken) > len(told.trace_events())
-    assert all(until_ms - 60_000 <= m[0] < until_ms for until_ms, m in spoken)
+    assert all(until_ms - 1000 * feed.BLOCK_S <= m[0] < until_ms for until_ms, m in spoken)
 
 
 def test_homes_that_do_not_begin_together_share_no_clock() -> None:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,6 +154,17 @@ def test_simulating_twice_gives_the_same_bytes_also_after_an_interruption(tmp_pa
     files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(two) for p in two.rglob("*") if p.is_file())
     assert all((one / f).read_bytes() == (two / f).read_bytes() for f in files)
+
+
+def test_a_written_home_is_as_dark_as_its_truth_says(tmp_path: Path) -> None:
+    simulate.write(tmp_path / "t", "storm", 1, Options(homes=1, sensors=("amg8833",), kinds=("dark",)))
+    trace = Trace.open(tmp_path / "t")
+    (home,) = trace.homes
+    (blind,) = [row for row in trace.truth(home) if row.label == "blind"]
+    t_ms, _ = trace.frames(home, "eye")
+    gap = int(np.argmax(np.diff(t_ms)))
+    assert abs(int(t_ms[gap]) - blind.start_ms) < 1_000
+    assert abs(int(t_ms[gap + 1]) - blind.end_ms) < 1_000
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
