@@ -37,7 +37,18 @@ app.add_typer(bench_app, name="bench")
 
 ConfigFile = Annotated[Path, typer.Argument(help="guardian.toml", show_default=True)]
 ConfigOption = Annotated[Path, typer.Option("--config", help="guardian.toml of the installation.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+
+
+def _writable(file: Path | None) -> Path | None:
+    """Refuse a file that cannot be written before hours of work go into it."""
+    if file is not None and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+        raise typer.BadParameter(f"{file} cannot be written")
+    return file
+
+
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", callback=_writable, help="Write the figures to this file.")
+]
 WIDE = 160
 """Columns of tables that go into a file."""
 DEFAULT_CONFIG = Path("/etc/guardian/guardian.toml")
@@ -226,10 +237,11 @@ def _address(loaded: Loaded) -> BrokerAddress:
 
 
 Suite = Annotated[str | None, typer.Option(help="falls, negatives, days, collapses, climate, fever, storm.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same bytes.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
 Homes = Annotated[int | None, typer.Option(help="Homes in each cell of the suite.")]
 Days = Annotated[float | None, typer.Option(help="Days, of the suites that run for days.")]
 Sensors = Annotated[str | None, typer.Option(help="Thermal arrays, by name, with commas between.")]
+Full = Annotated[bool, typer.Option("--full", help="Draw idle stretches at the full rate too.")]
 Kinds = Annotated[str | None, typer.Option(help="Only these kinds of the suite, with commas between.")]
 
 
@@ -242,17 +254,20 @@ def simulate(  # noqa: PLR0917  # typer fills them by name
     days: Days = None,
     sensors: Sensors = None,
     kinds: Kinds = None,
+    full: Full = False,
     json_file: JsonFile = None,
 ) -> None:
     """Write simulated homes as a trace; an interrupted run goes on when it is started again."""
     from simulator import simulate as writer
+    from simulator.cores import WorkerLost
 
     started = time.monotonic()
+    suite = suite or "days"
+    options = _options(suite, homes, days, sensors, kinds, full=full)
     try:
-        options = _options(homes, days, sensors, kinds)
         with _bar(f"{suite} {seed}") as say:
-            written = writer.write(out, suite or "days", seed, options, say)
-    except (ValueError, writer.SimulationError) as e:
+            written = writer.write(out, suite, seed, options, say)
+    except (OSError, writer.SimulationError, WorkerLost) as e:
         _fail(str(e))
     wall_s = time.monotonic() - started
     sensor_h, drawn = written.sensor_s / 3600, written.drawn / max(written.frames, 1)
@@ -272,17 +287,21 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
     days: Days = None,
     sensors: Sensors = None,
     kinds: Kinds = None,
+    full: Full = False,
     config: Annotated[Path | None, typer.Option(help="Take the parameters from this guardian.toml.")] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Run the detectors over recorded traces or a simulated suite, and score them by event."""
     from simulator import show, study
+    from simulator.cores import WorkerLost
 
     if bool(traces) == bool(suite):
         raise typer.BadParameter("either folders of traces or --suite")
+    if traces and any(given is not None for given in (homes, days, sensors, kinds)):
+        raise typer.BadParameter("--homes, --days, --sensors and --kinds belong to a suite, not to traces")
     params = load(config or CONFIG / "guardian.toml").fall
+    options = _options(suite, homes, days, sensors, kinds, full=full)
     try:
-        options = _options(homes, days, sensors, kinds)
         with _bar(suite or "traces") as say:
             if suite:
                 kept = (
@@ -293,7 +312,7 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
                 result = study.run_suite(suite, seed, options, params, kept=kept, say=say)
             else:
                 result = study.run_traces(traces or (), params, say)
-    except ValueError as e:
+    except (OSError, study.StudyError, WorkerLost) as e:
         _fail(str(e))
     _write(json_file, result, seed if suite else None)
     out = Console()
@@ -352,13 +371,27 @@ def picture(
         _fail(str(e))
 
 
-def _options(homes: int | None, days: float | None, sensors: str | None, kinds: str | None) -> Any:
-    from simulator.suites import Options
+def _options(
+    suite: str | None,
+    homes: int | None,
+    days: float | None,
+    sensors: str | None,
+    kinds: str | None,
+    *,
+    full: bool,
+) -> Any:
+    from simulator.suites import Options, cells
 
     def listed(text: str | None) -> tuple[str, ...] | None:
         return None if text is None else tuple(word.strip() for word in text.split(",") if word.strip())
 
-    return Options(homes, days, listed(sensors), listed(kinds)).checked()
+    options = Options(homes, days, listed(sensors), listed(kinds), full)
+    try:
+        if suite:
+            cells(suite, options)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+    return options
 
 
 @contextmanager

@@ -142,4 +142,6 @@ def _write(file: Path, columns: tuple[str, ...], rows: Iterable[tuple[object, ..
     writer.writerow(columns)
     writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
     raw = text.getvalue().encode("utf-8")
-    file.write_bytes(gzip.compress(raw, mtime=0) if file.suffix == ".gz" else raw)
+    fresh = file.with_name(file.name + ".new")  # a full disk or a kill leaves no half file that looks whole
+    fresh.write_bytes(gzip.compress(raw, mtime=0) if file.suffix == ".gz" else raw)
+    fresh.replace(file)

@@ -64,7 +64,9 @@ class SilenceScore:
     """The counts of one kind of finding about silence."""
 
     collapses: KindScore
-    """Outcomes of the collapses; false alarms of the untouched run; its exposure without the gaps."""
+    """Outcomes of the collapses (without any run: of `placed`); false alarms of the untouched run; its
+    exposure without the gaps.
+    """
     unexplained: tuple[Found, ...]
     """Alarms of the untouched run inside unexplained gaps."""
     left_out_days: float
@@ -170,14 +172,16 @@ def _silence(
         unexplained += sorted(apart, key=lambda f: f.decided_ms)
         kept = tuple(f for f in played.false_alarms if f not in apart)
         exposure = ((case.home, case.watched_ms - lost_ms),)
-        right = tuple(o.found for o in played.outcomes if o.found)  # hits belong to the runs
+        # with runs, hits belong to them
+        right = tuple(o.found for o in played.outcomes if o.found) if runs else ()
         placed.append(replace(played, false_alarms=kept))
         calm.append(KindScore(kind, (), kept, played.spared + right, played.repeated, exposure))
     ordered = sorted(runs, key=lambda r: (r.home, r.onset_ms))
-    outcomes = tuple(_outcome(kind, cases[run.home], run) for run in ordered)
+    truly = joined(kind, placed)
+    outcomes = tuple(_outcome(kind, cases[run.home], run) for run in ordered) if runs else truly.outcomes
     counts = replace(joined(kind, calm), outcomes=outcomes)
-    by_day = tuple(_is_day(run.onset_ms, zone) for run in ordered)
-    return SilenceScore(counts, tuple(unexplained), left_out_ms / DAY_MS, by_day, joined(kind, placed))
+    by_day = tuple(_is_day(o.truth.start_ms, zone) for o in outcomes)
+    return SilenceScore(counts, tuple(unexplained), left_out_ms / DAY_MS, by_day, truly)
 
 
 def _outcome(kind: str, case: HomeCase, run: CollapseRun) -> Outcome:

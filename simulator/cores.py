@@ -1,24 +1,33 @@
-"""All cores of this machine, one process each, one thread in each process."""
+"""All cores of this machine, one process each (two at least), one thread in each process."""
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Final
 
+CORES: Final = max(2, os.cpu_count() or 1)
+"""Workers, and at least so many jobs."""
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Two processes with two threads each on two cores only wait for each other."""
 
 
+class WorkerLost(Exception):  # noqa: N818  (an event, not a fault of ours)
+    """A worker was killed, or ran out of memory."""
+
+
 @contextmanager
 def pool() -> Iterator[ProcessPoolExecutor]:
-    """Give one worker a core; work that has not begun is dropped when the caller stops."""
+    """Give one worker a core; work that has not begun is dropped when the caller stops. WorkerLost."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ |= dict.fromkeys(THREADS, "1")  # read by the workers when they import numpy
-    workers = ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn"))
+    workers = ProcessPoolExecutor(CORES, mp_context=get_context("spawn"))
     try:
         yield workers
+    except BrokenProcessPool as e:
+        raise WorkerLost("a worker was killed; what is finished is kept, start again") from e
     finally:
         workers.shutdown(wait=True, cancel_futures=True)
         for name, value in before.items():

@@ -79,8 +79,15 @@ class Watched:
     """Frames that made room for newer ones."""
 
 
-def watch(feed: Feed, params: FallParams, where: Mapping[str, Where] | None = None) -> Watched:
-    """Play `feed` to a fresh board; `where` gives the truth of the homes whose position is to be tallied."""
+def watch(
+    feed: Feed,
+    params: FallParams,
+    where: Mapping[str, Where] | None = None,
+    reached: Callable[[int], object] = lambda _until_ms: None,
+) -> Watched:
+    """Play `feed` to a fresh board; `where` gives the truth of the homes whose position is to be tallied,
+    `reached` hears how far it has come.
+    """
     board = Board(feed.site, feed.specs)
     lookout = Lookout(board, params, feed.furniture)
     out = Watched({h: [] for h in board.homes}, {h: PositionTally() for h in where or {}})
@@ -103,6 +110,7 @@ def watch(feed: Feed, params: FallParams, where: Mapping[str, Where] | None = No
             out.beats += 1
         tick_ms = block.until_ms // TICK_MS * TICK_MS
         samples.settle()
+        reached(block.until_ms)
     out.dropped = int(board.frames_dropped.sum())
     return out
 

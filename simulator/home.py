@@ -55,10 +55,8 @@ class Home:
     """How results are told apart: mount, resolution, kind, …"""
     begin_s: float = 0.0
     """Readings before it are not sent: the scene of a longer diary that is watched."""
-
-    def named(self, name: str) -> "Home":
-        """Give the same home under another name."""
-        return replace(self, name=name)
+    thinned: bool = True
+    """Idle stretches are drawn at one frame per IDLE_S."""
 
     def specs(self) -> tuple[SensorSpec, ...]:
         """Give its sensors as the roster knows them."""
@@ -115,8 +113,8 @@ class Home:
                 continue
             last[t.label] = len(out)
             out.append(row)
-        begin_ms = self.ms(self.begin_s)
-        return tuple(row for row in out if row.end_ms >= begin_ms)
+        begin_ms, end_ms = self.ms(self.begin_s), self.ms(self.duration_s)
+        return tuple(row for row in out if row.end_ms >= begin_ms and row.start_ms < end_ms)
 
     def trace_events(self) -> list[TraceEvent]:
         """Give its events from `begin_s` on as a trace lists them."""
@@ -188,7 +186,7 @@ class View:
         self._changed_s = latest_s[-1] if len(latest_s) else self._changed_s
         slot = np.floor(k / rate / IDLE_S)
         tick = np.floor((k - 1) / rate / IDLE_S) != slot
-        wanted = tick | (t_s - latest_s <= AFTER_S)
+        wanted = tick | (t_s - latest_s <= AFTER_S) | (not self._home.thinned)
         self.frames += len(k)
         self.drawn += int(wanted.sum())
         return t_s[wanted], self._painter.draw(t_s[wanted])

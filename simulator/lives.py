@@ -135,7 +135,9 @@ def kitchen(seed: int, *, danger: Literal["stove", "fire"], array: str, mount: M
         on_s = (at_s, at_s + float(rng.uniform(0.6, 1.2)) * HOUR_S)
         added = hazards.stove_left_on(seed, one.plan, on_s, attended)
     home = _lived(one, array, mount, rooms=("kitchen",), added=(added,))
-    return replace(home, begin_s=NOON_S[0], duration_s=NOON_S[1])
+    before = ("cold", "heat")  # what had begun before nobody can find in time
+    truth = tuple(t for t in home.truth if t.label not in before or t.start_s >= NOON_S[0])
+    return replace(home, begin_s=NOON_S[0], duration_s=NOON_S[1], truth=truth)
 
 
 def fever(seed: int, *, count: int, array: str, mount: Mount) -> Home:

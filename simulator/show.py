@@ -74,8 +74,9 @@ def _title(result: Mapping[str, Any]) -> str:
     done = result.get("simulated")
     if not done:
         return "recorded"
-    speed = done["sensor_hours_per_hour"]
-    fast = "" if speed is None else f", {speed:.0f} sensor-hours an hour"
+    speed, pace = done["sensor_hours_per_hour"], done["home_hours_per_minute"]
+    fast = "" if pace is None else f", {pace:.0f} home-hours a minute"
+    fast += f", {speed:.0f} sensor-hours an hour" if speed else ""
     share = (
         "" if done["drawn_share"] is None else f", {done['drawn_share']:.0%} of {done['frames']} frames drawn"
     )

@@ -18,6 +18,7 @@ from guardian.trace_writer import write_events, write_frames, write_head, write_
 from simulator import suites
 from simulator.cores import pool
 from simulator.feed import BLOCK_S
+from simulator.fingerprint import fingerprint
 from simulator.home import IDLE_S, Home, View
 from simulator.suites import Options
 
@@ -64,7 +65,10 @@ def write(
     """
     cells = suites.cells(suite, options)
     numbers = [(c, i) for c, cell in enumerate(cells) for i in range(cell.homes)]
-    order = json.dumps({"suite": suite, "seed": seed, **asdict(options)}, sort_keys=True) + "\n"
+    order = (
+        json.dumps({"suite": suite, "seed": seed, **asdict(options), "code": fingerprint()}, sort_keys=True)
+        + "\n"
+    )
     _claim(out, order)
     homes = [suites.home(cells[c], seed, i) for c, i in numbers]
     write_head(

@@ -11,7 +11,7 @@ import pickle
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,25 +20,32 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.fall import FallParams
-from guardian.trace import Trace
+from guardian.trace import Trace, TraceError
+from guardian.watch import BEAT_MS
 from simulator import feed, suites
 from simulator.collapse import CollapseRun, activity_ms
-from simulator.cores import pool
+from simulator.cores import CORES, pool
 from simulator.evaluate import Watched, Where, watch
+from simulator.fingerprint import fingerprint
 from simulator.home import Home, View
-from simulator.score import HomeCase
+from simulator.score import Found, HomeCase
 from simulator.simulate import TIMEZONE
 from simulator.suites import Cell, Options
 from simulator.tables import Part, Study, tables
 from simulator.world import F64, I16, I64, NOWHERE, Truth
 
-CODE: Final = ("detectors", "simulator", "guardian", "alerting", "config")
 DAY_MS: Final = 86_400_000
 WARM_UP_S: Final = 5.0  # a sensor's lag and averaging before a strip of frames
 _NOTHING: Final = (np.zeros(0, np.int64), np.zeros((0, 1, 1), np.int16))
 
+LOOK_S: Final = 2.0  # how often progress is looked at
+
 Progress = Callable[[int, int, str], None]
-"""Jobs done, jobs in all, what was finished last."""
+"""Done, in all, what."""
+
+
+class StudyError(Exception):
+    """An evaluation that had to stop; what is finished is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +59,30 @@ class Job:
 
 
 def jobs(suite: str, seed: int, options: Options) -> list[Job]:
-    """Cut a suite into jobs; homes of one job begin and end together. The cut depends on nothing else."""
+    """Cut a suite into jobs; homes of one job begin and end together, and every core has one."""
     cells = suites.cells(suite, options)
     alike: dict[tuple[float, str], list[tuple[int, int]]] = {}
     for c, cell in enumerate(cells):
         alike.setdefault((cell.duration_s, cell.season), []).extend((c, i) for i in range(cell.homes))
     out = []
     for homes in alike.values():
-        parts = max(2, -(-len(homes) // suites.AT_ONCE[suite]))  # two: every core of a small machine has one
+        parts = max(CORES, -(-len(homes) // suites.AT_ONCE[suite]))
         size = -(-len(homes) // parts)  # neighbours together: they share an array, and so a batch
         out += [Job(suite, seed, options, tuple(homes[k : k + size])) for k in range(0, len(homes), size)]
     return out
 
 
-def work(job: Job, params: FallParams) -> Part:
-    """Simulate the homes of a job, watch them, and keep what scoring needs."""
+def work(job: Job, params: FallParams, tell: Callable[[float], object] = lambda _share: None) -> Part:
+    """Simulate the homes of a job, watch them, keep what scoring needs; `tell` hears what share is done."""
     started = time.process_time()
     cells = suites.cells(job.suite, job.options)
     pairs = [(cells[c], suites.home(cells[c], job.seed, i)) for c, i in job.homes]
     runs = [(cell, home, k, t.start_s) for cell, home in pairs for k, t in enumerate(_marks(home))]
     source = feed.of_homes([*(h for _, h in pairs), *(_cut(h, k, at_s) for _, h, k, at_s in runs)])
-    watched = watch(source, params, {h.name: _where(h) for _, h in pairs if h.actors and h.eyes})
+    one = pairs[0][1]  # all homes of a job begin and end together
+    first, last = one.ms(one.begin_s), one.ms(one.duration_s)
+    where = {h.name: _where(h) for _, h in pairs if h.actors and h.eyes}
+    watched = watch(source, params, where, lambda t_ms: tell((t_ms - first) / (last - first)))
     out = Part(
         sent=source.drawn.sent,
         drawn=source.drawn.drawn,
@@ -124,14 +134,23 @@ def _where(home: Home) -> Where:
 
 def _case(cell: Cell, home: Home, watched: Watched, seed: int) -> HomeCase:
     kinds = {s.name: s.kind for s in home.sensors()}
+    span = ((home.ms(home.begin_s), home.ms(home.duration_s)),)
     return HomeCase(
         home.name,
-        ((home.ms(home.begin_s), home.ms(home.duration_s)),),
+        span,
         home.truth_rows(),
-        tuple(watched.found[home.name]),
+        _within(span, watched.found[home.name]),
         activity_ms(home.trace_events(), kinds),
         {**cell.tags, "seed": seed},
     )
+
+
+def _within(spans: Sequence[tuple[int, int]], found: Iterable[Found]) -> tuple[Found, ...]:
+    """Leave out what was said before a home's first reading and after its last one.
+
+    Other homes of the same feed go on then; that silence is the recording's, not the home's.
+    """
+    return tuple(f for f in found if any(a <= f.decided_ms <= b + BEAT_MS for a, b in spans))
 
 
 def run_suite(
@@ -145,40 +164,42 @@ def run_suite(
 ) -> dict[str, Any]:
     """Evaluate one suite; `kept` is the folder for finished jobs, emptied at the end.
 
-    Raises ValueError for an unknown suite or option.
+    Raises ValueError for an unknown suite or option, StudyError when the code changes, WorkerLost.
     """
     todo = jobs(suite, seed, options)
     folder = folder_of(kept, suite, seed, options, params)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{k:04d}.pickle" for k in range(len(todo))]
-    done = sum(f.exists() for f in files)
-    say(done, len(todo), suite)
+    kept_before = sum(f.exists() for f in files)
     started = time.monotonic()
     with pool() as workers:
         waiting = {
-            workers.submit(_keep, job, params, file): file.stem
+            workers.submit(_keep, job, params, file, fingerprint())
             for job, file in zip(todo, files, strict=True)
             if not file.exists()
         }
-        for future in as_completed(waiting):
-            future.result()
-            done += 1
-            say(done, len(todo), suite)
-    wall_s = time.monotonic() - started if waiting else 0.0
+        while waiting:
+            say(round(100 * sum(_share(f) for f in files)), 100 * len(files), suite)
+            ended, waiting = wait(waiting, timeout=LOOK_S, return_when=FIRST_EXCEPTION)
+            for future in ended:
+                future.result()
+    say(100 * len(files), 100 * len(files), suite)
+    wall_s = 0.0 if kept_before else time.monotonic() - started
     parts = [_read(f) for f in files]
-    shutil.rmtree(folder)
     cells = {c.name: c for c in suites.cells(suite, options)}
 
     def strip(cell: str, home: str, from_ms: int, until_ms: int) -> tuple[I64, I16]:
         again = suites.home(cells[cell], seed, int(home.rsplit("-", 1)[1]))
         return _drawn(again, from_ms, until_ms)
 
-    return {"suite": suite, **tables(Study([*cells], parts, TIMEZONE, wall_s, seed), strip)}
+    result = {"suite": suite, **tables(Study([*cells], parts, TIMEZONE, wall_s, seed), strip)}
+    shutil.rmtree(folder)
+    return result
 
 
 def folder_of(kept: Path, suite: str, seed: int, options: Options, params: FallParams) -> Path:
     """Give the folder of the finished jobs of exactly this evaluation by exactly this code."""
-    what = f"{fingerprint()} {params} {asdict(options)} {suite} {seed}"
+    what = f"{fingerprint()} {params} {asdict(options)} {suite} {seed} {CORES}"
     return kept / hashlib.sha256(what.encode()).hexdigest()[:24]
 
 
@@ -195,28 +216,30 @@ def _drawn(home: Home, from_ms: int, until_ms: int) -> tuple[I64, I16]:
     return _NOTHING
 
 
-def _keep(job: Job, params: FallParams, file: Path) -> None:
-    part = work(job, params)
+def _keep(job: Job, params: FallParams, file: Path, code: str) -> None:
+    if fingerprint() != code:  # edited since: the result would stand under the wrong name
+        raise StudyError("the code has changed since the evaluation began; start again")
+    told = file.with_suffix(".share")
+    part = work(job, params, lambda share: told.write_text(f"{share:.3f}", "ascii"))
     fresh = file.with_suffix(".new")
     fresh.write_bytes(pickle.dumps(part))
     fresh.rename(file)
+
+
+def _share(file: Path) -> float:
+    """How much of a job is done."""
+    if file.exists():
+        return 1.0
+    try:
+        return float(file.with_suffix(".share").read_text("ascii") or 0.0)
+    except FileNotFoundError:
+        return 0.0
 
 
 def _read(file: Path) -> Part:
     part = pickle.loads(file.read_bytes())  # noqa: S301  (our own file, named by the hash of our own code)
     assert isinstance(part, Part)
     return part
-
-
-def fingerprint() -> str:
-    """Hash of all code and settings that a result depends on."""
-    root = Path(feed.__file__).parent.parent
-    digest = hashlib.sha256()
-    for folder in CODE:
-        for file in sorted((root / folder).rglob("*")):
-            if file.suffix in {".py", ".toml", ".npz"}:
-                digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
-    return digest.hexdigest()
 
 
 def run_traces(
@@ -231,7 +254,9 @@ def run_traces(
         part = _of_trace(trace, params)
         wall_s = time.monotonic() - started
         study = Study([trace.name], [part], trace.timezone, wall_s, by_subject=True)
-        out.append(tables(study, partial(_recorded, trace)))
+        figures = tables(study, partial(_recorded, trace))
+        figures["traces"][0] |= {"payloads_rejected": part.rejected, "frames_dropped": part.dropped}
+        out.append(figures)
     say(len(traces), len(traces), "")
     return {
         "traces": [entry for one in out for entry in one["traces"]],
@@ -256,7 +281,10 @@ def _of_trace(trace: Trace, params: FallParams) -> Part:
     runs = {_run_name(home, k): (home, row.start_ms) for k, (home, row) in enumerate(marks)}
     source = feed.of_trace(trace, runs=runs)
     where = {home: w for home in trace.homes if (w := _recorded_where(trace, home)) is not None}
-    watched = watch(source, params, where)
+    try:
+        watched = watch(source, params, where)
+    except ValueError as e:  # a kind of sensor that there is not, or one that stands there twice
+        raise TraceError(trace.path, [str(e)]) from e
     kinds = {home: {s.name: s.kind for s in trace.sensors if s.home == home} for home in trace.homes}
     part = Part(sent=source.drawn.sent, drawn=source.drawn.drawn, sensor_s=source.drawn.sensor_s)
     part.rejected, part.dropped = watched.rejected, watched.dropped
@@ -270,7 +298,7 @@ def _of_trace(trace: Trace, params: FallParams) -> Part:
         span = ((min(times), max(times)),) if times else ()
         part.home_s += sum(b - a for a, b in span) / 1000
         tags = {"mount": next((s.mount for s in trace.sensors if s.home == home and s.mount), "")}
-        found = tuple(watched.found[home])
+        found = _within(span, watched.found[home])
         case = HomeCase(home, span, truth[home], found, activity_ms(events, kinds[home]), tags)
         part.cases.append((trace.name, case))
         if home in where:

@@ -38,6 +38,8 @@ COLLAPSES: Final[tuple[tuple[str, Emergency | None, int, int], ...]] = (
     *((str(e).rpartition(":")[2], e, 20, 30) for e in Emergency),
 )
 """Kind, emergency, homes, days; marks as many as the recorded homes have."""
+SHORTEST_DAYS: Final = 7
+"""Of the suite `collapses`: habits first, and two days of lying and hospital in the last third."""
 AT_ONCE: Final = {
     "falls": 160,
     "negatives": 120,
@@ -62,13 +64,15 @@ class Options:
     """Names of cameras.PRESETS."""
     kinds: tuple[str, ...] | None = None
     """Only the cells of these kinds."""
+    full: bool = False
+    """Draw idle stretches at the full rate too."""
 
     def checked(self) -> "Options":
         """Give itself; ValueError names everything that cannot be."""
         strange = [s for s in self.sensors or () if s not in PRESETS]
         wrong = [f"--sensors: no {s!r}, there are {', '.join(PRESETS)}" for s in strange]
         wrong += ["--homes: at least 1"] if self.homes is not None and self.homes < 1 else []
-        wrong += ["--days: more than 0"] if self.days is not None and self.days <= 0 else []
+        wrong += ["--days: more than 0"] if self.days is not None and not 0 < self.days < math.inf else []
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -87,13 +91,15 @@ class Cell:
     tags: Mapping[str, str]
     season: str = ""
     """Homes that begin on different days cannot share a clock."""
+    full: bool = False
+    """As in Options."""
 
 
 def home(cell: Cell, seed: int, number: int) -> Home:
     """Make home `number` of a cell."""
     own = np.random.SeedSequence([seed, zlib.crc32(cell.name.encode()), number]).generate_state(1)[0]
     made = cell.make(int(own))
-    return made.named(f"{_slug(cell.name)}-{number:03d}")
+    return replace(made, name=f"{_slug(cell.name)}-{number:03d}", thinned=not cell.full)
 
 
 def _slug(name: str) -> str:
@@ -115,6 +121,7 @@ def cells(suite: str, options: Options) -> list[Cell]:
     kinds = {c.tags.get("kind", "") for c in every}
     if strange := sorted(set(options.kinds or ()) - kinds):
         raise ValueError(f"suite {suite}: no kind {', '.join(strange)}; there are {', '.join(sorted(kinds))}")
+    every = [replace(c, full=options.full) for c in every]
     return [c for c in every if not options.kinds or c.tags.get("kind") in options.kinds]
 
 
@@ -190,6 +197,8 @@ def _days(options: Options) -> list[Cell]:
 
 def _collapses(options: Options) -> list[Cell]:
     """Marks as in the recorded homes, and each physical emergency."""
+    if options.days is not None and options.days < SHORTEST_DAYS:
+        raise ValueError(f"suite collapses: --days: at least {SHORTEST_DAYS}")
     out = []
     for kind, emergency, homes, usual in COLLAPSES:
         count = _whole(options.days or usual)
@@ -246,7 +255,7 @@ def _storm(options: Options) -> list[Cell]:
     for array in options.sensors or ("amg8833", "mlx90640"):
         for kind, share, lasts_s in (
             ("dark", 1, scenes.FALL_S + scenes.DARK_FOR_S),
-            ("fall", 20, scenes.FALL_S),
+            ("fall", 20, scenes.FALL_S + scenes.DARK_FOR_S),
         ):
             make = partial(scenes.storm, spared=kind == "fall")
             out.append(

@@ -14,6 +14,7 @@ import numpy as np
 from simulator.collapse import CollapseRun, score_inactivity
 from simulator.evaluate import PositionTally
 from simulator.figures import as_json, curve, worst
+from simulator.rules import SILENCE_KINDS
 from simulator.score import HomeCase, score
 from simulator.subjects import by_subject
 from simulator.world import I16, I64
@@ -92,7 +93,9 @@ def _group(cell: str) -> str:
 def _entry(study: Study, name: str, cases: Sequence[HomeCase]) -> Json:
     mine = {c.home for c in cases}
     runs = [run for part in study.parts for _, run in part.runs if run.home in mine]
-    silence = score_inactivity(cases, runs, study.timezone) if runs else None
+    scores = score(cases, SPOKEN)
+    spoken_of = runs or any(kind in scores.kinds for kind in SILENCE_KINDS)
+    silence = score_inactivity(cases, runs, study.timezone) if spoken_of else None
     more: Json = {}
     curves = {kind: curve(cases, kind) for kind in SPOKEN}
     if any(len(points) > 1 for points in curves.values()):
@@ -113,7 +116,7 @@ def _entry(study: Study, name: str, cases: Sequence[HomeCase]) -> Json:
         }
     if cases:
         more["tags"] = {k: v for k, v in cases[0].tags.items() if all(c.tags.get(k) == v for c in cases)}
-    return as_json(name, score(cases, SPOKEN), silence, seed=study.seed, more=more)
+    return as_json(name, scores, silence, seed=study.seed, more=more)
 
 
 def _worst(cases: Sequence[tuple[str, HomeCase]], strip: Strip) -> list[Json]:

@@ -63,13 +63,13 @@ def test_a_written_suite_can_be_evaluated(tmp_path: Path) -> None:
     ("words", "status", "said"),
     [
         (("evaluate",), 2, "either folders of traces or --suite"),
-        (("evaluate", "--suite", "fals"), 1, "no suite 'fals'; there are falls, negatives"),
-        (("evaluate", "--suite", "falls", "--homes", "0", "--sensors", "x"), 1, "no 'x', there are"),
+        (("evaluate", "--suite", "fals"), 2, "no suite 'fals'"),
+        (("evaluate", "--suite", "falls", "--homes", "0", "--sensors", "x"), 2, "no 'x', there are"),
         (("evaluate", "/nowhere/at/all"), 1, "trace.toml: missing"),
         (
             ("simulate", "--suite", "falls", "--kinds", "jump", "--out", "{tmp}/t"),
-            1,
-            "no kind jump; there are bed",
+            2,
+            "no kind jump",
         ),
         (("report", "{tmp}/none.json"), 1, "none.json"),
         (("picture", "nosuch", "--out", "{tmp}/x.png"), 1, "no suite 'nosuch'"),

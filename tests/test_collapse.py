@@ -135,7 +135,12 @@ def test_a_silence_that_the_truth_explains_is_no_gap() -> None:
     lying = (TruthRow(at(24), at(44), "collapse:active", ""),)
     life = (*range(25), *range(44, 241))
     one = silence(home(30, 44.5, 46.5, life=life, truth=lying))
-    assert (one.collapses.neither, one.collapses.false, len(one.unexplained)) == (2, 1, 0)
+    assert (one.collapses.hit, one.collapses.neither, one.collapses.false) == (1, 1, 1)
+    assert one.unexplained == ()
+    beside = score_inactivity(
+        [home(30, 44.5, 46.5, life=life, truth=lying)], [CollapseRun("h1", at(60), ())], "UTC"
+    )
+    assert (beside[KIND].collapses.hit, beside[KIND].collapses.neither, beside[KIND].placed.hit) == (0, 2, 1)
     assert one.collapses.home_days == pytest.approx(10 - 21 / 24)
 
 

@@ -49,6 +49,14 @@ def test_an_empty_room_is_drawn_every_five_seconds_and_a_visit_at_the_full_rate(
     assert view.drawn == len(centi) < view.frames / 2
 
 
+def test_in_full_an_empty_room_is_drawn_like_any_other() -> None:
+    here = replace(home(), thinned=False)
+    view = View(here, here.eyes[0])
+    t_s, _ = view.block(0.0, 300.0)
+    assert view.drawn == view.frames == len(t_s)
+    assert np.allclose(np.diff(t_s), 1 / here.eyes[0].camera.rate_hz)
+
+
 def test_blocks_are_pieces_of_one_recording() -> None:
     here = home()
     whole = View(here, here.eyes[0]).block(0.0, 300.0)
@@ -115,3 +123,9 @@ def test_events_of_a_home_are_those_of_its_trace() -> None:
         TraceEvent(START_MS + 5_000, "pir", 1.0),
         TraceEvent(START_MS + 15_000, "pir", 1.0),
     ]
+
+
+def test_what_begins_after_the_end_is_not_asked_for() -> None:
+    rows = (Truth(10.0, 400.0, "cold"), Truth(310.0, 320.0, "sos"))
+    told = replace(home(), truth=rows, actors=()).truth_rows()
+    assert [r.label for r in told] == ["cold"]

@@ -1,6 +1,8 @@
 """Whole evaluations: each home once, the same seed the same result, an interrupted run goes on."""
 
 import json
+import math
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -10,12 +12,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from guardian.trace import Trace
+from guardian.cli import app
+from guardian.trace import Trace, TraceError, TraceSensor
 from guardian.trace_writer import write_trace
+from guardian.watch import BEAT_MS
 from simulator import simulate, study, suites
+from simulator.cores import WorkerLost, pool
 from simulator.evaluate import watch
 from simulator.feed import of_homes, of_trace
+from simulator.fingerprint import fingerprint
+from simulator.score import Found
 from simulator.suites import Options
 from tests.thermal import shipped
 
@@ -38,7 +46,7 @@ SEEDS = st.integers(0, 2**31 - 1)
 
 @pytest.mark.parametrize("suite", suites.names())
 def test_the_jobs_of_a_suite_hold_each_home_once(suite: str) -> None:
-    options = Options(homes=3, days=1)
+    options = Options(homes=3, days=7)
     homes = [at for job in study.jobs(suite, 1, options) for at in job.homes]
     cells = suites.cells(suite, options)
     assert sorted(homes) == [(c, i) for c, cell in enumerate(cells) for i in range(cell.homes)]
@@ -198,8 +206,8 @@ def test_marks_of_a_trace_are_played_too(tmp_path: Path) -> None:
 
 
 def test_code_and_parameters_have_a_fingerprint() -> None:
-    assert study.fingerprint() == study.fingerprint()
-    assert len(study.fingerprint()) == 64
+    assert fingerprint() == fingerprint()
+    assert len(fingerprint()) == 64
 
 
 def test_an_empty_trace_is_no_reason_to_fall_over(tmp_path: Path) -> None:
@@ -207,3 +215,74 @@ def test_an_empty_trace_is_no_reason_to_fall_over(tmp_path: Path) -> None:
         tmp_path / "t", name="empty", timezone="Asia/Shanghai", source="tests", licence="none", sensors=[]
     )
     assert study.run_traces([tmp_path / "t"], shipped())["traces"][0]["home_days"] == 0
+
+
+@pytest.mark.parametrize("suite", suites.names())
+def test_homes_last_as_long_as_their_cell_says(suite: str) -> None:
+    for cell in suites.cells(suite, Options(homes=1, days=7, sensors=("amg8833",)))[:40]:
+        assert suites.home(cell, 1, 0).duration_s == cell.duration_s
+
+
+def test_the_homes_of_a_storm_share_a_clock() -> None:
+    cells = suites.cells("storm", Options(homes=40, sensors=("amg8833",)))
+    jobs = study.jobs("storm", 1, Options(homes=40, sensors=("amg8833",)))
+    assert len({cell.duration_s for cell in cells}) == 1
+    assert {c for job in jobs for c, _ in job.homes} == {0, 1}
+
+
+def test_days_are_a_number_and_enough() -> None:
+    with pytest.raises(ValueError, match="suite collapses: --days: at least 7"):
+        suites.cells("collapses", Options(days=3))
+    for days in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="--days: more than 0"):
+            Options(days=days).checked()
+
+
+def test_silence_after_a_homes_last_reading_is_no_alarm() -> None:
+    spans = ((1_000, 5_000),)
+    at = (999, 1_000, 5_000 + BEAT_MS, 5_001 + BEAT_MS)
+    found = [Found("h", "inactivity", t, t) for t in at]
+    assert study._within(spans, found) == tuple(found[1:3])
+    assert study._within((), found) == ()
+
+
+def test_a_place_without_marks_still_says_how_silence_was_found(tmp_path: Path) -> None:
+    options = Options(homes=2, days=8, kinds=("active",))
+    entry = study.run_suite("collapses", 3, options, shipped(), kept=tmp_path)["traces"][0]
+    told = entry["kinds"]["inactivity"]
+    assert told["truth"] == told["placed"]["truth"] == 2
+    assert told["found_24h"] == 0
+    assert {"delay_h_p50_day", "delay_h_p50_night", "unexplained"} <= told.keys()
+    assert told["home_days"] < 16  # days of lying there and of hospital are left out
+
+
+def test_a_result_of_other_code_is_not_kept(tmp_path: Path) -> None:
+    job = study.jobs("falls", 1, SMALL)[0]
+    with pytest.raises(study.StudyError, match="code has changed"):
+        study._keep(job, shipped(), tmp_path / "0000.pickle", "another")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_trace_with_an_unknown_kind_of_sensor_is_named(tmp_path: Path) -> None:
+    odd = TraceSensor("h", "x", "sonar", "hall", None, None, None, None, None, None)
+    write_trace(tmp_path / "t", name="odd", timezone="UTC", source="tests", licence="none", sensors=[odd])
+    with pytest.raises(TraceError, match="unknown kind of sensor: h/x: sonar"):
+        study.run_traces([tmp_path / "t"], shipped())
+
+
+def test_bad_usage_is_told_before_any_work(tmp_path: Path) -> None:
+    run = CliRunner()
+    for wrong, said in (
+        (["--suite", "fals"], "no suite 'fals'"),
+        (["--suite", "falls", "--json", str(tmp_path / "no" / "x.json")], "cannot be written"),
+        ([str(tmp_path), "--homes", "3"], "belong to a suite"),
+        (["--suite", "falls", "--seed", "-1"], "--seed"),
+    ):
+        told = run.invoke(app, ["evaluate", *wrong])
+        assert told.exit_code == 2
+        assert said in told.output.replace("\n", " ").replace("│", "")
+
+
+def test_a_killed_worker_is_told_in_one_line() -> None:
+    with pytest.raises(WorkerLost, match="start again"), pool() as workers:
+        workers.submit(os._exit, 9).result()
