@@ -46,8 +46,12 @@ class TraceError(Exception):
     """A trace that cannot be used; one line a problem."""
 
     def __init__(self, path: Path, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.path, self.problems = path, tuple(problems)
         super().__init__(f"{path}: " + "; ".join(self.problems))
+
+    def __reduce__(self) -> tuple[type["TraceError"], tuple[Path, tuple[str, ...]]]:
+        """Come back whole from a worker process."""
+        return TraceError, (self.path, self.problems)
 
 
 @dataclass(frozen=True, slots=True)

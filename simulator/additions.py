@@ -177,3 +177,9 @@ def inwards(room: Room, zone: Zone) -> tuple[float, float]:
 def moved(one: Source, t_s: F64, centre_m: F64, excess_k: F64) -> Source:
     """The same thing with other keys."""
     return replace(one, t_s=t_s, centre_m=centre_m, excess_k=excess_k)
+
+
+def puff(room: int, span: Span, warm_k: float, humid: float, haze: float) -> Change:
+    """Warm, moist air that comes within minutes and leaves with a quarter of an hour."""
+    t, share = warmth([span], 1.0, 180.0, 900.0)
+    return Change(room, t, warm_k * share, humid * share, haze * share)

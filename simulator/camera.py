@@ -101,6 +101,9 @@ class Camera:
     """How much devices of one kind differ in noise: standard deviation of its logarithm."""
     average: int = 1
     """The device gives the mean of its last so many frames; after power-on it starts at zero."""
+    renewed: int = 1
+    """The noise of a frame that is averaged is shared by so many in a row: the device is read out faster than
+    it renews its readings."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -120,6 +123,7 @@ class Camera:
             ("dead", 0 <= self.dead <= self.rows * self.cols),
             ("contrast", 0 < self.contrast <= 1),
             ("average", self.average >= 1),
+            ("renewed", self.renewed >= 1),
             ("high_c", self.high_c > self.low_c),
         ):
             if not ok:
@@ -170,7 +174,7 @@ class Painter:
         self._busy = busy(self._view)
         self._eye = eye(camera)
         pixels = camera.rows * camera.cols
-        self._inertia = Inertia(pixels, camera.rate_hz, camera.lag_s, camera.average)
+        self._inertia = Inertia(pixels, camera.rate_hz, camera.lag_s, camera.average, camera.renewed)
         self._fixed, self._slope, self._offset_k = _pattern(camera)
         self._netd_k = _netd_k(camera)
         rng = np.random.default_rng([camera.seed, DRIFT])

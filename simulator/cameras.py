@@ -56,20 +56,25 @@ def d6t16(seed: int, mount: Mount = "ceiling", *, room: Room | None = None, **pl
     """16x16 like the array that recorded the ceiling16 trace (Kawashima et al., AVSS 2017), measured there:
     9.1 frames a second in steps of 0.01 K. The readings climb from zero for the first eleven frames and their
     noise of 0.08 K is alike for as long: the device gives the mean of its last 1.2 s, so that one frame's own
-    noise is 0.08 K x √11. Fixed pattern and slope are those of the recorded empty rooms. View, blur and
-    contrast are chosen so that people are no warmer, larger or sharper than those who were recorded (a tenth
-    of what their skin and clothes would give in full; 3 x 3 pixels of somebody who lies: 0.45 K).
+    noise is 0.08 K x √11. From frame to frame the readings move by 0.025 K and not by 0.037 K, as if every
+    reading served for two. Fixed pattern and slope are those of the recorded empty rooms.
+
+    View and blur were chosen on two of the four people: the view for the pixels that they cover lying,
+    sitting and standing (15 to 19), the blur for the length over the width of who lies (2.4) and their
+    warmest pixel over the mean (1.8). The contrast was set last, with all four in view, so that people in the
+    simulator's usual clothes are no warmer lying on the floor (0.37 K) than those were; they then are cooler
+    sitting and standing (a tenth of what skin and clothes would give in full). See docs/simulation.md.
     """
     camera = Camera(
         rows=16,
         cols=16,
-        fov_deg=66.0,
+        fov_deg=64.0,
         rate_hz=9.1,
         netd_k=0.22,
         rim_noise=1.4,
         spread_noise=0.17,
         step_k=0.01,
-        psf_px=0.6,
+        psf_px=0.4,
         lag_s=0.0,
         fixed_k=0.06,
         drift_k=0.2,
@@ -77,8 +82,9 @@ def d6t16(seed: int, mount: Mount = "ceiling", *, room: Room | None = None, **pl
         high_c=80.0,
         gradient_k=0.3,
         offset_k=1.0,
-        contrast=0.105,
+        contrast=0.091,
         average=11,
+        renewed=2,
         seed=seed,
     )
     return _hung(camera, mount, room, place)

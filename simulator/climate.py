@@ -17,26 +17,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from simulator.thresholds import heat_index_c, left_on_truth, spells, threshold_truth
 from simulator.world import F64, Air, Plan, RoomKind
-
-__all__ = [
-    "LONDON",
-    "SHANGHAI",
-    "Calendar",
-    "Change",
-    "House",
-    "Place",
-    "Weather",
-    "heat_index_c",
-    "house",
-    "indoor",
-    "left_on_truth",
-    "overlay",
-    "spells",
-    "threshold_truth",
-    "weather",
-]
 
 STEP_S: Final = (
     300.0  # climate sensors report every 10–30 min or on 0.2 K; a room without an event moves less

@@ -13,6 +13,8 @@ Readings of the rule where it leaves a choice, each so that cheating does not pa
 - A gap is a stretch of more than 12 h between two proofs of life, or between one and the end of what was
   watched. It takes its whole length out of the home-days, and an alarm strictly inside it is reported
   apart; the moment at which life comes back is no longer inside.
+- Where everything is known (simulated homes: `known`) no gap is unexplained: whoever is away for a night is
+  no emergency, so an alarm then is false.
 - A silence that the truth explains (`collapse:KIND`, or lying on the floor: `down`) is no unexplained gap:
   an alarm in it or in the hour after is neither hit nor false, and its time leaves the home-days like a gap.
   `collapse` alone marks an onset at which nothing happened in the untouched events.
@@ -93,11 +95,12 @@ class SilenceScore:
 
 
 def score_inactivity(
-    untouched: Sequence[HomeCase], runs: Sequence[CollapseRun], timezone: str
+    untouched: Sequence[HomeCase], runs: Sequence[CollapseRun], timezone: str, *, known: bool = False
 ) -> dict[str, SilenceScore]:
     """Score both kinds of findings about silence.
 
-    `untouched` are the homes with the findings on their own events; each run belongs to one of them.
+    `untouched` are the homes with the findings on their own events; each run belongs to one of them. `known`
+    says that the truth is whole, so that no silence is unexplained.
     ValueError when a home stands there twice, or a run's home not at all; ZoneInfo's own error for a
     timezone that is not known.
     """
@@ -107,7 +110,7 @@ def score_inactivity(
     if strangers := sorted({run.home for run in runs} - cases.keys()):
         raise ValueError(f"runs of homes that are not in `untouched`: {', '.join(strangers)}")
     zone = ZoneInfo(timezone)
-    return {kind: _silence(kind, cases, runs, zone) for kind in SILENCE_KINDS}
+    return {kind: _silence(kind, cases, runs, zone, known) for kind in SILENCE_KINDS}
 
 
 def collapses(case: HomeCase) -> tuple[TruthRow, ...]:
@@ -152,14 +155,14 @@ def unexplained_gaps(
 
 
 def _silence(
-    kind: str, cases: Mapping[str, HomeCase], runs: Sequence[CollapseRun], zone: ZoneInfo
+    kind: str, cases: Mapping[str, HomeCase], runs: Sequence[CollapseRun], zone: ZoneInfo, known: bool
 ) -> SilenceScore:
     calm: list[KindScore] = []
     placed: list[KindScore] = []
     unexplained: list[Found] = []
     left_out_ms = 0
     for case in cases.values():
-        gaps = unexplained_gaps(case.life_ms, case.watched)
+        gaps = () if known else unexplained_gaps(case.life_ms, case.watched)
         told = [
             (r.start_ms, r.end_ms + RULES[kind].after_ms)
             for r in case.truth

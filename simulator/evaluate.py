@@ -27,8 +27,9 @@ SAMPLE_MS: Final = 1_000
 """How often the board is asked where everybody is."""
 FRESH_MS: Final = 60_000
 """A claim older than this says "was seen", not "is"."""
-BINS_M: Final = np.arange(0.0, 10.0, 0.01)
-"""Edges of the histogram of distances; a median to 1 cm is enough for a target of 25 cm."""
+BIN_M: Final = 0.01
+BINS_M: Final = np.arange(0.0, 10.0, BIN_M)
+"""Lower edges of the histogram of distances; a median to 1 cm is enough for a target of 25 cm."""
 
 Where = Callable[[I64], tuple[Sequence[str], F64]]
 """Times (N,) in ms since 1970 → names of rooms (blank: not at home) and places (N, 2) in metres."""
@@ -59,11 +60,13 @@ class PositionTally:
         self.claimed += other.claimed
         self.distances = self.distances + other.distances
 
-    def median_m(self) -> float | None:
-        """Median distance in metres; None where no place was given."""
-        if not self.placed:
-            return None
-        return float(BINS_M[np.searchsorted(np.cumsum(self.distances), self.placed / 2)])
+    def median_m(self, of: int | None = None) -> float | None:
+        """Median distance in metres, rounded up to 1 cm; None where no place was given.
+
+        of: seconds in all (default: those placed); the others count as infinitely far, which is None too.
+        """
+        edge = int(np.searchsorted(np.cumsum(self.distances), (self.placed if of is None else of) / 2))
+        return float(BINS_M[edge] + BIN_M) if self.placed and edge < len(BINS_M) else None
 
 
 @dataclass(slots=True)
@@ -95,6 +98,7 @@ def watch(
     tick_ms = 0
     for block in feed.blocks():
         for end_ms, messages in _beats(block, tick_ms):
+            samples.take(end_ms)
             for arrival_ms, topic, payload, is_frame in messages:
                 try:
                     (board.frame if is_frame else board.event)(topic, payload, arrival_ms)
@@ -104,11 +108,11 @@ def watch(
             for some in lookout.look(end_ms):
                 concerns += some
             for c in concerns:
-                found = Found(c.home, c.kind.value, c.onset_ms, c.decided_ms, c.confidence)
-                out.found[c.home].append(found)
-            samples.take(end_ms)
+                found = Found(c.home, c.kind.value, c.onset_ms, end_ms, c.confidence)
+                out.found[c.home].append(found)  # said in this beat, whatever the finding claims
             out.beats += 1
         tick_ms = block.until_ms // TICK_MS * TICK_MS
+        samples.take(block.until_ms)
         samples.settle()
         reached(block.until_ms)
     out.dropped = int(board.frames_dropped.sum())
@@ -140,42 +144,42 @@ class _Samples:
         self._noticed_ms: list[np.ndarray] = []
         self._place: list[np.ndarray] = []
 
-    def take(self, now_ms: int) -> None:
-        if not len(self._rows) or now_ms < self._next_ms:
+    def take(self, until_ms: int) -> None:
+        """Ask for every whole second before `until_ms` that was not asked for yet, beat or no beat."""
+        if not len(self._rows):
             return
-        state = self._board.state(now_ms)
-        self._at.append(now_ms)
-        self._room.append(state.room[self._rows])
-        self._noticed_ms.append(state.room_ms[self._rows])
-        self._place.append(np.stack([state.x_m[self._rows], state.y_m[self._rows]], -1))
-        self._next_ms = (now_ms // SAMPLE_MS + 1) * SAMPLE_MS
+        if not self._next_ms:  # nothing is known before the first beat
+            self._next_ms = -(-until_ms // SAMPLE_MS) * SAMPLE_MS
+        for now_ms in range(self._next_ms, until_ms, SAMPLE_MS):
+            state = self._board.state(now_ms)
+            self._at.append(now_ms)
+            self._room.append(state.room[self._rows])
+            self._noticed_ms.append(state.room_ms[self._rows])
+            self._place.append(np.stack([state.x_m[self._rows], state.y_m[self._rows]], -1))
+            self._next_ms = now_ms + SAMPLE_MS
 
     def settle(self) -> None:
+        """Compare what was asked since the last time."""
         if not self._at:
             return
         at = np.array(self._at, np.int64)
-        weight = np.diff(at, append=at[-1] + SAMPLE_MS) // SAMPLE_MS  # idle seconds look as the one before
         rooms = np.array([*self._board.rooms, "?"])
+        known, noticed_ms, places = (np.array(x) for x in (self._room, self._noticed_ms, self._place))
         for k, (home, where) in enumerate(self._where.items()):
             true_room, true_place = where(at)
-            known = rooms[np.array([r[k] for r in self._room])]
-            place = np.array([p[k] for p in self._place])
             at_home = np.array([bool(r) for r in true_room])
-            lately = at - np.array([m[k] for m in self._noticed_ms]) <= FRESH_MS
-            right = at_home & (known == np.array(true_room))
-            far = np.hypot(*(place - true_place).T)
+            lately = at - noticed_ms[:, k] <= FRESH_MS
+            right = at_home & (rooms[known[:, k]] == np.array(true_room))
+            far = np.hypot(*(places[:, k] - true_place).T)
             placed = right & np.isfinite(far)
+            bins = np.minimum((far[placed] / BIN_M).astype(np.int64), len(BINS_M) - 1)
             tally = PositionTally(
-                int(weight[at_home].sum()),
-                int(weight[right].sum()),
-                int(weight[placed].sum()),
-                int(weight[~at_home].sum()),
-                int(weight[~at_home & lately].sum()),
-                np.bincount(
-                    np.minimum((far[placed] * 100).astype(np.int64), len(BINS_M) - 1),
-                    weight[placed],
-                    len(BINS_M),
-                ).astype(np.int64),
+                int(at_home.sum()),
+                int(right.sum()),
+                int(placed.sum()),
+                int((~at_home).sum()),
+                int((~at_home & lately).sum()),
+                np.bincount(bins, minlength=len(BINS_M)).astype(np.int64),
             )
             self._out.positions[home].add(tally)
         self._at, self._room, self._noticed_ms, self._place = [], [], [], []

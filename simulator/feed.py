@@ -17,12 +17,17 @@ from guardian.roster import from_trace, site_of, specs_of
 from guardian.slab import SensorSpec
 from guardian.trace import Trace, TraceEvent
 from guardian.wire.native import frame_head, frame_record, pack_event
+from simulator.camera import Camera
 from simulator.home import Home, View
 from simulator.world import I16, I64
 
 SITE: Final = "simulated"
-BLOCK_S: Final = 20.0
-"""Frames of this long are held at once: 160 arrays of 60x80 at 8.7 Hz are 270 MB."""
+BLOCK_S: Final = (20.0, 120.0)
+"""Frames of this long are held at once: the longer, the better the batches in which one array is drawn.
+
+µs to draw a frame of a lived evening in 20, 60, 120 and 300 s: 8x8 40, 22, 19, 17; 24x32 109, 83, 66, 62."""
+BLOCK_BYTES: Final = 2**28
+"""Of frames held at once, at most, where the shortest block allows it."""
 RUN_MS: Final = 24 * 3600 * 1000
 """A collapse is looked for this long (DESIGN section 8)."""
 BEDS: Final = ("bed", "sofa")
@@ -95,7 +100,7 @@ def of_trace(
         ends = [int(t[-1]) for t in (times, *(t for _, t, _ in frames)) if len(t)]
         ends += [onset + RUN_MS for _, onset in names.values() if onset is not None]
         starts = [int(t[0]) for t in (times, *(t for _, t, _ in frames)) if len(t)]
-        step_ms = int(BLOCK_S * 1000)
+        step_ms = int(BLOCK_S[1] * 1000)
         for now in range(min(starts, default=0), max(ends, default=-1) + 1, step_ms):
             until = now + step_ms
             messages = list(said[slice(*np.searchsorted(times, [now, until]))])
@@ -131,12 +136,13 @@ def of_homes(homes: Sequence[Home]) -> Feed:
         said = sorted((m for h in homes for m in _said(h)), key=itemgetter(0))
         times = np.array([m[0] for m in said], np.int64)
         end_s = max(h.duration_s for h in homes)
+        step_s = block_s([e.camera for h in homes for e in h.eyes])
         waiting: list[Message] = []  # delayed into a later block
-        for t0_s in np.arange(homes[0].begin_s, end_s, BLOCK_S).tolist():
-            now, until = homes[0].ms(t0_s), homes[0].ms(min(t0_s + BLOCK_S, end_s))
+        for t0_s in np.arange(homes[0].begin_s, end_s, step_s).tolist():
+            now, until = homes[0].ms(t0_s), homes[0].ms(min(t0_s + step_s, end_s))
             messages = [*waiting, *said[slice(*np.searchsorted(times, [now, until]))]]
             for home, eye, view in views:
-                stop_s = min(t0_s + BLOCK_S, home.duration_s)
+                stop_s = min(t0_s + step_s, home.duration_s)
                 if stop_s <= t0_s:
                     continue
                 sent = view.sent(t0_s, stop_s)
@@ -150,6 +156,14 @@ def of_homes(homes: Sequence[Home]) -> Feed:
         drawn.sensor_s = sum(h.duration_s - h.begin_s for h, _, _ in views)
 
     return Feed(SITE, tuple(s for h in homes for s in h.specs()), _furniture(homes), blocks, drawn)
+
+
+def block_s(cameras: Sequence[Camera]) -> float:
+    """How long a block of these arrays may be, in seconds within BLOCK_S."""
+    shortest, longest = BLOCK_S
+    bytes_a_second = sum(c.rows * c.cols * 2 * c.rate_hz for c in cameras)
+    steps = np.floor(BLOCK_BYTES / max(bytes_a_second, 1.0) / shortest)
+    return float(np.clip(steps * shortest, shortest, longest))
 
 
 def _furniture(homes: Sequence[Home]) -> Furniture:

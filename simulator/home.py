@@ -16,7 +16,8 @@ from guardian.roster import spec_of
 from guardian.slab import SensorSpec
 from guardian.trace import Position, TraceEvent, TraceSensor, TruthRow, Zone
 from simulator.camera import Camera, Painter
-from simulator.faults import Carry, Fault, SentEvents, SentFrames, deliver_events, deliver_frames
+from simulator.delivery import Carry, SentEvents, SentFrames, deliver_events, deliver_frames
+from simulator.faults import Fault
 from simulator.world import F64, I16, I64, NOWHERE, Actor, Air, Events, Plan, Source, Truth
 
 IDLE_S: Final = 5.0  # DESIGN section 8: idle stretches may be drawn at one frame per 5 s

@@ -12,17 +12,9 @@ import numpy as np
 
 from simulator.additions import Addition, Span
 from simulator.animals import cat, dog, robot_vacuum, visitor
+from simulator.appliances import hot_drink, hot_pan, kettle, television
 from simulator.climate import DAY_S, Calendar
-from simulator.nuisances import (
-    hot_drink,
-    hot_pan,
-    kettle,
-    open_window,
-    radiator,
-    steam,
-    sun_patch,
-    television,
-)
+from simulator.nuisances import open_window, radiator, steam, sun_patch
 from simulator.world import Doing, Plan, Segment
 
 _HAS, _HABITS = 111, 112  # purposes of random numbers

@@ -17,18 +17,22 @@ from simulator.additions import Addition, composed
 from simulator.bodies import resident
 from simulator.cameras import PRESETS, Mount
 from simulator.climate import LONDON, SHANGHAI, Calendar
+from simulator.diary import live
+from simulator.falls import After, FallKind
 from simulator.habits import Course, Habits, habits
 from simulator.home import Eye, Home
 from simulator.household import household
+from simulator.mishaps import mishaps
 from simulator.people import Script
 from simulator.residue import residues
 from simulator.rooms import flat
 from simulator.routine import days
 from simulator.sensors import LIKE_RECORDED, Which, as_recorded, events, kit, press_truth
+from simulator.sight import sees
 from simulator.stirs import Stirs, stirs_of_motion, stirs_of_segments, together
-from simulator.thresholds import threshold_truth
+from simulator.thresholds import threshold_truth, told
 from simulator.weeks import Emergency, Week, marks, place
-from simulator.world import CORE_C, Actor, Air, Doing, Motion, Plan, RoomKind, Truth
+from simulator.world import CORE_C, F64, Actor, Air, Doing, Motion, Plan, RoomKind, Segment, Truth
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
@@ -40,7 +44,6 @@ MIDNIGHTS_MS: Final[Mapping[str, int]] = {
 Season = Literal["winter", "summer"]
 WATCHED: Final[tuple[RoomKind, ...]] = ("living", "bedroom", "bathroom")
 """Rooms with a thermal array; the others have motion sensors."""
-LIES_S: Final = (1200.0, 5400.0)  # until somebody comes: 20 to 90 min; half lie over an hour (BMJ 337:a2227)
 NOON_S: Final = (10 * HOUR_S, 15 * HOUR_S)
 FEVER_K: Final = 1.2  # the rise that a target of DESIGN section 5 speaks of
 FEVER_RISE_S: Final = 3 * HOUR_S
@@ -58,6 +61,8 @@ class Life:
     who: Habits
     week: Week
     calendar: Calendar
+    fall: tuple[FallKind, After] = (FallKind.FAINT, After.STILL)
+    """How somebody who is DOWN in the diary fell, and what they do on the floor."""
 
     @property
     def end_s(self) -> float:
@@ -76,11 +81,12 @@ def life(seed: int, count: int, season: Season, special: Course | None = None) -
 def ordinary(
     seed: int, *, count: int, season: Season, array: str, mount: Mount, faulty: bool = False
 ) -> Home:
-    """Days as they come, with one fall in a room that is watched, found by somebody later.
+    """Days as they come, with one fall that a room's array sees, found by somebody later.
 
     faulty: devices fail as often as they do (outages.Rates).
     """
-    one = _with_fall(life(seed, count, season), np.random.default_rng([seed, _WHAT]))
+    one = life(seed, count, season)
+    one = with_fall(one, np.random.default_rng([seed, _WHAT]), eyes_of(one, array, mount))
     home = _lived(one, array, mount)
     if not faulty:
         return home
@@ -154,18 +160,27 @@ def fever(seed: int, *, count: int, array: str, mount: Mount) -> Home:
     return replace(made, actors=(who, *made.actors[1:]))
 
 
-def _with_fall(one: Life, rng: np.random.Generator) -> Life:
-    """Place a collapse while active in a watched room; no later than an hour before the end."""
-    watched = {one.plan.index(kind) for kind in WATCHED}
-    for _ in range(TRIES):
-        at_s = float(rng.uniform(7 * HOUR_S, one.end_s - 8 * HOUR_S))
-        lies_s = float(rng.uniform(*LIES_S))
-        week = place(one.week, one.plan, Emergency.ACTIVE, at_s, down_s=lies_s)
-        down = next(s for s in week.segments if s.doing is Doing.DOWN and s.end_s > at_s)
-        if down.room in watched and down.end_s < one.end_s - HOUR_S:
-            kept = tuple(t for t in week.truth if t.label != str(Emergency.ACTIVE))  # the fall says it
-            return replace(one, week=replace(week, truth=kept))
+def with_fall(one: Life, rng: np.random.Generator, eyes: Sequence[Eye]) -> Life:
+    """Let somebody fall in a watched room, where its array sees them come to rest.
+
+    What an array does not see no detector finds, as in the suite `falls`; so falls are drawn until it does.
+    Whoever is away all the time does not fall.
+    """
+    cameras = {eye.room: eye.camera for eye in eyes}
+    for mishap in mishaps(one.week, one.plan, cameras, rng):
+        hit = replace(one, week=mishap.week, fall=(mishap.kind, mishap.after))
+        so_far = next(k for k, s in enumerate(hit.week.segments) if s.doing is Doing.DOWN) + 1
+        place, room = _rest(play(hit, hit.week.segments[:so_far]))
+        if sees(cameras[room], place).all():
+            return hit
     return one
+
+
+def _rest(motion: Motion) -> tuple[F64, int]:
+    """Where the hips are (1, 3) at the end of the fall, and in which room."""
+    fell = next(t for t in motion.truth if t.label.startswith("fall:"))
+    pose, room = motion.at(np.array([fell.end_s]))
+    return pose[:, :3], int(room[0])
 
 
 def _air(one: Life, added: Sequence[Addition] = ()) -> Addition:
@@ -184,11 +199,24 @@ def _air(one: Life, added: Sequence[Addition] = ()) -> Addition:
     return composed(air, [*usual, *added])
 
 
-def _motion(one: Life) -> Motion:
-    play = Script(np.random.default_rng([one.seed, _PLAY]), one.plan, gait_m_s=one.who.gait_m_s)
-    for segment in one.week.segments:
-        play.do(segment)
-    return play.motion()
+def play(one: Life, segments: Sequence[Segment]) -> Motion:
+    """Play the diary, or the beginning of it, as movements."""
+    script = Script(np.random.default_rng([one.seed, _PLAY]), one.plan, gait_m_s=one.who.gait_m_s)
+    kind, after = one.fall
+    live(script, segments, kind=kind, after=after)
+    return script.motion()
+
+
+def eyes_of(one: Life, array: str, mount: Mount, rooms: Sequence[RoomKind] = WATCHED) -> tuple[Eye, ...]:
+    """Fit an array in each of these rooms."""
+    return tuple(
+        Eye(
+            f"{one.plan.rooms[k].name}-eye",
+            k,
+            PRESETS[array](one.seed + SEEDS_APART * k, mount, room=one.plan.rooms[k]),
+        )
+        for k in (one.plan.index(kind) for kind in rooms)
+    )
 
 
 def _lived(
@@ -202,16 +230,8 @@ def _lived(
 ) -> Home:
     """Play the diary as movements, with everything that is warm, and let all sensors look and listen."""
     rng = np.random.default_rng([one.seed, _LISTEN])
-    motion = _motion(one)
+    motion = play(one, one.week.segments)
     whole = _air(one, added)
-    eyes = tuple(
-        Eye(
-            f"{one.plan.rooms[k].name}-eye",
-            k,
-            PRESETS[array](one.seed + SEEDS_APART * k, mount, room=one.plan.rooms[k]),
-        )
-        for k in (one.plan.index(kind) for kind in rooms)
-    )
     own = stirs_of_motion(
         motion, one.plan, one.week.segments, one.who, rng, truth=(*one.week.truth, *motion.truth)
     )
@@ -221,7 +241,7 @@ def _lived(
     return replace(
         home,
         actors=(who, *whole.actors),
-        eyes=eyes,
+        eyes=eyes_of(one, array, mount, rooms),
         sources=(*residues(motion, one.plan), *whole.sources),
     )
 
@@ -242,17 +262,15 @@ def _heard(
     like = which == "recorded"
     fitted = as_recorded(one.plan, rng) if like else kit(one.plan, which)
     air = None if whole is None else whole.air
-    climate: tuple[Truth, ...] = ()
-    if air is not None:
-        rooms = {s.room for s in fitted if s.kind == "temperature"}
-        climate = tuple(threshold_truth(air, [k for k, r in enumerate(one.plan.rooms) if r.name in rooms]))
+    heard = events(stirs, one.plan, fitted, rng, air=air, fitting=LIKE_RECORDED if like else None)
+    climate = threshold_truth(told(heard, [r.name for r in one.plan.rooms])) if air is not None else ()
     return Home(
         "life",
         one.plan,
         one.week.start_ms,
         one.end_s,
         air or Air.still(len(one.plan.rooms)),
-        events=events(stirs, one.plan, fitted, rng, air=air, fitting=LIKE_RECORDED if like else None),
+        events=heard,
         truth=(
             *one.week.truth,
             *truth,

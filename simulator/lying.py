@@ -92,6 +92,7 @@ SWAP_S: Final = 1e-6
 FINE_S: Final = 0.06  # stretches longer than this get FINE key poses
 FINE: Final = 4
 SINK_M: Final = 0.04  # ellipsoids are thicker than the limbs at their ends
+ON_SIDE_SIN: Final = 0.5  # rolled by more than 30 degrees from back or belly
 PLAIN: Final = Build("human", HUMAN_RADII_M, np.ones(len(HUMAN_RADII_M)))
 
 
@@ -182,16 +183,18 @@ def _stir(rng: np.random.Generator, keys: Keys) -> None:
 
 def _try_to_rise(rng: np.random.Generator, keys: Keys) -> None:
     """Roll, push up, lift the trunk a little, sink back."""
+    if np.cos(keys.row[COLUMN["roll"]]) < -ON_SIDE_SIN:  # fell backwards and rolled on the face: told as a
+        keys.half_turn()  # body that fell on its face, whose legs stay where they are when the trunk rises
     flat = keys.row.copy()
     drift = rng.normal(0, 0.04, 2)
     for _ in range(int(rng.integers(1, 4))):
         keys.add(
             rng.uniform(0.6, 1.6),
-            trunk=flat[4] + rng.uniform(0.1, 0.7),
+            trunk=flat[4] - np.sign(flat[4]) * rng.uniform(0.1, 0.7),
             z=flat[2] + rng.uniform(0, 0.08),
             roll=flat[8] + rng.uniform(-0.4, 0.4),
             thigh=flat[5] + rng.uniform(-0.1, 0.5),
-            arms=-rng.uniform(0.3, 1.6),
+            arms=_flat(flat, rng.uniform(0.3, 1.6)),
         )
         keys.add(
             rng.uniform(0.5, 1.5),
@@ -202,6 +205,11 @@ def _try_to_rise(rng: np.random.Generator, keys: Keys) -> None:
             roll=flat[8],
             thigh=flat[5],
         )
+
+
+def _flat(row: F64, reach: float) -> float:
+    """Arms that reach out over the floor, not through it: before the chest of who lies on the side."""
+    return reach if abs(np.sin(row[COLUMN["roll"]])) > ON_SIDE_SIN else -reach
 
 
 def _crawl(rng: np.random.Generator, keys: Keys, clear: Callable[[float, float], bool]) -> None:
@@ -216,7 +224,8 @@ def _crawl(rng: np.random.Generator, keys: Keys, clear: Callable[[float, float],
         else:
             x, y, heading = keys.row[0], keys.row[1], heading + rng.uniform(0.4, 0.9)
         bent = float(np.clip(keys.row[5] + rng.normal(0, 0.2), 1.4, 2.2))
-        keys.add(rng.uniform(1.2, 3.0), x=x, y=y, heading=heading, thigh=bent, arms=-rng.uniform(0.8, 2.2))
+        arms = _flat(keys.row, rng.uniform(0.8, 2.2))
+        keys.add(rng.uniform(1.2, 3.0), x=x, y=y, heading=heading, thigh=bent, arms=arms)
 
 
 def wrap(angle: float) -> float:

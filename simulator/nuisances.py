@@ -3,12 +3,11 @@
 Takes a seed, a plan and a stretch of time, gives an `Addition`. Every function serves minutes and weeks: a
 stretch shorter than additions.SHORT_S has the nuisance at least once, whatever the hour, for that is what is
 being measured; in a longer one things happen at the local hours at which they do, or at the `times` handed
-in, so that the kettle boils when the resident cooks. Nothing here is dangerous (hazards.py is), and who
-walks about is in animals.py.
+in. Here is what sun, heating, water and windows do, and the names of all nuisances; what people switch on is
+in appliances.py, who walks about in animals.py. Nothing of it is dangerous (hazards.py is).
 
-Sizes and kelvins. Sun patch 3–8 K, growth under 0.5 K/min; heat left behind fades with 3–10 min; pan 1–2
-pixels and above 60 °C: detection research, sections 1.9 and 6. Radiators at 45–65 °C, screens at 32–42 °C,
-kettles at 55–95 °C outside: judgement from product data.
+Sizes and kelvins. Sun patch 3–8 K, growth under 0.5 K/min; heat left behind fades with 3–10 min: detection
+research, sections 1.9 and 6. Radiators at 45–65 °C: judgement from product data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,46 +16,15 @@ from typing import Final
 
 import numpy as np
 
-from simulator.additions import (
-    SHORT_S,
-    Addition,
-    Habit,
-    Span,
-    composed,
-    episodes,
-    inwards,
-    place,
-    source,
-    top,
-    warmth,
-)
+from simulator.additions import SHORT_S, Addition, Habit, Span, episodes, inwards, puff, source, top, warmth
 from simulator.animals import cat, dog, robot_vacuum, visitor
+from simulator.appliances import hot_drink, hot_pan, kettle, television
 from simulator.climate import HOUR_S, Calendar, Change
-from simulator.residue import residues, warm_seat
+from simulator.residue import warm_seat
 from simulator.world import F64, Air, Plan, Source
 
-__all__ = [
-    "NUISANCES",
-    "Nuisance",
-    "cat",
-    "composed",
-    "dog",
-    "hot_drink",
-    "hot_pan",
-    "hot_room",
-    "kettle",
-    "open_window",
-    "radiator",
-    "residues",
-    "robot_vacuum",
-    "steam",
-    "sun_patch",
-    "television",
-    "visitor",
-    "warm_seat",
-]
-
-_SUN, _RADIATOR, _KETTLE, _PAN, _DRINK, _TV, _STEAM, _WINDOW, _HOT = range(61, 70)  # purposes of numbers
+_SUN, _RADIATOR = 61, 62  # purposes of numbers
+_STEAM, _WINDOW, _HOT = 67, 68, 69
 
 Nuisance = Callable[..., Addition]
 """(seed, plan, start_s, end_s, *, calendar, times) → Addition."""
@@ -182,117 +150,6 @@ def radiator(
     return Addition(tuple(sources), on=tuple(when))
 
 
-KETTLE_HABIT: Final = Habit(((7.0, 9.0), (10.0, 11.5), (15.0, 17.0), (19.0, 21.0)), 4.0, (120.0, 240.0))
-
-
-def kettle(
-    seed: int,
-    plan: Plan,
-    start_s: float,
-    end_s: float,
-    *,
-    calendar: Calendar | None = None,
-    times: Sequence[Span] | None = None,
-) -> Addition:
-    """A kettle on the counter: boils within 2–4 min, its shell 30–70 K above the room, cools for an hour."""
-    rng = np.random.default_rng([seed, _KETTLE])
-    when = episodes(rng, KETTLE_HABIT, (start_s, end_s), calendar or Calendar(), times)
-    at = place(plan, "table", "counter")
-    if at is None:
-        return Addition()
-    index, zone = at
-    x, y, z = top(zone, 0.11)
-    x += float(rng.uniform(-0.3, 0.3)) * (zone.x1_m - zone.x0_m)
-    curve = warmth(when, float(rng.uniform(35, 80)), 90.0, float(rng.uniform(1200, 2400)))
-    return Addition(source("kettle", index, (0.09, 0.09, 0.11), (x, y, z), curve), on=tuple(when))
-
-
-PAN_HABIT: Final = Habit(((7.0, 8.5), (11.5, 13.0), (17.5, 19.0)), 1.6, (600.0, 1800.0))
-
-
-def hot_pan(
-    seed: int,
-    plan: Plan,
-    start_s: float,
-    end_s: float,
-    *,
-    calendar: Calendar | None = None,
-    times: Sequence[Span] | None = None,
-) -> Addition:
-    """A pan on the stove: 90–190 K above the room while cooking (boiling to frying), the plate below it cools
-    with 10–20 min; the kitchen warms by 1–2 K and steams a little.
-    """
-    rng = np.random.default_rng([seed, _PAN])
-    when = episodes(rng, PAN_HABIT, (start_s, end_s), calendar or Calendar(), times)
-    at = place(plan, "stove", "stove") or place(plan, "table", "table")
-    if at is None:
-        return Addition()
-    index, zone = at
-    x, y, z = top(zone)
-    x, y = x + float(rng.choice([-0.13, 0.13])), y + float(rng.choice([-0.13, 0.13]))
-    out: list[Source] = []
-    out += source(
-        "pan", index, (0.12, 0.12, 0.05), (x, y, z + 0.06), warmth(when, rng.uniform(90, 190), 150.0, 420.0)
-    )
-    plate = warmth(when, float(rng.uniform(20, 60)), 240.0, float(rng.uniform(600, 1200)))
-    out += source("plate", index, (0.10, 0.10, 0.01), (x, y, z), plate)
-    changes = [
-        _puff(index, span, float(rng.uniform(1, 2)), 12.0, float(rng.uniform(0, 0.15))) for span in when
-    ]
-    return Addition(tuple(out), changes=tuple(changes), on=tuple(when))
-
-
-DRINK_HABIT: Final = Habit(((7.5, 9.5), (10.0, 12.0), (15.0, 17.0), (19.0, 21.5)), 4.0, (30.0, 60.0))
-
-
-def hot_drink(
-    seed: int,
-    plan: Plan,
-    start_s: float,
-    end_s: float,
-    *,
-    calendar: Calendar | None = None,
-    times: Sequence[Span] | None = None,
-) -> Addition:
-    """A cup of tea put on the table: 20–35 K above the room at its outside, cooling with 15–25 min."""
-    rng = np.random.default_rng([seed, _DRINK])
-    when = episodes(rng, DRINK_HABIT, (start_s, end_s), calendar or Calendar(), times)
-    at = place(plan, "table", "table")
-    if at is None:
-        return Addition()
-    index, zone = at
-    curve = warmth(when, float(rng.uniform(25, 40)), 15.0, float(rng.uniform(900, 1500)))
-    return Addition(source("cup", index, (0.045, 0.045, 0.05), top(zone, 0.05), curve), on=tuple(when))
-
-
-TV_HABIT: Final = Habit(((9.0, 11.0), (13.0, 15.0), (18.0, 20.0)), 2.4, (3600.0, 4 * 3600.0))
-
-
-def television(
-    seed: int,
-    plan: Plan,
-    start_s: float,
-    end_s: float,
-    *,
-    calendar: Calendar | None = None,
-    times: Sequence[Span] | None = None,
-) -> Addition:
-    """A screen that stands on its board: 8–18 K above the room after a quarter of an hour."""
-    rng = np.random.default_rng([seed, _TV])
-    when = episodes(rng, TV_HABIT, (start_s, end_s), calendar or Calendar(), times)
-    at = place(plan, "table", "tv")
-    if at is None:
-        return Addition()
-    index, zone = at
-    in_x, _ = inwards(plan.rooms[index], zone)
-    wide = float(rng.uniform(0.35, 0.6))
-    radii = (0.04, wide, 0.32) if in_x else (wide, 0.04, 0.32)
-    curve = warmth(
-        when, float(rng.uniform(8, 18)), float(rng.uniform(300, 600)), float(rng.uniform(600, 900))
-    )
-    return Addition(source("television", index, radii, top(zone, 0.35), curve), on=tuple(when))
-
-
 STEAM_HABIT: Final = Habit(((7.0, 9.5), (19.0, 21.0)), 0.45, (480.0, 1500.0))
 
 
@@ -313,7 +170,7 @@ def steam(
     when = episodes(rng, STEAM_HABIT, (start_s, end_s), calendar or Calendar(), times)
     index = plan.index("bathroom")
     changes = [
-        _puff(index, s, float(rng.uniform(2, 4)), float(rng.uniform(35, 50)), float(rng.uniform(0.4, 0.9)))
+        puff(index, s, float(rng.uniform(2, 4)), float(rng.uniform(35, 50)), float(rng.uniform(0.4, 0.9)))
         for s in when
     ]
     tub = plan.rooms[index].zone("bath")
@@ -324,12 +181,6 @@ def steam(
         curve = warmth(when, float(rng.uniform(10, 16)), 120.0, 900.0)
         sources = source("tub", index, radii, (x, y, z), curve)
     return Addition(sources, changes=tuple(changes), on=tuple(when))
-
-
-def _puff(room: int, span: Span, warm_k: float, humid: float, haze: float) -> Change:
-    """Warm, moist air that comes within minutes and leaves with a quarter of an hour."""
-    t, share = warmth([span], 1.0, 180.0, 900.0)
-    return Change(room, t, warm_k * share, humid * share, haze * share)
 
 
 WINDOW_HABIT: Final = Habit(((7.5, 10.0), (13.0, 15.0), (20.0, 22.0)), 1.4, (300.0, 1800.0))

@@ -1,6 +1,6 @@
 """Which faults a home has, a power cut in a street, and what the faults make true of a home.
 
-Takes seeds, sensors and typical rates; gives faults for `simulator.faults` and truth rows for the scorer.
+Takes seeds, sensors and typical rates; gives faults (`faults.py`) and truth rows for the scorer.
 Every fault of every sensor is drawn on its own: one sensor more changes nothing for the others.
 """
 

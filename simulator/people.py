@@ -2,8 +2,8 @@
 
 A `Script` takes a plan and random numbers and is told what somebody does, one thing after the other; it
 gives the motion. Everything begins and ends standing (or out of the home) and takes as long as it is told
-to. Never draws a picture. Who sits or sleeps keeps one pose between small moves, so that a camera draws it
-once. Times of movements that name no source are judgement.
+to. Never draws a picture and reads no diary (diary.py does). Who sits or sleeps keeps one pose between small
+moves, so that a camera draws it once. Times of movements that name no source are judgement.
 """
 
 from dataclasses import KW_ONLY, InitVar, dataclass, field
@@ -27,12 +27,10 @@ from simulator.bodies import (
 )
 from simulator.falls import After, FallKind
 from simulator.pen import Pen
-from simulator.world import NOWHERE, Doing, Motion, Plan, Segment, Zone
+from simulator.world import NOWHERE, Motion, Plan, Zone
 
 STAND_EVERY_S: Final = 6.5  # between small moves of who stands
 BATH_S: Final = 600.0  # whoever washes for longer takes a bath where there is one
-LIE_LEAST_S: Final = 75.0  # for less nobody goes to bed; walking there, in and out takes that long
-SIT_LEAST_S: Final = 20.0
 SEATS: Final = ("sofa", "chair", "bed")
 
 
@@ -97,6 +95,13 @@ class Script:
         """Walk to a place in any room, through the doors and around the furniture."""
         self.pen.go(room, x, y)
 
+    def be_in(self, room: int) -> None:
+        """Be in that room, somewhere on the floor."""
+        if self.room != room:
+            self.pen.come_home()
+            if self.room != room:
+                self.pen.go(room, *self._spot(room, np.inf))
+
     def wait(self, until_s: float) -> None:
         """Nothing changes until then."""
         self.pen.hold(until_s)
@@ -109,7 +114,7 @@ class Script:
     def potter(self, room: int, seconds: float) -> None:
         """Up and about in a room: a few steps, standing, now and then a stoop."""
         until = self.t + seconds
-        self._be_in(room)
+        self.be_in(room)
         while self.t < until - 1.5:
             if self.rng.random() < 0.7:
                 self.pen.go(room, *self._spot(room, 1.8))
@@ -254,32 +259,44 @@ class Script:
     # --- falls -------------------------------------------------------------------------------------
 
     def fall(self, kind: FallKind, after: After, down_s: float) -> None:
-        """Fall here and now and be down for `down_s`, then get up alone or be helped up.
+        """Fall here and now and be down for `down_s`, then get up alone or be helped up."""
+        if not down_s > 0:
+            raise ValueError(f"down_s: more than 0, not {down_s}")
+        self.tumble(kind)
+        self.lie_there(after, down_s)
 
-        Out of a chair: sits down first on the nearest seat of the room, and out of bed: lies down there, for
-        some seconds. The body falls where the floor is free if it can. ValueError: not at home, no such
-        furniture in the room, `down_s` not positive.
+    def tumble(self, kind: FallKind, *, at_s: float = 0.0, blanket: bool = False) -> None:
+        """From the loss of balance to rest on the floor of this room, where the floor is free if it can be.
+
+        Out of a chair: sits down first on the nearest seat of the room, and out of bed: lies down there,
+        under a `blanket` or not, for some seconds or until `at_s`. Must be at home in a room with such a
+        seat or bed, else ValueError.
         """
         if self.room == NOWHERE:
             raise ValueError("nobody falls who is not at home")
-        if not down_s > 0:
-            raise ValueError(f"down_s: more than 0, not {down_s}")
         pen = self.pen
         if kind is FallKind.CHAIR:
             zone = self._seat_in(self.room)
             if zone is None:
                 raise ValueError(f"no seat in {self.plan.rooms[self.room].name}")
-            seated.sit_down(self.pen, zone)
-            pen.stay(self.t + float(self.rng.uniform(5, 30)), 0.02, seated.SIT_EVERY_S)
+            seated.sit_down(pen, zone)
+            start = self.t
+            pen.stay(max(self.t + float(self.rng.uniform(5, 30)), at_s), 0.02, seated.SIT_EVERY_S)
+            if at_s > start:
+                pen.tell("sit", start)
             begin, fell = self.t, falls.from_chair(self.rng, np.array(pen.row()))
         elif kind is FallKind.BED:
             zone = self.plan.rooms[self.room].zone("bed") or self.plan.rooms[self.room].zone("sofa")
             if zone is None:
                 raise ValueError(f"no bed in {self.plan.rooms[self.room].name}")
-            seat = seated.get_in(self.pen, zone)
+            seat = seated.get_in(pen, zone)
             start = self.t
-            pen.stay(self.t + float(self.rng.uniform(15, 60)), 0.01, 15.0)
-            self.pen.tell("bed", start)
+            soon_s = self.t + float(self.rng.uniform(15, 60))
+            if at_s > soon_s:
+                seated.lain(pen, zone, at_s, blanket=blanket)
+            else:
+                pen.stay(soon_s, 0.01, 15.0)
+                pen.tell("bed", start)
             side = float(np.arctan2(seat.stand[1] - seat.lie[1], seat.stand[0] - seat.lie[0]))
             begin, fell = self.t, falls.from_bed(self.rng, np.array(pen.row()), side)
         else:
@@ -289,11 +306,10 @@ class Script:
             begin = self.t
             fell = falls.from_standing(self.rng, kind, np.array(pen.row()), way, pen.gait_m_s)
         pen.play(fell.t_s, fell.rows)
-        self.pen.tell(f"fall:{kind}", begin)
-        self._down(after, down_s)
+        pen.tell(f"fall:{kind}", begin)
 
-    def _down(self, after: After, down_s: float) -> None:
-        """From rest on the floor until up."""
+    def lie_there(self, after: After, down_s: float) -> None:
+        """Be down for that long after a fall, from rest on the floor until up."""
         pen, start, rng = self.pen, self.t, self.rng
         cover = pen.cover
         lain, rows = lying.on_the_floor(rng, after, np.array(pen.row()), max(down_s - 10.0, 0.5), pen.clear)
@@ -302,7 +318,7 @@ class Script:
         left = max(start + down_s - self.t, 1.0)
         pen.play(t_s * left / t_s[-1], rows)  # up when `down_s` is over
         pen.cover = cover
-        self.pen.tell("down", start)
+        pen.tell("down", start)
 
     def _free_way(self, turn: float) -> float:
         """A direction in which the body finds free floor, near where one looks already if possible."""
@@ -317,69 +333,11 @@ class Script:
         pick = np.argmin(np.where(best, off + self.rng.uniform(0, 1.0, len(off)), np.inf))
         return float(ways_rad[pick])
 
-    # --- a day -------------------------------------------------------------------------------------
-
-    def do(self, segment: Segment) -> None:
-        """Carry out one stretch of a day; ends at its end, or as soon after as the movements allow."""
-        end, what, rng = segment.end_s, segment.doing, self.rng
-        if what is Doing.OUT or segment.room == NOWHERE:
-            self.leave_home()
-            self.wait(end)
-            return
-        if what is Doing.DOWN:
-            if self.room == NOWHERE:
-                self._be_in(segment.room)
-            self.fall(FallKind.FAINT, After.STILL, max(end - self.t - 3.0, 1.0))
-            return
-        bed = self._find(segment.room, ("bed", "sofa"))
-        seat = self._find(segment.room, ("chair", "sofa", "bed") if what is Doing.EAT else SEATS)
-        if what in {Doing.SLEEP, Doing.NAP} and bed is not None and end - self.t > LIE_LEAST_S:
-            seated.in_bed(self.pen, bed, end, blanket=what is Doing.SLEEP or bool(rng.random() < 0.3))
-        elif what in {Doing.SLEEP, Doing.NAP, Doing.REST, Doing.EAT} and seat and end - self.t > SIT_LEAST_S:
-            lies = what is Doing.REST and seat.kind == "sofa" and end - self.t > 900 and rng.random() < 0.15
-            if lies:
-                seated.in_bed(self.pen, seat, end, blanket=False)
-            else:
-                seated.sit_until(self.pen, seat, "sit", end)
-        else:
-            self._be_in(segment.room)
-            self._busy(segment, end - self.t)
-        self.wait(end)
-
-    def _busy(self, segment: Segment, left: float) -> None:
-        """Whatever is done standing or on the floor, for `left` seconds."""
-        what, rng, end = segment.doing, self.rng, self.t + left
-        if left < 8:
-            return
-        if what is Doing.TOILET:
-            seated.sit_until(self.pen, ways.toilet(self.plan.rooms[self.room]), "toilet", end)
-        elif what is Doing.WASH:
-            self.wash(left)
-        elif what is Doing.COOK:
-            self.cook(left)
-        elif what is Doing.EXERCISE:
-            self.exercise(left)
-        elif what is Doing.DRESS and left > 60:
-            self.potter(segment.room, left - 50)
-            self.tie_shoes()
-        elif what is Doing.CHORES and left > 120 and rng.random() < 0.5:
-            self.potter(segment.room, left / 2)
-            self.clean_floor(float(rng.uniform(20, min(180, left / 3))))
-        if end - self.t > 3:
-            self.potter(segment.room, end - self.t)
-
     # --- parts of movements ------------------------------------------------------------------------
 
     def _home(self) -> None:
         if self.room == NOWHERE:
             raise ValueError("not at home: come_home() or go() first")
-
-    def _be_in(self, room: int) -> None:
-        """Be in that room, somewhere on the floor."""
-        if self.room != room:
-            self.pen.come_home()
-            if self.room != room:
-                self.pen.go(room, *self._spot(room, np.inf))
 
     def _spot(self, room: int, within_m: float) -> tuple[float, float]:
         """A free place in the room, near if one is found near."""
@@ -397,11 +355,6 @@ class Script:
         way, far = self.rng.uniform(-np.pi, np.pi), self.rng.uniform(0.1, within_m)
         x, y = self.x + float(far * np.cos(way)), self.y + float(far * np.sin(way))
         return (x, y) if self.pen.clear(x, y) else (self.x, self.y)
-
-    def _find(self, room: int, kinds: tuple[str, ...]) -> Zone | None:
-        """The first piece of furniture of these kinds, in the order of the kinds."""
-        zones = [z for z in self.plan.rooms[room].zones if z.name != "toilet"]
-        return next((z for kind in kinds for z in zones if z.kind == kind), None)
 
     def _seat_in(self, room: int) -> Zone | None:
         """The nearest seat."""

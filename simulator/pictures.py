@@ -1,8 +1,8 @@
 """One picture a suite: what is simulated, so that somebody new sees it at a glance.
 
 Takes a suite and the seed of a run, draws homes of exactly the cells that are evaluated (suites.py), writes
-a PNG. Scenes of minutes are drawn here, whole days in timelines.py. Never runs a detector; needs matplotlib
-(`guardian-care[lab]`).
+a PNG. Scenes of minutes are drawn here, whole days in timelines.py and curves.py. Never runs a detector;
+needs matplotlib (`guardian-care[lab]`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from simulator import suites, timelines
+from simulator import curves, suites, timelines
 from simulator.bodies import body
 from simulator.camera import BAD_PIXEL, Camera, Painter
 from simulator.cameras import PRESETS
 from simulator.faults import GatewayDark
 from simulator.home import Eye, Home
-from simulator.nuisances import NUISANCES, residues
+from simulator.nuisances import NUISANCES
 from simulator.plots import MissingMatplotlibError
-from simulator.timelines import pixel_of
+from simulator.residue import residues
+from simulator.sight import pixel_of
 from simulator.world import F64, NOWHERE, Actor, Room, Truth
 
 if TYPE_CHECKING:
@@ -390,8 +391,8 @@ DRAWN: Final[Mapping[str, Callable[["Figure", int], None]]] = MappingProxyType(
         "negatives": _negatives,
         "days": timelines.days,
         "collapses": timelines.collapses,
-        "climate": timelines.climate,
-        "fever": timelines.fever,
+        "climate": curves.climate,
+        "fever": curves.fever,
         "storm": _storm,
     }
 )

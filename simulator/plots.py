@@ -7,7 +7,7 @@ Takes plain numbers and words, gives texts that begin with `data:image/`; needs 
 import base64
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,8 @@ SPAN_K: Final = 4.0
 """The colours of a case span at least this much, so that an empty room does not look like a fire of noise."""
 WIDE: Final = (9.0, 3.6)
 """Inches."""
+ROOM: Final = 0.04
+"""Of a share beyond 0 and 1, so that a dot or a line there stands free of the frame."""
 RC: Final = {
     "svg.fonttype": "none",  # the reader's own fonts draw the text, Chinese too
     "svg.hashsalt": "guardian",
@@ -51,7 +53,9 @@ class MissingMatplotlibError(RuntimeError):
         super().__init__("drawing needs matplotlib: pip install 'guardian-care[lab]'")
 
 
-def curves(lines: Mapping[str, Sequence[Point]], x_label: str, y_label: str) -> str:
+def curves(
+    lines: Mapping[str, Sequence[Point]], x_label: str, y_label: str, dashed: Collection[str] = ()
+) -> str:
     """Sensitivity against false alarms per home-month, one line a name; one false alarm a month is marked."""
     figure, axes = _figure(WIDE)
     for k, (name, points) in enumerate(lines.items()):
@@ -64,7 +68,7 @@ def curves(lines: Mapping[str, Sequence[Point]], x_label: str, y_label: str) -> 
             yerr=bars,
             label=name,
             color=_color(k),
-            linestyle=_dash(name),
+            linestyle=_dash(name, dashed),
             marker="o",
             markersize=3.5,
             linewidth=1.2,
@@ -73,12 +77,15 @@ def curves(lines: Mapping[str, Sequence[Point]], x_label: str, y_label: str) -> 
     axes.axvline(1.0, color="0.6", linestyle="--", linewidth=0.8)
     axes.set_xscale("symlog", linthresh=1.0)
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlim(left=-0.05)
-    axes.set_ylim(0.0, 1.02)
+    most = max((p.x for points in lines.values() for p in points), default=1.0)
+    axes.set_xlim(-0.12, 1.5 * max(1.0, most))  # room for dots at none and at the most
+    axes.set_ylim(-ROOM, 1.0 + ROOM)
     return _finish(figure, axes, x_label, y_label)
 
 
-def shares_by(samples: Mapping[str, Sequence[float]], x_label: str, y_label: str) -> str:
+def shares_by(
+    samples: Mapping[str, Sequence[float]], x_label: str, y_label: str, dashed: Collection[str] = ()
+) -> str:
     """Which share of each sample is at most x; the slowest hundredth may lie off the picture."""
     figure, axes = _figure(WIDE)
     everything = [v for values in samples.values() for v in values]
@@ -88,9 +95,11 @@ def shares_by(samples: Mapping[str, Sequence[float]], x_label: str, y_label: str
         x = np.sort(np.asarray([left, *values], np.float64))
         y = np.arange(len(x)) / max(1, len(values))
         label = f"{name} (n = {len(values)})"
-        axes.step(x, y, where="post", label=label, color=_color(k), linestyle=_dash(name), linewidth=1.2)
+        axes.step(
+            x, y, where="post", label=label, color=_color(k), linestyle=_dash(name, dashed), linewidth=1.2
+        )
     axes.set_xlim(left, max(right, left + 1e-3) * 1.05)
-    axes.set_ylim(0.0, 1.02)
+    axes.set_ylim(-ROOM, 1.0 + ROOM)
     return _finish(figure, axes, x_label, y_label)
 
 
@@ -112,30 +121,49 @@ def dots(rows: Mapping[str, Mapping[str, Point]], x_label: str) -> str:
             markersize=3.5,
             elinewidth=0.8,
         )
+    axes.set_ylim(-len(rows), 0.2)
     axes.set_yticks([-i - 0.4 for i in range(len(rows))], list(rows))
-    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlim(-ROOM, 1.0 + ROOM)
     return _finish(figure, axes, x_label, "")
 
 
 def timeline(
-    truth: Sequence[tuple[float, float, str]], found: Sequence[tuple[float, str]], around: tuple[float, float]
+    truth: Sequence[tuple[float, float, str]],
+    found: Sequence[tuple[float, str]],
+    around: tuple[float, float],
+    strip: tuple[float, float] | None = None,
+    due: float | None = None,
 ) -> str:
-    """What was true (bars above the line) and said (marks below), in seconds from the moment in question."""
+    """What was true (bars above the line) and said (marks below), in seconds from the moment in question.
+
+    strip: from when to when there are pictures. due: until when it had to be said.
+    """
     left, right = around
     figure, axes = _figure((WIDE[0], 1.0 + 0.22 * (len(truth) + len(found))))
     for k, (start, end, label) in enumerate(truth):
         a, b = max(start, left), min(end, right)
         axes.barh(k + 0.7, max(b - a, (right - left) / 400), left=a, height=0.6, color="#9fd3cf")
-        axes.text(a, k + 0.7, f" {label}", va="center", fontsize=8, color="black", clip_on=True)
+        _beside(axes, a, k + 0.7, label, 3)
     for k, (t, kind) in enumerate(found):
         axes.plot([t], [-k - 0.7], marker="v", color="#c0392b", markersize=6)
-        axes.text(t, -k - 0.7, f"  {kind}", va="center", fontsize=8, clip_on=True)
+        _beside(axes, t, -k - 0.7, kind, 7)
+    if strip is not None:
+        axes.axvspan(*strip, color="0.9", linewidth=0.0, zorder=0.2)
+    if due is not None and due <= right:
+        axes.axvline(due, color="#c0392b", linestyle="--", linewidth=0.9)
     axes.axhline(0.0, color="0.3", linewidth=0.8)
     axes.axvline(0.0, color="0.6", linestyle=":", linewidth=0.8)
-    axes.set_xlim(left, right)
+    axes.set_xlim(left, right + (right - left) / 200)
     axes.set_ylim(-len(found) - 0.5, len(truth) + 0.5)
     axes.set_yticks([])
     return _finish(figure, axes, "s", "")
+
+
+def _beside(axes: "Axes", x: float, y: float, text: str, points: float) -> None:
+    """Write a word to the right of a mark."""
+    axes.annotate(
+        text, (x, y), (points, 0), textcoords="offset points", va="center", fontsize=8, clip_on=True
+    )
 
 
 def pictures(frames: Sequence[NDArray[np.int16]]) -> tuple[list[str], float, float]:
@@ -200,6 +228,6 @@ def _color(k: int) -> str:
     return f"C{k % 10}"
 
 
-def _dash(name: str) -> str:
-    """Wall-mounted arrays are dashed: they form a family of their own."""
-    return "--" if "/wall/" in name else "-"
+def _dash(name: str, dashed: Collection[str]) -> str:
+    """Names that form a family of their own (arrays on the wall) are dashed."""
+    return "--" if name in dashed else "-"

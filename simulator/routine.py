@@ -22,6 +22,7 @@ from simulator.world import NOWHERE, Doing, Plan, RoomKind, Segment, Truth
 __all__ = ["Course", "Emergency", "Habits", "Week", "course", "days", "habits", "marks", "place"]
 
 HOUR_S: Final = 3_600.0
+DAY_MIN: Final = 1_440.0
 MOOD_STREAM, DAY_STREAM = 403, 404  # purposes of random numbers
 
 
@@ -221,6 +222,13 @@ def _meals(day: _Day) -> list[tuple[float, Doing, float]]:
     ]
 
 
+LEAVES_MIN: Final = (840.0, 1140.0)
+BACK_MIN: Final = (480.0, 1080.0)
+"""Minutes of the day at which one leaves for a night elsewhere, and of the next day at which one is back;
+judgement. Gaps of a night between two uses of the front door last 12 to 24 h in recorded homes p00–p13."""
+LONGEST_OUT_MIN: Final = 1.2 * DAY_MIN  # of one outing or night elsewhere; longer ones are holidays
+
+
 def _outings(day: _Day, visits: Sequence[tuple[float, float]]) -> list[tuple[float, Doing, float]]:
     """Walks, errands, the weekly club; and the garden. Nobody leaves while somebody visits."""
     who, rng = day.who, day.rng
@@ -237,16 +245,23 @@ def _outings(day: _Day, visits: Sequence[tuple[float, float]]) -> list[tuple[flo
         for _ in range(rng.poisson(who.garden_per_day * min(day.vigour, 1.3)))
     ]
     if rng.random() < who.overnights_per_year / 365 and not day.within(day.special.ill):
-        out.append((day.about(rng.uniform(840.0, 1140.0)), Doing.OUT, rng.uniform(840.0, 1440.0)))
+        leaves, back = rng.uniform(*LEAVES_MIN), DAY_MIN + rng.uniform(*BACK_MIN)
+        out.append((day.about(leaves), Doing.OUT, back - leaves))
     return [
-        (a, doing, float(np.clip(m, 2.0, 1440.0)))
+        (a, doing, float(np.clip(m, 2.0, LONGEST_OUT_MIN)))
         for a, doing, m in out
         if not any(start - 1800 < a < end for start, end in visits)
     ]
 
 
+REST_BEGINS_MIN: Final = (570.0, 870.0)  # minutes of the day; judgement
+LONGEST_REST_MIN: Final = 600.0  # judgement: then somebody looks in, or hunger wakes
+
+
 def _care(day: _Day) -> list[tuple[float, Doing, float]]:
-    """Baths of about 30 min and naps of 40 ± 13 (SensorDataSimulator), naps with a longer tail."""
+    """Baths of about 30 min and naps of 40 ± 13 (SensorDataSimulator), naps with a longer tail;
+    and, in a few people, rests of hours without a move.
+    """
     who, rng = day.who, day.rng
     out = []
     if rng.random() < who.baths_per_week / 7:
@@ -257,6 +272,9 @@ def _care(day: _Day) -> list[tuple[float, Doing, float]]:
         (day.about(rng.normal(880.0, 60.0)), Doing.NAP, _lognormal(rng, 45.0, 0.6))
         for _ in range(rng.poisson(naps))
     ]
+    if rng.random() < who.long_rests:
+        minutes = min(_lognormal(rng, who.long_rest_min, 0.5), LONGEST_REST_MIN)
+        out.append((day.about(rng.uniform(*REST_BEGINS_MIN)), Doing.NAP, minutes))
     return out
 
 
@@ -305,7 +323,8 @@ def _free(day: _Day, diary: _Diary, until_s: float, bed_s: float) -> None:
             dice *= EVENING
         if dice < who.rest_share:
             doing = Doing.NAP if rng.random() < who.dozes else Doing.REST
-            minutes = _lognormal(rng, 40.0, 0.95) if doing is Doing.NAP else _lognormal(rng, 16.0 / pace, 1.2)
+            median, spread = (40.0, 0.85) if doing is Doing.NAP else (16.0 / pace, 1.15)
+            minutes = _lognormal(rng, median, spread)
         elif dice < who.rest_share + 0.12:
             doing, minutes = Doing.CHORES, _lognormal(rng, 8.0 / pace, 0.8)
         elif dice < who.rest_share + 0.14:
@@ -325,15 +344,16 @@ def _sleep(day: _Day, diary: _Diary, wake_s: float) -> None:
     if span_s < HOUR_S:
         return
     breaks = [(diary.t + span_s * u, False) for u in rng.random(rng.poisson(who.night_toilets * weak))]
-    breaks += [(diary.t + span_s * u, True) for u in rng.random(rng.poisson(who.night_wandering * weak))]
-    for at_s, wanders in sorted(breaks):
+    wanders = who.night_wandering * min(day.vigour, 1.3)  # the ill go no further than the bathroom
+    breaks += [(diary.t + span_s * u, True) for u in rng.random(rng.poisson(wanders))]
+    for at_s, further in sorted(breaks):
         diary.until(Doing.SLEEP, "bedroom", min(at_s, wake_s - 600.0))
         if diary.t < at_s - 1.0:
             break
         diary.add(Doing.TOILET, "bathroom", _lognormal(rng, 4.0, 0.4) * 60)
-        if wanders:
-            diary.add(Doing.POTTER, "kitchen", _lognormal(rng, 5.0, 0.6) * 60)
-            diary.add(Doing.REST, "living", _lognormal(rng, 35.0, 0.7) * 60)
+        if further:
+            diary.add(Doing.POTTER, "kitchen", _lognormal(rng, 7.0, 0.6) * 60)
+            diary.add(Doing.REST, "living", _lognormal(rng, 25.0, 0.7) * 60)
     diary.until(Doing.SLEEP, "bedroom", wake_s)
 
 

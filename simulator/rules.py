@@ -75,11 +75,33 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
 """The whole table: one rule a kind of finding."""
 REPEAT_LIMIT_MS: Final = DAY_MS
 """A finding without a proof of life since the last counted one is a repeat no longer than this."""
-DOWN_NEAR_MS: Final = 2 * SECOND_MS
-"""A `down` or `lie` row belongs to the fall whose end is at most so far from its start."""
+LIE_NEAR_MS: Final = 2 * SECOND_MS
+"""A `lie` row belongs to the fall whose end is at most so far from its start."""
+DOWN_NEAR_MS: Final = 10 * SECOND_MS
+"""A `down` row may begin so long after the fall's end: as long as its alarms are not false anyway."""
 SILENCE_KINDS: Final = ("inactivity", "inactivity-prompt")
+SAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    dict.fromkeys(("fall-suspected", "fall-confirmed", "long-lie"), frozenset({"thermal", "radar-fall"}))
+    | dict.fromkeys(("fever-trend", "hypothermia-risk"), frozenset({"thermal"}))
+    | dict.fromkeys(("cold", "heat"), frozenset({"temperature", "thermal"}))
+    | {
+        "sos": frozenset({"button"}),
+        "fire": frozenset({"thermal", "temperature"}),
+        "appliance-left-on": frozenset({"thermal", "plug"}),
+        "smoke": frozenset({"smoke"}),
+        "gas": frozenset({"gas"}),
+        "water": frozenset({"water"}),
+    }
+)
+"""Without a sensor of one of these kinds a home cannot say it, so that its days are no days without a false
+alarm. Kinds that are not here (silence, blindness) any sensor can lead to."""
 UNSCORED: Final = frozenset({"fall-recovered", "cancel"})
 """What takes something back pages nobody and is no alarm."""
+
+
+def can_say(kind: str, sensors: frozenset[str] | None) -> bool:
+    """Whether a home with sensors of these kinds (None: not known, so it may) can say `kind`."""
+    return sensors is None or kind not in SAYS or bool(SAYS[kind] & sensors)
 
 
 def is_a(label: str, stem: str) -> bool:
@@ -123,19 +145,20 @@ def windows(truth: Iterable[TruthRow], kind: str) -> tuple[list[Window], list[tu
 
 
 def _down(fall: TruthRow, rows: Sequence[TruthRow]) -> tuple[int, int]:
-    """When a fallen person was up or helped, and how long the row says that they were down; both in ms.
+    """When a fallen person was up or helped, and how long the rows say that they were down; both in ms.
 
-    The row is `down` or `lie`, of the same subject where both name one, and begins within 2 s of the fall's
-    end; of several the one that ends last. Without one the person was up at once.
+    The row is `down` or `lie`, of the same subject where both name one, and begins close to the fall's end;
+    a `down` that begins where one row ends goes on with it. Without one the person was up at once.
     """
-    own = [
-        r
-        for r in rows
-        if (is_a(r.label, "down") or is_a(r.label, "lie"))
-        and abs(r.start_ms - fall.end_ms) <= DOWN_NEAR_MS
-        and (r.subject == fall.subject or not r.subject or not fall.subject)
-    ]
-    last = max(own, key=lambda r: (r.end_ms, -r.start_ms), default=None)
-    if last is None:
-        return fall.end_ms, 0
-    return max(last.end_ms, fall.end_ms), last.end_ms - last.start_ms
+    begins_ms, until_ms = None, fall.end_ms
+    for r in rows:
+        lies, down = is_a(r.label, "lie"), is_a(r.label, "down")
+        if not (lies or down) or (r.subject and fall.subject and r.subject != fall.subject):
+            continue
+        late_ms = r.start_ms - fall.end_ms
+        near = -LIE_NEAR_MS <= late_ms <= (DOWN_NEAR_MS if down else LIE_NEAR_MS)
+        goes_on = down and begins_ms is not None and r.start_ms <= until_ms + LIE_NEAR_MS
+        if near or goes_on:
+            begins_ms = r.start_ms if begins_ms is None else begins_ms
+            until_ms = max(until_ms, r.end_ms)
+    return until_ms, 0 if begins_ms is None else until_ms - begins_ms

@@ -13,19 +13,22 @@ import numpy as np
 from simulator import outages
 from simulator.additions import Addition, composed
 from simulator.bodies import resident
-from simulator.camera import Camera, axes
 from simulator.cameras import PRESETS, Mount
 from simulator.falls import After, FallKind, down_s
 from simulator.home import Eye, Home
-from simulator.nuisances import NUISANCES, residues
+from simulator.mishaps import AFTERWARDS
+from simulator.nuisances import NUISANCES
 from simulator.people import Script
+from simulator.residue import residues
 from simulator.rooms import free_spot, one_room
-from simulator.world import F64, Actor, Air, Bools, Motion, Plan, RoomKind, ZoneKind
+from simulator.sight import sees
+from simulator.world import Actor, Air, Motion, Plan, RoomKind, ZoneKind
 
 START_MS: Final = 1_767_225_600_000  # 2026-01-01 00:00 UTC; scenes have no time of day
 FALL_S: Final = 420.0
-"""A fall scene: up to two minutes of life, the fall, and the slowest window (180 s) after it."""
-FALL_AT_S: Final = (50.0, 130.0)
+"""A fall scene: up to three minutes of life, the fall, and the slowest window (180 s) after it."""
+FALL_AT_S: Final = (20.0, 170.0)
+"""When somebody gets ready to fall: spread, so that no moment is a good guess."""
 NEGATIVE_S: Final = 900.0
 """Long enough for the slowest confirmation to come several times."""
 ROOM_C: Final = (17.0, 28.0)
@@ -37,13 +40,6 @@ FALL_ROOMS: Final[Mapping[RoomKind, float]] = {
     "bathroom": 0.1,
 }
 """Where falls are placed: shares are judgement."""
-AFTERWARDS: Final[Mapping[After, float]] = {
-    After.STILL: 0.5,
-    After.STRUGGLING: 0.2,
-    After.CRAWLING: 0.1,
-    After.RECOVERS: 0.2,
-}
-"""Judgement; recovered falls count for the suspicion only."""
 DARK_S: Final = 100.0
 """Within seconds of the falls in the homes that are spared."""
 DARK_FOR_S: Final = 400.0
@@ -69,16 +65,6 @@ def fall(seed: int, kind: FallKind, array: str, mount: Mount) -> Home:
         if sees(home.eyes[0].camera, place).all():
             return home
     raise ValueError(f"a {mount} {array} sees no {kind} in {TRIES} rooms")
-
-
-def sees(camera: Camera, place_m: F64) -> Bools:
-    """Whether places (N, 3) in the room lie in the picture, walls and furniture aside."""
-    to = place_m - np.array([camera.x_m, camera.y_m, camera.height_m])
-    right, down, ahead = (to @ axes(camera).T).T
-    off = np.arctan2(np.hypot(right, down), ahead)
-    scale = np.degrees(off) / np.maximum(np.hypot(right, down), 1e-9)
-    across = np.abs(right) * scale <= camera.fov_deg / 2
-    return np.asarray(across & (np.abs(down) * scale <= camera.fov_down_deg / 2))
 
 
 def _fall(seed: int, kind: FallKind, array: str, mount: Mount) -> Home:

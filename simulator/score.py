@@ -20,6 +20,8 @@ Readings of the rule where it leaves a choice, each so that cheating does not pa
 - Ends of windows belong to them. A finding 10 s (24 h) after the counted one is no repeat any more.
 - A proof of life at the very moment of a finding came before it.
 - `watched` measures exposure and nothing else: findings and truths outside of it count too.
+- A home without a sensor that could have said it (rules.SAYS) adds no time to a kind's exposure.
+- Falls that overlap are taken in the order of their starts, also where another order would hit more.
 - Only `long-lie` findings far from any fall count (as false): the rule names no window for a hit.
 - `fall-recovered` and `cancel` page nobody and are not scored. Any other unknown kind of finding
   is an error, so that a misspelt kind cannot hide alarms.
@@ -38,7 +40,7 @@ from numpy.typing import NDArray
 
 from guardian.trace import TruthRow
 from simulator import statistics
-from simulator.rules import DAY_MS, REPEAT_LIMIT_MS, RULES, SECOND_MS, UNSCORED, Rule, windows
+from simulator.rules import DAY_MS, REPEAT_LIMIT_MS, RULES, SECOND_MS, UNSCORED, Rule, can_say, windows
 from simulator.statistics import Interval
 
 
@@ -70,6 +72,8 @@ class HomeCase:
     """Proofs of life, in order of time."""
     tags: Mapping[str, str | int | float] = field(default_factory=dict)
     """What homes are compared by: mount, resolution, seed, …"""
+    sensors: frozenset[str] | None = None
+    """Kinds of the sensors that it has; None = not known."""
 
     def __post_init__(self) -> None:
         where = f"home {self.home}"
@@ -122,7 +126,7 @@ class KindScore:
     """Findings that are neither hits nor false."""
     repeated: tuple[Found, ...]
     exposure_ms: tuple[tuple[str, int], ...]
-    """(home, how long it was watched)."""
+    """(home, how long it was watched by something that could have said it)."""
 
     @property
     def truth(self) -> int:
@@ -282,7 +286,7 @@ def judge(case: HomeCase, kind: str) -> KindScore:
         origin = w.row.end_ms if rule.latency_from == "end" else w.row.start_ms
         late_s = math.nan if found is None else (found.decided_ms - origin) / SECOND_MS
         outcomes.append(Outcome(case.home, w.row, found, late_s))
-    exposure = ((case.home, case.watched_ms),)
+    exposure = ((case.home, case.watched_ms if can_say(kind, case.sensors) else 0),)
     return KindScore(kind, tuple(outcomes), tuple(false), tuple(spared), tuple(repeated), exposure)
 
 

@@ -17,7 +17,7 @@ from guardian.trace import TraceEvent
 from guardian.trace_writer import write_events, write_frames, write_head, write_truth
 from simulator import suites
 from simulator.cores import pool
-from simulator.feed import BLOCK_S
+from simulator.feed import block_s
 from simulator.fingerprint import fingerprint
 from simulator.home import IDLE_S, Home, View
 from simulator.suites import Options
@@ -111,8 +111,9 @@ def _home(out: Path, suite: str, seed: int, options: Options, at: tuple[int, int
     total = Written(homes=1)
     for eye in home.eyes:
         view = View(home, eye)
-        starts = np.arange(home.begin_s, home.duration_s, BLOCK_S).tolist()
-        blocks = [view.sent(t, min(t + BLOCK_S, home.duration_s)) for t in starts]
+        step_s = block_s([eye.camera])
+        starts = np.arange(home.begin_s, home.duration_s, step_s).tolist()
+        blocks = [view.sent(t, min(t + step_s, home.duration_s)) for t in starts]
         t_ms = np.concatenate([b.arrival_ms for b in blocks])
         order = np.argsort(t_ms, kind="stable")  # as a recorder at the broker would have written them
         write_frames(out, home.name, eye.name, t_ms[order], np.concatenate([b.centi for b in blocks])[order])

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from alerting.ledger import lock_state
 from detectors.fall import FallParams
 from guardian.trace import Trace, TraceError
 from guardian.watch import BEAT_MS
@@ -39,6 +40,10 @@ WARM_UP_S: Final = 5.0  # a sensor's lag and averaging before a strip of frames
 _NOTHING: Final = (np.zeros(0, np.int64), np.zeros((0, 1, 1), np.int16))
 
 LOOK_S: Final = 2.0  # how often progress is looked at
+MINUTE_MS: Final = 60_000
+WALKED_M: Final = 0.5  # further than anybody moves who lies or sits: judgement
+ENOUGH_HOMES: Final = 8
+"""Of a trace, for a core of its own: below that, starting one costs more than it gives."""
 
 Progress = Callable[[int, int, str], None]
 """Done, in all, what."""
@@ -66,7 +71,8 @@ def jobs(suite: str, seed: int, options: Options) -> list[Job]:
         alike.setdefault((cell.duration_s, cell.season), []).extend((c, i) for i in range(cell.homes))
     out = []
     for homes in alike.values():
-        parts = max(CORES, -(-len(homes) // suites.AT_ONCE[suite]))
+        rounds = -(-len(homes) // (suites.AT_ONCE[suite] * CORES))
+        parts = rounds * CORES  # no core waits for the last job
         size = -(-len(homes) // parts)  # neighbours together: they share an array, and so a batch
         out += [Job(suite, seed, options, tuple(homes[k : k + size])) for k in range(0, len(homes), size)]
     return out
@@ -135,14 +141,25 @@ def _where(home: Home) -> Where:
 def _case(cell: Cell, home: Home, watched: Watched, seed: int) -> HomeCase:
     kinds = {s.name: s.kind for s in home.sensors()}
     span = ((home.ms(home.begin_s), home.ms(home.duration_s)),)
+    life_ms = np.union1d(activity_ms(home.trace_events(), kinds), _seen_moving_ms(home))
     return HomeCase(
         home.name,
         span,
         home.truth_rows(),
         _within(span, watched.found[home.name]),
-        activity_ms(home.trace_events(), kinds),
+        life_ms,
         {**cell.tags, "seed": seed},
+        frozenset(kinds.values()),
     )
+
+
+def _seen_moving_ms(home: Home) -> I64:
+    """Minutes in which the resident truly moved on in a room with a thermal array: proofs of life."""
+    at = np.arange(home.ms(home.begin_s), home.ms(home.duration_s) + 1, MINUTE_MS)
+    room, place = home.where(at)
+    moved = np.hypot(*np.diff(place, axis=0).T) > WALKED_M  # NaN (away) is no movement
+    seen = np.isin(room[1:], [e.room for e in home.eyes]) & (room[1:] == room[:-1])
+    return np.asarray(at[1:][moved & seen])
 
 
 def _within(spans: Sequence[tuple[int, int]], found: Iterable[Found]) -> tuple[Found, ...]:
@@ -164,11 +181,27 @@ def run_suite(
 ) -> dict[str, Any]:
     """Evaluate one suite; `kept` is the folder for finished jobs, emptied at the end.
 
-    Raises ValueError for an unknown suite or option, StudyError when the code changes, WorkerLost.
+    Raises ValueError for an unknown suite or option, StudyError when the code changes, WorkerLost,
+    LedgerError when another process runs the very same evaluation.
     """
-    todo = jobs(suite, seed, options)
     folder = folder_of(kept, suite, seed, options, params)
     folder.mkdir(parents=True, exist_ok=True)
+    with lock_state(folder):
+        parts, wall_s = _worked(jobs(suite, seed, options), params, folder, say)
+        cells = {c.name: c for c in suites.cells(suite, options)}
+
+        def strip(cell: str, home: str, from_ms: int, until_ms: int) -> tuple[I64, I16]:
+            again = suites.home(cells[cell], seed, int(home.rsplit("-", 1)[1]))
+            return _drawn(again, from_ms, until_ms)
+
+        result = {"suite": suite, **tables(Study([*cells], parts, TIMEZONE, wall_s, seed), strip)}
+        shutil.rmtree(folder)
+    return result
+
+
+def _worked(todo: Sequence[Job], params: FallParams, folder: Path, say: Progress) -> tuple[list[Part], float]:
+    """Do the jobs that are not done; give all parts and the seconds it took (0: not known)."""
+    suite = todo[0].suite
     files = [folder / f"{k:04d}.pickle" for k in range(len(todo))]
     kept_before = sum(f.exists() for f in files)
     started = time.monotonic()
@@ -185,16 +218,7 @@ def run_suite(
                 future.result()
     say(100 * len(files), 100 * len(files), suite)
     wall_s = 0.0 if kept_before else time.monotonic() - started
-    parts = [_read(f) for f in files]
-    cells = {c.name: c for c in suites.cells(suite, options)}
-
-    def strip(cell: str, home: str, from_ms: int, until_ms: int) -> tuple[I64, I16]:
-        again = suites.home(cells[cell], seed, int(home.rsplit("-", 1)[1]))
-        return _drawn(again, from_ms, until_ms)
-
-    result = {"suite": suite, **tables(Study([*cells], parts, TIMEZONE, wall_s, seed), strip)}
-    shutil.rmtree(folder)
-    return result
+    return [_read(f) for f in files], wall_s
 
 
 def folder_of(kept: Path, suite: str, seed: int, options: Options, params: FallParams) -> Path:
@@ -245,17 +269,18 @@ def _read(file: Path) -> Part:
 def run_traces(
     paths: Iterable[Path], params: FallParams, say: Progress = lambda _done, _all, _name: None
 ) -> dict[str, Any]:
-    """Evaluate recorded or written traces. Raises TraceError."""
+    """Evaluate recorded or written traces, the homes of a large one on all cores. TraceError, WorkerLost."""
     traces = [Trace.open(p) for p in paths]
     out: list[dict[str, Any]] = []
     for k, trace in enumerate(traces):
         say(k, len(traces), trace.name)
         started = time.monotonic()
-        part = _of_trace(trace, params)
+        parts = _of_trace(trace, params)
         wall_s = time.monotonic() - started
-        study = Study([trace.name], [part], trace.timezone, wall_s, by_subject=True)
+        study = Study([trace.name], parts, trace.timezone, wall_s, recorded=True)
         figures = tables(study, partial(_recorded, trace))
-        figures["traces"][0] |= {"payloads_rejected": part.rejected, "frames_dropped": part.dropped}
+        rejected, dropped = (sum(getattr(p, name) for p in parts) for name in ("rejected", "dropped"))
+        figures["traces"][0] |= {"payloads_rejected": rejected, "frames_dropped": dropped}
         out.append(figures)
     say(len(traces), len(traces), "")
     return {
@@ -263,6 +288,16 @@ def run_traces(
         "summary": [entry for one in out for entry in one["summary"]],
         "worst": [case for one in out for case in one["worst"]],
     }
+
+
+def _of_trace(trace: Trace, params: FallParams) -> list[Part]:
+    homes = trace.homes
+    size = max(ENOUGH_HOMES, -(-len(homes) // CORES))
+    groups = [homes[k : k + size] for k in range(0, len(homes), size)] or [homes]
+    if len(groups) == 1:
+        return [_of_homes(trace, groups[0], params)]
+    with pool() as workers:
+        return list(workers.map(partial(_of_homes, trace, params=params), groups))
 
 
 def _recorded(trace: Trace, _cell: str, home: str, from_ms: int, until_ms: int) -> tuple[I64, I16]:
@@ -275,20 +310,20 @@ def _recorded(trace: Trace, _cell: str, home: str, from_ms: int, until_ms: int) 
     return _NOTHING
 
 
-def _of_trace(trace: Trace, params: FallParams) -> Part:
-    truth = {home: tuple(trace.truth(home)) for home in trace.homes}
+def _of_homes(trace: Trace, homes: Sequence[str], params: FallParams) -> Part:
+    truth = {home: tuple(trace.truth(home)) for home in homes}
     marks = [(home, row) for home, rows in truth.items() for row in rows if row.label == "collapse"]
     runs = {_run_name(home, k): (home, row.start_ms) for k, (home, row) in enumerate(marks)}
-    source = feed.of_trace(trace, runs=runs)
-    where = {home: w for home in trace.homes if (w := _recorded_where(trace, home)) is not None}
+    source = feed.of_trace(trace, homes, runs)
+    where = {home: w for home in homes if (w := _recorded_where(trace, home)) is not None}
     try:
         watched = watch(source, params, where)
     except ValueError as e:  # a kind of sensor that there is not, or one that stands there twice
         raise TraceError(trace.path, [str(e)]) from e
-    kinds = {home: {s.name: s.kind for s in trace.sensors if s.home == home} for home in trace.homes}
+    kinds = {home: {s.name: s.kind for s in trace.sensors if s.home == home} for home in homes}
     part = Part(sent=source.drawn.sent, drawn=source.drawn.drawn, sensor_s=source.drawn.sensor_s)
     part.rejected, part.dropped = watched.rejected, watched.dropped
-    for home in trace.homes:
+    for home in homes:
         events = trace.events(home)
         times = [e.t_ms for e in events]
         for s in trace.sensors:
@@ -299,7 +334,8 @@ def _of_trace(trace: Trace, params: FallParams) -> Part:
         part.home_s += sum(b - a for a, b in span) / 1000
         tags = {"mount": next((s.mount for s in trace.sensors if s.home == home and s.mount), "")}
         found = _within(span, watched.found[home])
-        case = HomeCase(home, span, truth[home], found, activity_ms(events, kinds[home]), tags)
+        life_ms = activity_ms(events, kinds[home])
+        case = HomeCase(home, span, truth[home], found, life_ms, tags, frozenset(kinds[home].values()))
         part.cases.append((trace.name, case))
         if home in where:
             part.positions.append((home, watched.positions[home]))

@@ -5,9 +5,11 @@ gives a score a person. Never judges anew: the persons' counts add up to those o
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from guardian.trace import TruthRow
+from simulator.rules import can_say
 from simulator.score import Found, HomeCase, KindScore, Scores, exposure_of, joined, judge, kinds_of
 
 
@@ -32,7 +34,7 @@ def by_subject(homes: Sequence[HomeCase], kinds: Iterable[str] = ()) -> dict[str
                 for a, b in spans
                 if max(a, start) < min(b, end)
             )
-            part = HomeCase(case.home, tuple(sorted(watched)), (), (), tags=case.tags)
+            part = replace(case, watched=tuple(sorted(watched)), truth=(), found=(), life_ms=())
             own = {k: _part(case, whole[k], subject, spans, part.watched_ms) for k in wanted}
             pieces.setdefault(subject, []).append((part, own))
     return {
@@ -75,7 +77,7 @@ def _part(
     outcomes = tuple(
         o for o in whole.outcomes if (o.truth.subject == subject if o.truth.subject else on(o.truth.start_ms))
     )
-    exposure = ((case.home, watched_ms),)
+    exposure = ((case.home, watched_ms if can_say(whole.kind, case.sensors) else 0),)
     return KindScore(
         whole.kind, outcomes, own(whole.false_alarms), own(whole.spared), own(whole.repeated), exposure
     )

@@ -38,18 +38,21 @@ COLLAPSES: Final[tuple[tuple[str, Emergency | None, int, int], ...]] = (
     *((str(e).rpartition(":")[2], e, 20, 30) for e in Emergency),
 )
 """Kind, emergency, homes, days; marks as many as the recorded homes have."""
-SHORTEST_DAYS: Final = 7
-"""Of the suite `collapses`: habits first, and two days of lying and hospital in the last third."""
+EMERGENCY_DAYS: Final = 7
+"""The fewest around an emergency: habits first; two days of lying and hospital in the last third."""
 AT_ONCE: Final = {
     "falls": 160,
     "negatives": 120,
-    "days": 64,
+    "days": 160,
     "collapses": 200,
-    "climate": 64,
-    "fever": 64,
+    "climate": 160,
+    "fever": 160,
     "storm": 400,
 }
-"""Homes that are simulated together in one job: more make better batches, fewer leave less to lose."""
+"""Homes that are simulated together in one job, at most: more make better batches, fewer leave less to lose.
+
+Homes of `days` with three arrays of 24x32 in one job → sensor-hours an hour and core, an evening: 6 1720,
+15 2890, 30 3810, 60 4840."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ class Cell:
     """Homes that begin on different days cannot share a clock."""
     full: bool = False
     """As in Options."""
+    least_days: int = 0
+    """What happens in it needs so many."""
 
 
 def home(cell: Cell, seed: int, number: int) -> Home:
@@ -118,11 +123,16 @@ def cells(suite: str, options: Options) -> list[Cell]:
     if suite not in _SUITES:
         raise ValueError(f"no suite {suite!r}; there are {', '.join(_SUITES)}")
     every = _SUITES[suite](options.checked())
+    if twice := sorted({c.name for c in every if sum(c.name == o.name for o in every) > 1}):
+        raise ValueError(f"--sensors: two arrays of one shape cannot be told apart in {', '.join(twice)}")
     kinds = {c.tags.get("kind", "") for c in every}
     if strange := sorted(set(options.kinds or ()) - kinds):
         raise ValueError(f"suite {suite}: no kind {', '.join(strange)}; there are {', '.join(sorted(kinds))}")
-    every = [replace(c, full=options.full) for c in every]
-    return [c for c in every if not options.kinds or c.tags.get("kind") in options.kinds]
+    chosen = [c for c in every if not options.kinds or c.tags.get("kind") in options.kinds]
+    if short := [c for c in chosen if c.duration_s < c.least_days * DAY_S]:
+        names = ", ".join(c.name for c in short)
+        raise ValueError(f"--days: at least {max(c.least_days for c in short)} for {names}")
+    return [replace(c, full=options.full) for c in chosen]
 
 
 def _falls(options: Options) -> list[Cell]:
@@ -197,14 +207,14 @@ def _days(options: Options) -> list[Cell]:
 
 def _collapses(options: Options) -> list[Cell]:
     """Marks as in the recorded homes, and each physical emergency."""
-    if options.days is not None and options.days < SHORTEST_DAYS:
-        raise ValueError(f"suite collapses: --days: at least {SHORTEST_DAYS}")
     out = []
     for kind, emergency, homes, usual in COLLAPSES:
         count = _whole(options.days or usual)
         make = partial(lives.collapses, count=count, emergency=emergency)
-        name = f"collapses/{kind}"
-        out.append(Cell(name, options.homes or homes, count * DAY_S, make, {"kind": kind}, "winter"))
+        cell = Cell(
+            f"collapses/{kind}", options.homes or homes, count * DAY_S, make, {"kind": kind}, "winter"
+        )
+        out.append(cell if emergency is None else replace(cell, least_days=EMERGENCY_DAYS))
     return out
 
 

@@ -5,7 +5,7 @@ how much was simulated in what time. Judges nothing itself (score.py, collapse.p
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from simulator.collapse import CollapseRun, score_inactivity
 from simulator.evaluate import PositionTally
-from simulator.figures import as_json, curve, worst
+from simulator.figures import as_json, as_pair, counts, curve, worst
 from simulator.rules import SILENCE_KINDS
-from simulator.score import HomeCase, score
+from simulator.score import HomeCase, score, split
+from simulator.statistics import by_home
 from simulator.subjects import by_subject
 from simulator.world import I16, I64
 
@@ -62,8 +63,8 @@ class Study:
     wall_s: float
     """0 = finished jobs of an earlier run were used: the time is not known."""
     seed: int = 0
-    by_subject: bool = False
-    """Whether the people of recordings get lines of their own."""
+    recorded: bool = False
+    """People of recordings get lines of their own, and not all that happened is known."""
 
 
 def tables(study: Study, strip: Strip) -> Json:
@@ -71,8 +72,8 @@ def tables(study: Study, strip: Strip) -> Json:
     cases = [pair for part in study.parts for pair in part.cases]
     entries = [_entry(study, name, [c for cell, c in cases if cell == name]) for name in study.cells]
     groups = dict.fromkeys(_group(name) for name in study.cells if _group(name) != name)
-    summary = [_entry(study, g, [c for cell, c in cases if _group(cell) == g]) for g in groups]
-    if study.by_subject:
+    summary = [_entry(study, g, [c for cell, c in cases if _group(cell) == g], sums=True) for g in groups]
+    if study.recorded:
         for name in study.cells:
             people = by_subject([c for cell, c in cases if cell == name], SPOKEN)
             summary += [as_json(f"{name}/{who}", one, seed=study.seed) for who, one in people.items() if who]
@@ -90,33 +91,43 @@ def _group(cell: str) -> str:
     return "/".join([suite, *rest[:2]]) if len(rest) == SHAPED else suite if len(rest) == 1 else cell
 
 
-def _entry(study: Study, name: str, cases: Sequence[HomeCase]) -> Json:
+def _entry(study: Study, name: str, cases: Sequence[HomeCase], *, sums: bool = False) -> Json:
+    """One line of the result; `sums`: what each home came to stands in the cells that are summed."""
     mine = {c.home for c in cases}
     runs = [run for part in study.parts for _, run in part.runs if run.home in mine]
     scores = score(cases, SPOKEN)
     spoken_of = runs or any(kind in scores.kinds for kind in SILENCE_KINDS)
-    silence = score_inactivity(cases, runs, study.timezone) if spoken_of else None
+    silence = score_inactivity(cases, runs, study.timezone, known=not study.recorded) if spoken_of else None
     more: Json = {}
     curves = {kind: curve(cases, kind) for kind in SPOKEN}
     if any(len(points) > 1 for points in curves.values()):
         more["curves"] = curves
-    tally = PositionTally()
-    for part in study.parts:
-        for home, one in part.positions:
-            if home in mine:
-                tally.add(one)
-    if tally.seconds:
-        share = tally.right_room / tally.seconds
-        more["position"] = {
-            "seconds": tally.seconds,
-            "right_room": share,
-            "median_m": tally.median_m(),
-            "away_seconds": tally.away,
-            "noticed_while_away": tally.claimed / tally.away if tally.away else None,
-        }
+    tallies = {home: one for part in study.parts for home, one in part.positions if home in mine}
+    if any(one.seconds for one in tallies.values()):
+        more["position"] = _position(tallies, study.seed)
+    if not sums:
+        more["by_home"] = {home: counts(one) for home, one in split(cases, "home", SPOKEN).items()}
     if cases:
         more["tags"] = {k: v for k, v in cases[0].tags.items() if all(c.tags.get(k) == v for c in cases)}
     return as_json(name, scores, silence, seed=study.seed, more=more)
+
+
+def _position(tallies: Mapping[str, PositionTally], seed: int) -> Json:
+    """How well rooms and places were known, over all homes."""
+    tally = PositionTally()
+    for one in tallies.values():
+        tally.add(one)
+    right, seconds = ([getattr(t, n) for t in tallies.values()] for n in ("right_room", "seconds"))
+    return {
+        "seconds": tally.seconds,
+        "right_room": tally.right_room / tally.seconds,
+        "right_room_by_home_95": as_pair(by_home(right, seconds, seed=seed)),
+        "placed_share": tally.placed / tally.right_room if tally.right_room else None,
+        "median_m": tally.median_m(),
+        "median_all_m": tally.median_m(of=tally.right_room),
+        "away_seconds": tally.away,
+        "noticed_while_away": tally.claimed / tally.away if tally.away else None,
+    }
 
 
 def _worst(cases: Sequence[tuple[str, HomeCase]], strip: Strip) -> list[Json]:

@@ -1,8 +1,9 @@
 """When a room is truly too cold or too hot, and when a stove was truly left on.
 
-Takes the true air of the rooms and the times at which the stove was on and somebody was with it, gives rows
-of truth: they begin when the threshold's dwell is complete and end when the danger is over. Never looks at
-readings of sensors unless it is handed them as air.
+Takes the air of the rooms and the times at which the stove was on and somebody was with it, gives rows of
+truth: they begin when the threshold's dwell is complete and end when the danger is over. A home's air is that
+of its sensors (`told`): a threshold is crossed when a sensor says so, and nobody can know before, though the
+sensor is off by a little and speaks every 10 to 30 min.
 
 Levels. Cold: below 16 °C for 1 h, below 12 °C for 30 min, below 10 °C at once. Heat: heat index of 32 °C for
 2 h, of 39 °C for 1 h. Both end 0.5 K on the safe side. Sources: housing guidance (serious below 16, danger of
@@ -14,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from simulator.world import F64, Air, Truth
+from simulator.world import F64, Air, Events, Truth
 
 COLD: Final = ((16.0, 3600.0), (12.0, 1800.0), (10.0, 0.0))
 """(°C, seconds below it)."""
@@ -111,6 +112,31 @@ def threshold_truth(
     rows += left_on_truth(stove_on, attended)
     rows += [Truth(a, b, "fire") for a, b in fires]
     return sorted(rows, key=lambda r: (r.start_s, r.end_s, r.label))
+
+
+STEP_S: Final = 1e-3  # how long a change of what is told takes
+
+
+def told(events: Events, rooms: Sequence[str]) -> Air:
+    """The air of `rooms` as their own sensors have told it: each value holds until the next one.
+
+    NaN in a room without a sensor of that kind; before its first word a sensor's first value holds.
+    """
+    of = {kind: [_reading(events, kind, room) for room in rooms] for kind in ("temperature", "humidity")}
+    at = np.unique(np.concatenate([np.zeros(1), *(t for each in of.values() for t, _ in each)]))
+    t_s = np.unique(np.concatenate([at, np.maximum(at - STEP_S, 0.0)]))
+
+    def table(kind: str) -> F64:
+        held = [v[np.maximum(np.searchsorted(t, t_s, "right") - 1, 0)] for t, v in of[kind]]
+        return np.stack(held, axis=1)
+
+    return Air(t_s, table("temperature"), table("humidity"), np.zeros((len(t_s), len(rooms))))
+
+
+def _reading(events: Events, kind: str, room: str) -> tuple[F64, F64]:
+    wanted = [k for k, s in enumerate(events.sensors) if (s.kind, s.room) == (kind, room)]
+    of = np.isin(events.sensor, wanted)
+    return (events.t_s[of], events.value[of]) if of.any() else (np.zeros(1), np.full(1, np.nan))
 
 
 def left_on_truth(on: Sequence[Span], attended: Sequence[Span], dwell_s: float = LEFT_ON_S) -> list[Truth]:

@@ -58,8 +58,9 @@ class Touched:
     spells: Mapping[str, Spells]
 
 
-DOOR_REPEATS: Final = 0.5
-"""Mean number of further openings within a minute. Recorded homes: 1.3–2.5 openings in a row."""
+DOOR_REPEATS: Final = 0.3
+"""Mean number of further openings within a minute, besides uses that follow each other so closely. Recorded
+homes: 1.3–2.5 openings in a row."""
 FRIDGE_REPEATS: Final = 0.75
 """Recorded homes: 1.9–2.8 openings in a row."""
 REPEAT_S: Final = (
@@ -106,10 +107,14 @@ def _openings(
     rng: np.random.Generator,
     guests: Sequence[tuple[float, float]],
 ) -> Openings:
-    """Going out and coming home, visitors, and looking out of the door without leaving."""
-    counts, places, repeats = rng.spawn(3)
+    """Going out and coming home, visitors, and looking out of the door without leaving; some people also
+    leave by doors that have no sensor, which are not among these.
+    """
+    counts, places, repeats, signs = rng.spawn(4)
     end_s = segments[-1].end_s
     outings = [(s.start_s, s.end_s) for s in segments if s.doing is Doing.OUT]
+    seen = signs.random(len(outings)) >= habits.unseen_outings
+    outings = [o for o, s in zip(outings, seen.tolist(), strict=True) if s]
     uses = [(t, b - a < GARDEN_S) for a, b in outings for t in (a, b) if 0.0 < t < end_s]
     uses += [(t, False) for a, b in guests for t in (a, b) if 0.0 < t < end_s]
     hall, kitchen = plan.index("hall"), plan.index("kitchen")

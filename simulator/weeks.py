@@ -81,15 +81,6 @@ def place(
     end_s = week.segments[-1].end_s
     room = NOWHERE if emergency is Emergency.WANDERING else where
     doing = {Emergency.WANDERING: Doing.OUT, Emergency.BED: Doing.SLEEP}.get(emergency, Doing.DOWN)
-    middle = [
-        Segment(onset_s, helped_s, doing, room),
-        Segment(helped_s, helped_s + away_s, Doing.OUT, NOWHERE),
-    ]
-    segments = (
-        *cut(week.segments, 0.0, onset_s),
-        *(s for s in cut(middle, 0.0, end_s) if s.end_s > s.start_s),
-        *cut(week.segments, helped_s + away_s, end_s),
-    )
     rows = [Truth(onset_s, min(helped_s, end_s), str(emergency))]
     beside = {Emergency.BATHROOM: "bathroom-overstay", Emergency.NIGHT: "night-out-of-bed"}.get(emergency)
     if beside is not None:
@@ -97,12 +88,28 @@ def place(
     rising_s = _rising(week, fits)
     if emergency is Emergency.BED and rising_s < min(helped_s, end_s):
         rows.append(Truth(rising_s, min(helped_s, end_s), "not-up"))
-    over_s = helped_s + away_s
-    guests = [(a, b) for a, b in week.guests if not (a < over_s and b > onset_s)]
-    if emergency is not Emergency.WANDERING and helped_s < end_s:
-        guests.append((helped_s, min(helped_s + HELP_S, end_s)))
+    hit = interrupted(week, Segment(onset_s, helped_s, doing, room), away_s=away_s)
     truth = tuple(sorted((*week.truth, *rows), key=lambda r: (r.start_s, r.label)))
-    return replace(week, segments=segments, guests=tuple(sorted(guests)), truth=truth)
+    return replace(hit, truth=truth)
+
+
+def interrupted(week: Week, helpless: Segment, *, away_s: float = 0.0) -> Week:
+    """Let this be all that somebody does until its end, when they are helped; then they are out for `away_s`.
+
+    Visits meanwhile are called off. Who helps stays for HELP_S (nobody helps who wandered off: OUT).
+    """
+    onset_s, helped_s, over_s = helpless.start_s, helpless.end_s, helpless.end_s + away_s
+    end_s = week.segments[-1].end_s
+    middle = [helpless, Segment(helped_s, over_s, Doing.OUT, NOWHERE)]
+    segments = (
+        *cut(week.segments, 0.0, onset_s),
+        *(s for s in cut(middle, 0.0, end_s) if s.end_s > s.start_s),
+        *cut(week.segments, over_s, end_s),
+    )
+    guests = [(a, b) for a, b in week.guests if not (a < over_s and b > onset_s)]
+    if helpless.doing is not Doing.OUT and helped_s < end_s:
+        guests.append((helped_s, min(helped_s + HELP_S, end_s)))
+    return replace(week, segments=segments, guests=tuple(sorted(guests)))
 
 
 def _moment(week: Week, plan: Plan, emergency: Emergency, at_s: float) -> tuple[Segment, int]:

@@ -362,7 +362,7 @@ def test_presets_are_the_arrays_on_sale() -> None:
     made = {name: make(1) for name, make in PRESETS.items()}
     assert {n: (c.rows, c.cols, c.fov_deg, c.rate_hz) for n, c in made.items()} == {
         "amg8833": (8, 8, 60.0, 10.0),
-        "d6t16": (16, 16, 66.0, 9.1),
+        "d6t16": (16, 16, 64.0, 9.1),
         "mlx90641": (12, 16, 110.0, 8.0),
         "mlx90640": (24, 32, 110.0, 4.0),
         "mlx90640_narrow": (24, 32, 55.0, 4.0),
@@ -413,6 +413,7 @@ def test_a_place_can_be_given_and_a_wrong_one_is_named() -> None:
         ({"contrast": 0.0}, "contrast"),
         ({"mount": "floor"}, "mount"),
         ({"average": 0}, "average"),
+        ({"renewed": 0}, "renewed"),
         ({"low_c": 90.0, "high_c": 80.0}, "high_c"),
     ],
 )
@@ -478,6 +479,17 @@ def test_people_under_d6t16_are_no_warmer_than_those_recorded() -> None:
             blocks = np.lib.stride_tricks.sliding_window_view(frames, (3, 3)).mean(axis=(2, 3))
             found.append(blocks.max())
         assert 0.7 * recorded_k < np.median(found) < 1.1 * recorded_k
+
+
+def test_readings_that_serve_for_two_frames_share_their_noise() -> None:
+    """As much noise as without, and less of it from frame to frame: 2 / (121 x 2) of one frame's power."""
+    t_s = np.arange(3000) / 9.1
+    usual = replace(d6t16(4), drift_k=0.0, netd_k=0.29, rim_noise=0.0, spread_noise=0.0)
+    for renewed, step_k in ((1, 0.29 * (2 / 121) ** 0.5), (2, 0.29 * (2 / 242 / 0.9545) ** 0.5)):
+        camera = replace(usual, renewed=renewed)
+        kelvin = Painter(camera, 0, (), (), Air.still(1)).draw(t_s)[20:] / 100
+        assert (kelvin - kelvin.mean(axis=0)).std() == pytest.approx(0.29 / 11**0.5, rel=0.03)
+        assert np.diff(kelvin, axis=0).std() == pytest.approx(step_k, rel=0.05)
 
 
 def test_an_averaging_device_keeps_its_small_noise_where_idle_frames_are_left_out() -> None:

@@ -11,16 +11,14 @@ from simulator.climate import (
     SHANGHAI,
     Calendar,
     Change,
-    heat_index_c,
     house,
     indoor,
     overlay,
-    threshold_truth,
     weather,
 )
 from simulator.rooms import flat
-from simulator.thresholds import left_on_truth, spells
-from simulator.world import F64, Air, Truth
+from simulator.thresholds import heat_index_c, left_on_truth, spells, threshold_truth, told
+from simulator.world import F64, Air, Events, EventSensor, Truth
 
 DAY_S = 86_400.0
 JANUARY = Calendar()
@@ -62,6 +60,20 @@ def test_a_short_chill_is_no_danger_and_a_little_warmth_does_not_end_one() -> No
     assert len(rows(threshold_truth(bump), "cold")) == 1
     ended = air_of([0, 10, 1800, 2000, 2200, 5000, 5010], [18, 15, 15, 16.6, 15, 15, 18])
     assert threshold_truth(ended) == []
+
+
+def test_it_is_cold_when_the_rooms_own_sensor_has_said_so_for_long_enough() -> None:
+    sensors = (
+        EventSensor("a", "temperature", "bedroom"),
+        EventSensor("b", "humidity", "bedroom"),
+        EventSensor("c", "temperature", "kitchen"),
+    )
+    said = ((100, 0, 17.0), (400, 2, 18.0), (1000, 0, 15.8), (1500, 1, 50.0), (6000, 0, 16.6))
+    t, sensor, value = (np.array(column) for column in zip(*said, strict=True))
+    air = told(Events(t.astype(np.float64), sensor.astype(np.int32), value, sensors), ["bedroom", "hall"])
+    assert rows(threshold_truth(air), "cold") == [pytest.approx((1000 + 3600, 6000), abs=0.01)]
+    assert np.isnan(air.temperature_c[:, 1]).all()  # nothing is fitted in the hall: nobody can know
+    assert air.temperature_c[0, 0] == 17.0
 
 
 def test_one_home_is_cold_once_however_many_of_its_rooms_are() -> None:

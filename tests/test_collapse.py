@@ -57,6 +57,14 @@ def test_a_collapse_is_found_within_24_hours(after_h: float, hit: bool) -> None:
     assert one.delays_h(day=True) == ((after_h,) if hit else ())
 
 
+def test_where_everything_is_known_no_silence_is_unexplained() -> None:
+    away = home(20.0, life=(0.0, 5.0, 30.0, 48.0), days=2)
+    recorded, simulated = (score_inactivity([away], [], "UTC", known=k)[KIND] for k in (False, True))
+    assert (recorded.collapses.false, len(recorded.unexplained)) == (0, 1)
+    assert (simulated.collapses.false, len(simulated.unexplained)) == (1, 0)
+    assert simulated.left_out_days == 0
+
+
 def test_each_collapse_stands_alone() -> None:
     runs = [CollapseRun("h1", at(h), said(h + d)) for h, d in ((10, 2), (60, 4), (100, 30))]
     one = silence(home(), *runs)

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from guardian.board import Activity, Board, SensorSpec
 from guardian.slab import NEVER
 from guardian.wire.native import pack_event, pack_frame
+from simulator.delivery import Carry, Delivery, deliver, deliver_events, deliver_frames, freeze
 from simulator.faults import (
     BatteryDeath,
-    Carry,
     ClockSkew,
     Dark,
     Delay,
-    Delivery,
     Duplicates,
     Fault,
     FrozenFrames,
@@ -26,10 +25,6 @@ from simulator.faults import (
     Loss,
     Reordering,
     Stuck,
-    deliver,
-    deliver_events,
-    deliver_frames,
-    freeze,
 )
 from simulator.outages import BLIND_S, SILENT_S, Rates, draw_faults, street, truth
 from simulator.world import F64, I16, I64, Truth

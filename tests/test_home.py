@@ -110,7 +110,23 @@ def test_what_is_late_comes_in_a_later_block_and_copies_come_too() -> None:
     blocks = list(feed.of_homes([told]).blocks())
     spoken = [(b.until_ms, m) for b in blocks for m in b.messages if "/pir/" in m[1]]
     assert len(spoken) > len(told.trace_events())
-    assert all(until_ms - 1000 * feed.BLOCK_S <= m[0] < until_ms for until_ms, m in spoken)
+    step_ms = 1000 * feed.block_s([e.camera for e in told.eyes])
+    assert all(until_ms - step_ms <= m[0] < until_ms for until_ms, m in spoken)
+
+
+def test_frames_do_not_depend_on_the_block_they_are_drawn_in() -> None:
+    told = heard()
+    whole = View(told, told.eyes[0]).block(0.0, 300.0)[1]
+    view = View(told, told.eyes[0])
+    parts = [view.block(t, t + 20.0)[1] for t in np.arange(0.0, 300.0, 20.0)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_finer_arrays_come_in_shorter_blocks() -> None:
+    coarse, fine = (PRESETS[name](0, "ceiling") for name in ("amg8833", "lepton"))
+    assert feed.block_s([coarse] * 48) == feed.BLOCK_S[1]
+    assert feed.BLOCK_S[0] <= feed.block_s([fine] * 160) < feed.BLOCK_S[1]
+    assert feed.block_s([]) == feed.BLOCK_S[1]
 
 
 def test_homes_that_do_not_begin_together_share_no_clock() -> None:

@@ -1,7 +1,9 @@
 """The simulation beside recordings: the figures say what they claim to, on recordings made for it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
@@ -111,7 +113,7 @@ def test_lived_homes_are_those_of_the_suite() -> None:
     assert len(one.homes) == 2
     for a, b in zip(one.homes, again.homes, strict=True):
         np.testing.assert_array_equal(a.gap_s, b.gap_s)
-        assert 2 < a.days <= 3
+        assert 1 < a.days <= 3  # a night away is left out of what was watched
         assert a.values["events_per_day"] > 20
 
 
@@ -159,6 +161,55 @@ def test_compare_needs_something_to_compare(tmp_path: Path) -> None:
 def test_a_figure_without_samples_is_a_dash() -> None:
     text = likeness.table({"recorded": likeness.measured([])})
     assert text.count("– [–, –] | 0") == len(likeness.NAMES)
+
+
+STATED: Final[Mapping[str, tuple[float, float]]] = {
+    "peak_sit_mk": (884, 9),
+    "peak_stand_mk": (1040, 12),
+    "peak_lie_mk": (664, 16),
+    "mean_sit_mk": (560, 6),
+    "mean_stand_mk": (720, 10),
+    "mean_lie_mk": (370, 9),
+    "area_sit_px": (15, 0.4),
+    "area_stand_px": (18, 0.4),
+    "area_lie_px": (18, 0.4),
+    "long_lie": (2.35, 0.02),
+    "fall_heat": (1.77, 0.06),
+    "fall_area": (1.81, 0.04),
+    "fall_long": (1.70, 0.02),
+    "fall_speed_px_s": (8.4, 0.25),
+    "noise_mk": (72.4, 0.9),
+    "step_mk": (25.2, 0.5),
+}
+"""Medians of the recorded 16x16 ceiling array and their sampling errors (bootstrap), as `guardian compare`
+measures the 200 recordings of Kawashima et al., AVSS 2017; docs/simulation.md, Beside the recordings."""
+NOISE = ("noise_mk", "step_mk")
+ACTED = 60
+
+
+def kinder(simulated: likeness.Figures) -> set[str]:
+    """Which stated figures the simulation beats by more than twice the recording's sampling error.
+
+    Kind is a body that is warmer, larger, longer or changes more in a fall, and noise that is smaller.
+    """
+    found = set()
+    for figure, (median, error) in STATED.items():
+        more = simulated.spread(figure)[1] - median
+        more = -more if figure in NOISE else more
+        if more > 2 * error:
+            found.add(figure)
+    return found
+
+
+def test_the_simulated_array_is_no_kinder_than_the_recorded_one() -> None:
+    assert kinder(likeness.measured(acting.scenes(ACTED, 1))) == set()
+
+
+def test_an_array_that_is_a_little_kinder_is_found_out() -> None:
+    usual = d6t16(0, height_m=HEIGHT_M)
+    better = replace(usual, contrast=1.2 * usual.contrast, netd_k=0.85 * usual.netd_k)
+    found = kinder(likeness.measured(acting.scenes(ACTED // 2, 1, better)))
+    assert found >= {"noise_mk", "mean_lie_mk", "mean_sit_mk", "mean_stand_mk"}
 
 
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "traces" / "ceiling16"

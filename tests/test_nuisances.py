@@ -5,13 +5,14 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from simulator import nuisances
+from simulator import animals, appliances, nuisances
 from simulator.additions import Addition, composed, warmth
 from simulator.climate import Calendar
 from simulator.floor import beside, clearance
 from simulator.household import household
-from simulator.nuisances import NUISANCES, residues
+from simulator.nuisances import NUISANCES
 from simulator.people import Script
+from simulator.residue import residues
 from simulator.rooms import flat, one_room
 from simulator.world import F64, NOWHERE, Air, Doing, Motion, Plan, Segment, Source
 
@@ -121,12 +122,12 @@ def test_a_sun_patch_creeps_and_warms_slowly() -> None:
 
 
 def test_things_happen_at_their_hours_over_weeks_and_at_the_times_handed_in() -> None:
-    made = nuisances.hot_pan(3, HOME, 0.0, WEEK_S, calendar=CALENDAR)
+    made = appliances.hot_pan(3, HOME, 0.0, WEEK_S, calendar=CALENDAR)
     hours = CALENDAR.hours(np.array([a for a, _ in made.on]))
     assert len(hours) > 5
     assert (((hours >= 7) & (hours <= 8.5)) | ((hours >= 11.5) & (hours <= 13)) | (hours >= 17.5)).all()
     asked = [(5000.0, 6000.0), (90_000.0, 91_000.0)]
-    handed = nuisances.hot_pan(3, HOME, 0.0, WEEK_S, times=asked)
+    handed = appliances.hot_pan(3, HOME, 0.0, WEEK_S, times=asked)
     assert list(handed.on) == asked
     pan = next(s for s in handed.sources if s.name == "pan")
     at = np.interp([4900.0, 6000.0, 60_000.0, 91_000.0], pan.t_s, pan.excess_k, left=0, right=0)
@@ -191,7 +192,7 @@ def test_animals_walk_around_furniture_and_lie_down(name: str) -> None:
 
 
 def test_a_robot_drives_over_free_floor_and_goes_back_to_its_dock() -> None:
-    made = nuisances.robot_vacuum(5, HOME, 0.0, 4 * 3600.0, times=[(600.0, 4000.0)])
+    made = animals.robot_vacuum(5, HOME, 0.0, 4 * 3600.0, times=[(600.0, 4000.0)])
     motion = made.actors[0].motion
     t = np.arange(0.0, 4 * 3600.0, 1.0)
     pose, _ = motion.at(t)
@@ -204,7 +205,7 @@ def test_a_robot_drives_over_free_floor_and_goes_back_to_its_dock() -> None:
 
 def test_a_visitor_comes_and_leaves_through_the_outer_door() -> None:
     for seed in range(4):
-        motion = nuisances.visitor(seed, HOME, 0.0, 5400.0, times=[(600.0, 4000.0)]).actors[0].motion
+        motion = animals.visitor(seed, HOME, 0.0, 5400.0, times=[(600.0, 4000.0)]).actors[0].motion
         _, room = motion.at(np.array([590.0, 700.0, 2000.0, 3500.0, 4100.0]))
         assert room[0] == NOWHERE
         assert (room[1:4] != NOWHERE).all()
@@ -322,6 +323,6 @@ def test_warming_up_and_cooling_down_are_exponential() -> None:
 
 def test_an_end_before_the_start_is_refused() -> None:
     with pytest.raises(ValueError, match="must come after"):
-        nuisances.dog(1, STUDIO, 100.0, 50.0)
+        animals.dog(1, STUDIO, 100.0, 50.0)
     with pytest.raises(ValueError, match="must come after"):
-        nuisances.kettle(1, STUDIO, 100.0, 50.0)
+        appliances.kettle(1, STUDIO, 100.0, 50.0)

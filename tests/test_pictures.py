@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator import pictures, suites, timelines
+from simulator import pictures, suites
 from simulator.camera import Painter
 from simulator.cameras import PRESETS, Mount
+from simulator.sight import pixel_of
 from simulator.world import F64, Air, Source
 
 MOST_BYTES = 150_000
@@ -64,7 +65,7 @@ def test_a_ring_is_drawn_where_the_camera_sees_somebody(array: str, mount: Mount
     checked = 0
     for _ in range(40):
         place: F64 = np.array([*rng.uniform(-1.2, 1.2, 2), rng.uniform(0.1, 1.2)])
-        row, col = timelines.pixel_of(camera, place)
+        row, col = pixel_of(camera, place)
         if not (1 <= row <= camera.rows - 2 and 1 <= col <= camera.cols - 2):
             continue
         hot = Source(

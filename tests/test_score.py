@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,22 +104,42 @@ def test_only_falls_with_enough_time_down_are_to_be_confirmed(
     [
         ("down", 102.0, "", 1),
         ("down", 104.0, "", 1),
-        ("down", 104.001, "", 0),  # another time on the floor
+        ("down", 112.0, "", 1),  # crawled first
+        ("down", 112.001, "", 0),  # another time on the floor
         ("lie", 103.5, "", 1),  # recordings call it so
         ("lie", 100.5, "", 1),
+        ("lie", 104.001, "", 0),  # lay down later, as people do
         ("lie", 99.0, "", 0),  # lay there before
         ("sit", 102.0, "", 0),
         ("lie", 103.0, "anna", 1),
         ("lie", 103.0, "bert", 0),  # somebody else
     ],
 )
-def test_the_time_down_begins_within_two_seconds_of_the_end(
+def test_the_time_down_begins_close_to_the_end_of_the_fall(
     label: str, begins_s: float, subject: str, to_confirm: int
 ) -> None:
     truth = [row("fall", 100, 102, "anna" if subject else ""), row(label, begins_s, 300, subject)]
     one = judged(CONFIRMED, truth, 290)
     assert one.truth == to_confirm
     assert (one.neither, one.false) == ((1, 0) if to_confirm else (0, 1))
+
+
+def test_time_down_that_is_told_in_parts_is_one() -> None:
+    struggled = [row("fall", 100, 102), row("down", 102, 140), row("down", 140, 170)]
+    assert counts(judged(CONFIRMED, struggled, 150)) == (1, 1, 0, 0, 0)
+    helped_to_bed = [row("fall", 100, 102), row("down", 102, 130), row("lie", 130, 4000)]
+    assert counts(judged(CONFIRMED, helped_to_bed, 1000)) == (0, 0, 1, 0, 0)
+
+
+def test_homes_that_cannot_see_a_fall_are_no_days_without_a_false_one() -> None:
+    seeing = replace(case([], said(CONFIRMED, 3600)), sensors=frozenset({"thermal", "pir"}))
+    deaf = [HomeCase(f"p{k}", seeing.watched, (), (), sensors=frozenset({"pir"})) for k in range(29)]
+    one = score([seeing, *deaf], [CONFIRMED, "inactivity"]).kinds
+    assert one[CONFIRMED].false_per_home_day == pytest.approx(1.0)
+    assert one["inactivity"].home_days == pytest.approx(30)  # silence any sensor tells
+    figures = as_json("x", score(deaf, [CONFIRMED]))["kinds"][CONFIRMED]
+    assert figures["home_days"] == 0
+    assert figures["false_per_home_day"] is None
 
 
 def test_a_fall_without_time_down_ends_with_itself() -> None:

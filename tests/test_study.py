@@ -5,6 +5,7 @@ import math
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from alerting.ledger import LedgerError, lock_state
 from guardian.cli import app
 from guardian.trace import Trace, TraceError, TraceSensor
 from guardian.trace_writer import write_trace
@@ -23,6 +25,7 @@ from simulator.cores import WorkerLost, pool
 from simulator.evaluate import watch
 from simulator.feed import of_homes, of_trace
 from simulator.fingerprint import fingerprint
+from simulator.lives import DAY_S
 from simulator.score import Found
 from simulator.suites import Options
 from tests.thermal import shipped
@@ -150,6 +153,22 @@ def test_a_written_suite_is_a_trace_that_scores_as_the_suite_does(tmp_path: Path
     assert figures["position"]["seconds"] > 1200
 
 
+def test_the_homes_of_a_trace_on_all_cores_score_as_on_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate.write(tmp_path, "falls", 1, SMALL)
+
+    def scored() -> dict[str, Any]:
+        result = study.run_traces([tmp_path], shipped())
+        for entry in result["traces"] + result["summary"]:
+            entry.pop("curves", None)  # confidences differ in the eighth digit with the size of a batch
+        return result
+
+    together = scored()
+    monkeypatch.setattr(study, "ENOUGH_HOMES", 1)
+    assert scored() == together
+
+
 def test_simulating_twice_gives_the_same_bytes_also_after_an_interruption(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     simulate.write(one, "falls", 1, SMALL)
@@ -231,8 +250,10 @@ def test_the_homes_of_a_storm_share_a_clock() -> None:
 
 
 def test_days_are_a_number_and_enough() -> None:
-    with pytest.raises(ValueError, match="suite collapses: --days: at least 7"):
+    with pytest.raises(ValueError, match="--days: at least 7 for collapses/active, collapses/bathroom"):
         suites.cells("collapses", Options(days=3))
+    (marks,) = suites.cells("collapses", Options(days=3, kinds=("marks",)))  # nothing has to fit in
+    assert marks.duration_s == 3 * DAY_S
     for days in (math.nan, math.inf):
         with pytest.raises(ValueError, match="--days: more than 0"):
             Options(days=days).checked()
@@ -263,10 +284,15 @@ def test_a_result_of_other_code_is_not_kept(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-def test_a_trace_with_an_unknown_kind_of_sensor_is_named(tmp_path: Path) -> None:
-    odd = TraceSensor("h", "x", "sonar", "hall", None, None, None, None, None, None)
-    write_trace(tmp_path / "t", name="odd", timezone="UTC", source="tests", licence="none", sensors=[odd])
-    with pytest.raises(TraceError, match="unknown kind of sensor: h/x: sonar"):
+@pytest.mark.parametrize("homes", [1, 2 * study.ENOUGH_HOMES])
+def test_a_trace_with_an_unknown_kind_of_sensor_is_named(tmp_path: Path, homes: int) -> None:
+    """Also when another process has found it."""
+    odd = [
+        TraceSensor(f"h{k:02d}", "x", "sonar", "hall", None, None, None, None, None, None)
+        for k in range(homes)
+    ]
+    write_trace(tmp_path / "t", name="odd", timezone="UTC", source="tests", licence="none", sensors=odd)
+    with pytest.raises(TraceError, match="unknown kind of sensor: h00/x: sonar"):
         study.run_traces([tmp_path / "t"], shipped())
 
 
@@ -281,6 +307,35 @@ def test_bad_usage_is_told_before_any_work(tmp_path: Path) -> None:
         told = run.invoke(app, ["evaluate", *wrong])
         assert told.exit_code == 2
         assert said in told.output.replace("\n", " ").replace("│", "")
+
+
+def test_two_arrays_of_one_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="two arrays of one shape cannot be told apart in falls/ceiling"):
+        suites.cells("falls", Options(sensors=("mlx90640", "mlx90640_narrow")))
+
+
+def test_walking_before_an_array_is_a_proof_of_life_and_lying_there_is_not() -> None:
+    cell = suites.cells("falls", Options(sensors=("amg8833",), kinds=("faint",)))[0]
+    for number in range(6):
+        fell = suites.home(cell, 1, number)
+        (down,) = [row for row in fell.truth_rows() if row.label == "down"]
+        life_ms = study._seen_moving_ms(fell)
+        assert len(life_ms)
+        lying_ms = np.arange(down.start_ms, min(down.end_ms, fell.ms(fell.duration_s)), 1000)
+        _, place = fell.where(lying_ms)
+        if np.ptp(place, axis=0).max() < study.WALKED_M / 2:  # does not crawl
+            assert not ((life_ms > down.start_ms + study.MINUTE_MS) & (life_ms < lying_ms[-1])).any()
+            break
+    else:
+        raise AssertionError("all of them crawl")
+    assert not len(study._seen_moving_ms(replace(fell, eyes=())))
+
+
+def test_the_same_evaluation_is_not_run_twice_at_once(tmp_path: Path) -> None:
+    folder = study.folder_of(tmp_path, "falls", 1, SMALL, shipped())
+    folder.mkdir(parents=True)
+    with lock_state(folder), pytest.raises(LedgerError, match="another Guardian runs here"):
+        study.run_suite("falls", 1, SMALL, shipped(), kept=tmp_path)
 
 
 def test_a_killed_worker_is_told_in_one_line() -> None:
