@@ -28,7 +28,7 @@ from simulator.residue import residues
 from simulator.rooms import flat
 from simulator.routine import days
 from simulator.sensors import LIKE_RECORDED, Which, as_recorded, events, kit, press_truth
-from simulator.sight import sees
+from simulator.sight import lies_in_view
 from simulator.stirs import Stirs, stirs_of_motion, stirs_of_segments, together
 from simulator.thresholds import threshold_truth, told
 from simulator.weeks import Emergency, Week, marks, place
@@ -166,21 +166,21 @@ def with_fall(one: Life, rng: np.random.Generator, eyes: Sequence[Eye]) -> Life:
     What an array does not see no detector finds, as in the suite `falls`; so falls are drawn until it does.
     Whoever is away all the time does not fall.
     """
-    cameras = {eye.room: eye.camera for eye in eyes}
+    cameras, build = {eye.room: eye.camera for eye in eyes}, resident(one.seed)
     for mishap in mishaps(one.week, one.plan, cameras, rng):
         hit = replace(one, week=mishap.week, fall=(mishap.kind, mishap.after))
         so_far = next(k for k, s in enumerate(hit.week.segments) if s.doing is Doing.DOWN) + 1
-        place, room = _rest(play(hit, hit.week.segments[:so_far]))
-        if sees(cameras[room], place).all():
+        pose, room = _rest(play(hit, hit.week.segments[:so_far]))
+        if lies_in_view(cameras[room], build, pose):
             return hit
     return one
 
 
 def _rest(motion: Motion) -> tuple[F64, int]:
-    """Where the hips are (1, 3) at the end of the fall, and in which room."""
+    """The pose (1, columns) at the end of the fall, and in which room."""
     fell = next(t for t in motion.truth if t.label.startswith("fall:"))
     pose, room = motion.at(np.array([fell.end_s]))
-    return pose[:, :3], int(room[0])
+    return pose, int(room[0])
 
 
 def _air(one: Life, added: Sequence[Addition] = ()) -> Addition:

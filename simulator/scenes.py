@@ -21,7 +21,7 @@ from simulator.nuisances import NUISANCES
 from simulator.people import Script
 from simulator.residue import residues
 from simulator.rooms import free_spot, one_room
-from simulator.sight import sees
+from simulator.sight import lies_in_view
 from simulator.world import Actor, Air, Motion, Plan, RoomKind, ZoneKind
 
 START_MS: Final = 1_767_225_600_000  # 2026-01-01 00:00 UTC; scenes have no time of day
@@ -60,9 +60,9 @@ def fall(seed: int, kind: FallKind, array: str, mount: Mount) -> Home:
     for attempt in range(TRIES):
         own = int(np.random.SeedSequence([seed, attempt]).generate_state(1)[0])
         home = _fall(own, kind, array, mount)
-        fell = next(t for t in home.actors[0].motion.truth if t.label.startswith("fall:"))
-        place = home.actors[0].motion.at(np.array([fell.end_s]))[0][:, :3]
-        if sees(home.eyes[0].camera, place).all():
+        who = home.actors[0]
+        fell = next(t for t in who.motion.truth if t.label.startswith("fall:"))
+        if lies_in_view(home.eyes[0].camera, who.build, who.motion.at(np.array([fell.end_s]))[0]):
             return home
     raise ValueError(f"a {mount} {array} sees no {kind} in {TRIES} rooms")
 

@@ -3,10 +3,18 @@
 Takes a camera and places in its room, gives rows, columns and answers. Walls and furniture hide nothing.
 """
 
+from typing import Final
+
 import numpy as np
 
+from simulator.bodies import body
 from simulator.camera import Camera, axes
-from simulator.world import F64, Bools
+from simulator.world import F64, Bools, Build
+
+TRUNK: Final = 4
+"""Of a human body's parts the first ones: head, torso, thighs."""
+IN_VIEW: Final = 0.75
+"""Of those, so many in the picture are a body in the picture: judgement."""
 
 
 def sees(camera: Camera, place_m: F64) -> Bools:
@@ -17,6 +25,13 @@ def sees(camera: Camera, place_m: F64) -> Bools:
     scale = np.degrees(off) / np.maximum(np.hypot(right, down), 1e-9)
     across = np.abs(right) * scale <= camera.fov_deg / 2
     return np.asarray(across & (np.abs(down) * scale <= camera.fov_down_deg / 2))
+
+
+def lies_in_view(camera: Camera, build: Build, pose: F64) -> bool:
+    """Whether head, torso and thighs of a human body in `pose` (1, columns as bodies.body), but for one of
+    them at most, lie in the picture.
+    """
+    return bool(sees(camera, body(build, pose).centre_m[0, :TRUNK]).mean() >= IN_VIEW)
 
 
 def pixel_of(camera: Camera, place_m: F64) -> tuple[float, float]:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from simulator import lives
+from simulator.bodies import resident
 from simulator.falls import After, FallKind
 from simulator.home import Eye
 from simulator.lives import Life
 from simulator.mishaps import LIES_S, OVER_S, SETTINGS, SHARES, mishaps
 from simulator.routine import Course
-from simulator.sight import sees
+from simulator.sight import lies_in_view
 from simulator.world import Doing, Motion, Segment, Truth
 
 HOMES = 40
@@ -57,7 +58,7 @@ def test_every_fall_ends_in_the_picture_of_the_rooms_array(homes: list[Told]) ->
         (eye,) = [e for e in fitted(one.plain, seed) if e.room == room[0]]
         assert room[0] == one.down.room
         assert pose[0, 2] < 0.3
-        assert sees(eye.camera, pose[:, :3]).all(), seed
+        assert lies_in_view(eye.camera, resident(seed), pose), seed
 
 
 def test_falls_are_of_many_kinds_and_what_follows_them_differs(homes: list[Told]) -> None:
