@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
 from typing import Final
 
 CORES: Final = max(2, os.cpu_count() or 1)
@@ -18,12 +19,24 @@ class WorkerLost(Exception):  # noqa: N818  (an event, not a fault of ours)
     """A worker was killed, or ran out of memory."""
 
 
+def end_with_parent() -> None:
+    """Let this process end as soon as the one that started it has, even if that was killed in mid-work."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True, name="parent").start()
+
+
+def _wait_and_end(parent: int) -> None:
+    connection.wait([parent])
+    os._exit(1)
+
+
 @contextmanager
 def pool() -> Iterator[ProcessPoolExecutor]:
     """Give one worker a core; work that has not begun is dropped when the caller stops. WorkerLost."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ |= dict.fromkeys(THREADS, "1")  # read by the workers when they import numpy
-    workers = ProcessPoolExecutor(CORES, mp_context=get_context("spawn"))
+    workers = ProcessPoolExecutor(CORES, mp_context=get_context("spawn"), initializer=end_with_parent)
     try:
         yield workers
     except BrokenProcessPool as e:

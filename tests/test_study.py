@@ -4,7 +4,10 @@ import json
 import math
 import os
 import pickle
+import select
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -336,6 +339,35 @@ def test_the_same_evaluation_is_not_run_twice_at_once(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     with lock_state(folder), pytest.raises(LedgerError, match="another Guardian runs here"):
         study.run_suite("falls", 1, SMALL, shipped(), kept=tmp_path)
+
+
+BUSY_PARENT = """
+import os
+from simulator.cores import pool
+
+def work():
+    print(os.getpid(), flush=True)
+    while True:
+        pass
+
+if __name__ == "__main__":
+    with pool() as workers:
+        workers.submit(work).result()
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    """An evaluation that was killed does not keep the cores busy for hours."""
+    script = tmp_path / "parent.py"
+    script.write_text(BUSY_PARENT)
+    env = {**os.environ, "PYTHONPATH": str(Path(study.__file__).parents[1])}
+    with subprocess.Popen([sys.executable, str(script)], env=env, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+        ended, _, _ = select.select([worker], [], [], 20.0)
+    os.close(worker)
+    assert ended
 
 
 def test_a_killed_worker_is_told_in_one_line() -> None:
