@@ -105,6 +105,8 @@ def _title(result: Mapping[str, Any]) -> str:
     speed, pace = done["sensor_hours_per_hour"], done["home_hours_per_minute"]
     fast = "" if pace is None else f", {pace:.0f} home-hours a minute"
     fast += f", {speed:.0f} sensor-hours an hour" if speed else ""
+    work = done.get("sensor_hours_per_cpu_hour")
+    fast += f" ({work:.0f} in an hour of one core)" if work else ""
     share = (
         "" if done["drawn_share"] is None else f", {done['drawn_share']:.0%} of {done['frames']} frames drawn"
     )

@@ -160,6 +160,7 @@ def _simulated(study: Study) -> Json:
         return float(sum(getattr(part, name) for part in study.parts))
 
     sensor_h, home_h, wall_h = total("sensor_s") / 3600, total("home_s") / 3600, study.wall_s / 3600
+    cpu_h = total("cpu_s") / 3600
     return {
         "home_hours": home_h,
         "sensor_hours": sensor_h,
@@ -172,4 +173,5 @@ def _simulated(study: Study) -> Json:
         "wall_s": study.wall_s or None,
         "home_hours_per_minute": home_h / wall_h / 60 if wall_h else None,
         "sensor_hours_per_hour": sensor_h / wall_h if wall_h else None,
+        "sensor_hours_per_cpu_hour": sensor_h / cpu_h if cpu_h else None,
     }
