@@ -1,367 +1,357 @@
 """The empty room of every thermal sensor, and what stands out from it.
 
-Takes a batch of frames, gives per frame the excess over the learnt room in kelvin with the drift that
-all pixels share removed, and the measured noise. Holds the learnt value under anything that stands
-out, so that a person lying still for hours never becomes part of the room. Never looks ahead, never
-says what the warm thing is.
+Takes a batch of frames, gives of those frames in which something may stand out the excess over the learnt
+room in kelvin with the drift that all pixels share removed, and the measured noise of all. Holds the learnt
+value under whatever the caller says is alive, so that a person lying still for hours never becomes part of
+the room. Never looks ahead, never says what the warm thing is.
 
 Procedure, all sensors at once:
-1. A frame equal to the one before is not news; for `frozen_s` on end the sensor counts as frozen.
-2. Warm-up: mean of the frames since the last jump of the whole picture; ready after `warm_s`.
-3. Common mode: median over a grid of pixels, refined by the clipped mean of all; removed.
-4. Gate: no mean of 2 x 2 pixels beyond `gate_sigma` means nothing stands out; only large pictures rely on it
-   for learning (of 8x8 a person may fill a single pixel).
-5. Every `update_s`, free pixels (not standing out, nor next to one that does) follow the frame; pixels
-   that became cooler than the room follow fast (somebody was there at warm-up); pixels that stand out
-   follow with `static_tau_s` only while nothing alive has been seen to move there, else not at all;
-   the common mode goes into every pixel, held ones too.
+1. Every frame, in whole numbers: difference to the room, sum over each 3 x 3 box (small arrays: each pixel),
+   the highest of them, the sum of all readings.
+2. A frame equal to the one before is not news; for `frozen_s` on end the sensor counts as frozen.
+3. Warm-up: mean of the frames since the last jump of the whole picture; ready after `warm_s`.
+4. Gate: the highest box lies above the mean of the picture by more than white noise does in `gate_false` of
+   all frames of an empty room. All else costs no more; sensors with something held are always looked at.
+5. Frames past the gate: common mode = the densest level of a sample, sought from the lower quarter upwards,
+   for people are warmer than rooms and may fill most of a small picture; removed.
+6. Where a reading is impossible, or the spread is not that of a picture: bad pixels, lone glitches and sick
+   pixels are masked, a frame with one colour of its chess board in ruins (corrupt subpage) is dropped.
+7. Learning: roomlearn.py; at once where nothing stands out, else in `learn`, told what is held.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.frame import BAD_PIXEL, Frames
+from detectors.frame import Frames
+from detectors.roomlearn import (
+    CENTI,
+    DEV_TO_SIGMA,
+    FAMILIAR,
+    WILD,
+    careful,
+    fog_of,
+    quiet,
+    sick,
+    sigma_of,
+    warm_up,
+)
+from detectors.roomstate import (
+    F32,
+    I16,
+    SMOOTH_FROM,
+    BackgroundParams,
+    BackgroundState,
+    Bools,
+    box9,
+    fresh,
+    pieces,
+    rows_from,
+    rows_of,
+    smooth3,
+    unreadable,
+)
 
-F32 = NDArray[np.float32]
-Bools = NDArray[np.bool_]
+__all__ = [
+    "DEV_TO_SIGMA",
+    "F32",
+    "SMOOTH_FROM",
+    "BackgroundParams",
+    "BackgroundState",
+    "Bools",
+    "Look",
+    "familiarity",
+    "fresh",
+    "learn",
+    "level_c",
+    "look",
+    "rows_of",
+    "smooth3",
+]
 
-MIX = 0x2545F4914F6C  # spreads the bits of a checksum; any large odd-ish number would do
-GRID = 64  # pixels in the first estimate of the common mode: a median of 64 is sure to 0.16 sigma
-SMOOTH_FROM = 200  # pixels; below it (8x8, 12x16) one pixel is as large as a head, and smoothing hides people
-DEV_TO_SIGMA = 1.2533  # mean absolute deviation → standard deviation of a normal variable
+SAMPLE: Final = 96  # pixels in the estimate of the common mode: sure to 0.11 sigma
+QUARTER_SIGMA: Final = np.float32(
+    0.674
+)  # the lower quartile of a normal variable lies this far below its mean
+WINDOW_SIGMA: Final = np.float32(2.5)  # readings further from the level than this do not belong to it
+SPREAD_SIGMA: Final = np.float32(8)  # between 15 % and 85 % of a picture: more is no picture, or of a crowd
+HOT: Final = 10_000  # centi-K summed over a box: 11 K over 3 x 3 pixels is no person, or a glitch
+FAR_SIGMA: Final = np.float32(5)  # chess board: readings this far out are ruins
+RUINED, SOUND = 0.5, 0.2  # shares of ruins on the two colours of a corrupt frame; scenes have as many on both
+MIX: Final = 0x2545F4914F6C  # spreads the bits of a checksum; any large odd-ish number would do
 
 
 @dataclass(frozen=True, slots=True)
-class BackgroundParams:
-    """Table [background] of config/detectors.toml, where each value has its reason."""
+class Look:
+    """What is seen in a batch of N frames; M of them are worth a closer look."""
 
-    warm_s: float
-    jump_k: float
-    young_s: float
-    young_tau_s: float
-    free_tau_s: float
-    cool_tau_s: float
-    static_tau_s: float
-    dev_tau_s: float
-    update_s: float
-    frozen_s: float
-    noise_floor_k: float
-    free_sigma: float
-    gate_sigma: float
-    upset_share: float
-    upset_s: float
-
-
-@dataclass(slots=True)
-class BackgroundState:
-    """What is remembered; first axis S = sensor of the group, P = rows x cols pixels."""
-
-    rows: int
-    cols: int
-    mu_c: F32
-    """(S, P) learnt temperature of the empty room, °C."""
-    noise_k: F32
-    """(S,) mean absolute deviation of free pixels from it, K."""
-    level_c: F32
-    """(S,) level of the last frame while warming up; NaN before the first."""
-    age_s: F32
-    """(S,) seconds of stable frames learnt from."""
-    due_s: F32
-    """(S,) seconds since the last update."""
-    upset_s: F32
-    """(S,) seconds during which most of the picture stood out."""
-    still_s: F32
-    """(S,) seconds of frames equal to the one before."""
-    mark: NDArray[np.int64]
-    """(S,) checksum of the last frame."""
-    scratch: F32
-    """(S, P) room to calculate in, nothing remembered: fresh memory for every step costs a fifth more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Excess:
-    """What stands out in N frames."""
-
-    kelvin: F32
-    """(N, P) above the room, common mode removed; 0 at bad pixels and while warming up."""
-    sigma_k: F32
-    """(N,) noise of one pixel."""
     ready: Bools
     """(N,) the room is known."""
     frozen: Bools
-    """(N,) the sensor repeats itself."""
+    """(N,) the sensor repeats itself for longer than `frozen_s`."""
     repeated: Bools
-    """(N,) equal to the frame before: nothing new."""
-    gate: Bools
-    """(N,) something might stand out: only these frames are worth a closer look."""
+    """(N,) nothing new: equal to the frame before, or corrupt."""
+    sigma_k: F32
+    """(N,) noise of one pixel."""
+    fog_k: F32
+    """(N,) the same of the picture that blobs are sought in: smoothed, if it is large."""
+    common_k: F32
+    """(N,) drift of the whole picture that was removed."""
+    bad_share: F32
+    """(N,) share of pixels without a usable reading, as of the last closer look."""
+    rows: NDArray[np.intp]
+    """(M,) index into the batch, increasing: ready, not repeated, something may stand out."""
+    kelvin: F32
+    """(M, P) excess over the room, common mode removed, 0 at masked pixels. Lent: the next look of the
+    same state writes over it."""
+    odd: Bools
+    """(M,) pixels are masked."""
 
 
-def fresh(sensors: int, rows: int, cols: int) -> BackgroundState:
-    """State of `sensors` sensors that know nothing."""
-    pixels = rows * cols
+def look(params: BackgroundParams, state: BackgroundState, frames: Frames) -> Look:
+    """What stands out of one batch; learns from warm-up and from frames in which nothing does.
 
-    def zeros() -> F32:
-        return np.zeros(sensors, np.float32)
-
-    return BackgroundState(
-        rows,
-        cols,
-        np.zeros((sensors, pixels), np.float32),
-        zeros(),
-        np.full(sensors, np.nan, np.float32),
-        zeros(),
-        zeros(),
-        zeros(),
-        zeros(),
-        np.zeros(sensors, np.int64),
-        np.zeros((sensors, pixels), np.float32),
-    )
-
-
-def rows_of(sensor: NDArray[np.intp]) -> NDArray[np.intp] | slice:
-    """The sensors as a slice where they follow each other, so that numpy gives views, not copies."""
-    n = len(sensor)
-    if n and int(sensor[-1]) - int(sensor[0]) == n - 1:
-        return slice(int(sensor[0]), int(sensor[-1]) + 1)
-    return sensor
-
-
-def smooth3(grid: F32) -> F32:
-    """Mean of 3 x 3 pixels, (N, rows, cols) → same; the rim is repeated outwards."""
-    tall = np.empty_like(grid)
-    np.add(grid[:, :-2], grid[:, 2:], out=tall[:, 1:-1])
-    tall[:, 0] = grid[:, 0] + grid[:, 1]
-    tall[:, -1] = grid[:, -1] + grid[:, -2]
-    tall += grid
-    wide = np.empty_like(grid)
-    np.add(tall[:, :, :-2], tall[:, :, 2:], out=wide[:, :, 1:-1])
-    wide[:, :, 0] = tall[:, :, 0] + tall[:, :, 1]
-    wide[:, :, -1] = tall[:, :, -1] + tall[:, :, -2]
-    wide += tall
-    wide *= np.float32(1 / 9)
-    return wide
-
-
-def dilate(mask: Bools) -> Bools:
-    """Mask (N, rows, cols) grown by one pixel in all eight directions."""
-    tall = mask.copy()
-    tall[:, 1:] |= mask[:, :-1]
-    tall[:, :-1] |= mask[:, 1:]
-    wide = tall.copy()
-    wide[:, :, 1:] |= tall[:, :, :-1]
-    wide[:, :, :-1] |= tall[:, :, 1:]
-    return wide
-
-
-def step(params: BackgroundParams, state: BackgroundState, frames: Frames, hold: Bools) -> Excess:
-    """Learn from one batch and give what stands out.
-
-    `hold` (N,): something alive has been seen in that sensor's view, so what stands out is never
-    absorbed. Frames are (N, rows, cols) int16 centi-°C; all else is seconds and kelvin.
+    `frames.centi` (N, rows, cols) int16 centi-°C. Call `learn` with the result before the next look.
     """
-    at = rows_of(frames.sensor)
     n = len(frames.sensor)
-    centi = frames.centi.reshape(n, -1)
-    marked = centi == BAD_PIXEL
-    bad = marked if marked.any() else None
-    x = np.multiply(centi, np.float32(0.01))
-    if bad is not None:
-        x[bad] = state.mu_c[at][bad]
-    dt = frames.dt_s
-    new = np.isnan(dt)
-    dt = np.where(new, np.float32(0), dt)
+    at = rows_of(frames.sensor)
+    centi = np.ascontiguousarray(frames.centi).reshape(n, -1)
+    pixels = centi.shape[1]
+    large = pixels >= SMOOTH_FROM
+    high, total = _scan(state, frames.sensor, centi)
+    gap = np.isnan(frames.dt_s)
+    dt = np.fmax(frames.dt_s, np.float32(0))
 
-    mark = _mark(centi)
-    repeated = (mark == state.mark[at]) & ~new
-    still = np.where(repeated, state.still_s[at] + dt, np.float32(0))
-    frozen = still > params.frozen_s
+    mark = _mark(centi, total)
+    repeated = (mark == state.mark[at]) & ~gap
     state.mark[at] = mark
+    still = np.where(repeated, state.still_s[at] + dt, np.float32(0))
     state.still_s[at] = still
 
-    _warm_up(
-        params,
-        state,
-        frames.sensor,
-        x,
-        dt,
-        repeated if bad is None else repeated | (2 * bad.sum(1) > x.shape[1]),
-    )
-    age = state.age_s[at]
-    ready = age >= params.warm_s
-
-    d = np.subtract(x, state.mu_c[at], out=x)
-    sigma = np.maximum(state.noise_k[at] * np.float32(DEV_TO_SIGMA), np.float32(params.noise_floor_k))
-    common = _common(d, sigma, state.scratch[:n])
-    d -= common[:, None]
-    if bad is not None:
-        d[bad] = 0
-    if not ready.all():
-        d[~ready] = 0
-
-    grid = d.reshape(n, state.rows, state.cols)
-    gate = (
-        ready
-        & ~frozen
-        & (_pairs(grid, state.scratch[:n]).max(axis=(1, 2)) > np.float32(params.gate_sigma) * sigma)
-    )
-
+    sigma = sigma_of(params, state, at)
+    ready = state.age_s[at] >= params.warm_s
+    live = ready & ~repeated
+    common = ((total - state.total[at]) / pixels).astype(np.float32)  # centi-K
+    limit = np.float32(100 * _gate(params.gate_false, pixels)) * sigma
+    gate = high - np.float32(9 if large else 1) * common > limit
     due = state.due_s[at] + dt
-    learn = np.flatnonzero(ready & ~repeated & (due >= params.update_s))
     state.due_s[at] = due
-    if learn.size:
-        now = rows_of(learn)
-        _learn(
-            params,
-            state,
-            frames.sensor[now],
-            d[now],
-            common[now],
-            sigma[now],
-            hold[now],
-            gate[now],
-            None if bad is None else bad[now],
-        )
-    return Excess(d, sigma, ready, frozen, repeated, gate)
+    hold = state.hold_s[at] - dt
+    state.hold_s[at] = hold
+    ripe = due >= params.update_s
+    gate |= (hold > 0) | (ripe & state.odd[at])
+    gate &= live
+    learns = np.flatnonzero(ripe & live & ~gate)
+    for wild in quiet(params, state, frames.sensor, centi, learns, common):
+        gate[wild] = True
+    if not ready.all():
+        k = np.flatnonzero(~ready & ~repeated)
+        warm_up(params, state, frames.sensor[k], centi[k], dt[k])
+
+    rows = np.flatnonzero(gate)
+    kelvin, common_c, odd = _close(state, frames.sensor, centi, rows, sigma)
+    common[rows] = common_c
+    if odd.any():
+        rows, kelvin, odd = _mask(params, state, frames, centi, rows, kelvin, odd, sigma, common, repeated)
+    return Look(
+        ready,
+        still > params.frozen_s,
+        repeated,
+        sigma,
+        fog_of(params, state, at),
+        common / CENTI,
+        state.bad_share[at],
+        rows,
+        kelvin,
+        odd,
+    )
 
 
-def _common(d: F32, sigma: F32, clipped: F32) -> F32:
-    """(N,) step 3, of differences (N, P) to the room; `clipped` (N, P) is overwritten."""
-    some = np.sort(d[:, :: max(1, d.shape[1] // GRID)], axis=1)
-    last = some.shape[1] - 1
-    middle = (some[:, last // 2] + some[:, last - last // 2]) * np.float32(0.5)
-    np.minimum(d, (middle + 2 * sigma)[:, None], out=clipped)  # np.clip takes three times as long
-    np.maximum(clipped, (middle - 2 * sigma)[:, None], out=clipped)
-    return np.asarray(clipped.mean(axis=1))
+def learn(params: BackgroundParams, state: BackgroundState, frames: Frames, seen: Look, hold: Bools) -> None:
+    """Learn from the frames that stood out. `hold` (M, P): pixels under something alive, never absorbed.
 
-
-def _mark(centi: NDArray[np.int16]) -> NDArray[np.int64]:
-    """(N,) checksum in which every value and its place counts; integers, so the same in any batch."""
-    whole = centi.shape[1] % 4 == 0
-    words = np.ascontiguousarray(centi).view(np.int64) if whole else centi.astype(np.int64)
-    odd = np.arange(1, words.shape[1] + 1, dtype=np.int64) * MIX | 1
-    return np.asarray(np.einsum("np,p->n", words, odd))
-
-
-def _pairs(grid: F32, room: F32) -> F32:
-    """Mean of 2 x 2 neighbours: noise halved, a person's warmth kept. `room` (N, P) is overwritten."""
-    n, rows, cols = grid.shape
-    tall = room[:, : rows // 2 * cols].reshape(n, rows // 2, cols)
-    np.add(grid[:, :-1:2], grid[:, 1::2], out=tall)
-    wide = tall[:, :, :-1:2] + tall[:, :, 1::2]
-    wide *= np.float32(0.25)
-    return wide
-
-
-def _warm_up(  # noqa: PLR0917  (one array a thing known of each sensor)
-    params: BackgroundParams,
-    state: BackgroundState,
-    sensor: NDArray[np.intp],
-    x: F32,
-    dt: F32,
-    useless: Bools,
-) -> None:
-    """Mean and deviation of the stable frames of those sensors that do not know their room yet."""
-    k = np.flatnonzero((state.age_s[sensor] < params.warm_s) & ~useless)
-    if not k.size:
+    What is held stays so for `hold_keep_s`, so a patch that is lost for a moment does not sink in.
+    """
+    if not seen.rows.size:
         return
-    s, v, step_s = sensor[k], x[k], dt[k]
-    level = np.median(v, axis=1)
-    anew = ~(np.abs(level - state.level_c[s]) < params.jump_k)
-    age = np.where(anew, np.float32(0), state.age_s[s] + step_s)
-    share = np.where(anew, np.float32(1), step_s / np.maximum(age + step_s, np.float32(1e-6)))[:, None]
-    mu = state.mu_c[s]
-    mu += share * (v - mu)
-    dev = np.abs(v - mu - (level - np.median(mu, axis=1))[:, None]).mean(axis=1)
-    state.noise_k[s] = np.where(anew, dev, state.noise_k[s] + share[:, 0] * (dev - state.noise_k[s]))
-    state.mu_c[s] = mu
-    state.level_c[s] = level
-    state.age_s[s] = age
+    sensor = frames.sensor[seen.rows]
+    ripe = np.flatnonzero(state.due_s[sensor] >= params.update_s)
+    for piece in pieces(ripe, state.scratch.chunk):
+        k, s = rows_of(piece), sensor[piece]
+        mine = hold[k]
+        some = mine.any(axis=1)
+        if some.any():
+            state.held[s[some]] = mine[some]
+            state.hold_s[s[some]] = params.hold_keep_s
+        kept = state.hold_s[s] > 0
+        kelvin = state.scratch.e[: len(s)]
+        np.copyto(kelvin, seen.kelvin[k])
+        odd = np.flatnonzero(seen.odd[k] | state.odd[s])
+        blank = None
+        if odd.size:
+            rows = seen.rows[piece[odd]]
+            blank = (odd, kelvin[odd] == 0, frames.centi[rows].reshape(len(rows), -1))
+        held = state.held[s] & kept[:, None] if kept.any() else None
+        careful(params, state, s, kelvin, seen.common_k[seen.rows[piece]], held, blank)
 
 
-def _learn(  # noqa: PLR0917  (one array a thing known of each sensor)
+def familiarity(state: BackgroundState, sensor: NDArray[np.intp], masks: Bools) -> F32:
+    """(M,) share of the pixels in `masks` (M, P) where static heat has sunk in before; 0 for empty masks."""
+    known = (state.familiar[sensor] >= FAMILIAR) & masks
+    area = np.count_nonzero(masks, axis=1)
+    return np.asarray(np.count_nonzero(known, axis=1) / np.maximum(area, 1), np.float32)
+
+
+def level_c(state: BackgroundState, sensor: NDArray[np.intp]) -> F32:
+    """(N,) mean temperature of the learnt room, °C."""
+    return np.asarray(state.total[sensor] / (state.room.shape[1] * CENTI), np.float32)
+
+
+@cache
+def _gate(false: float, pixels: int) -> float:
+    """Sigmas by which the highest box (small arrays: pixel) exceeds the mean in a share `false` of frames."""
+    errors = NormalDist().inv_cdf(1 - false / pixels)
+    return errors * (3 if pixels >= SMOOTH_FROM else 1)
+
+
+def _scan(
+    state: BackgroundState, sensor: NDArray[np.intp], centi: I16
+) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """Step 1: (N,) highest box of the difference to the room, and the sum of the readings."""
+    n, pixels = centi.shape
+    high = np.empty(n, np.int16)
+    total = np.empty(n, np.int64)
+    scratch, large = state.scratch, pixels >= SMOOTH_FROM
+    for a in range(0, n, scratch.chunk):
+        here = slice(a, a + scratch.chunk)
+        c = centi[here]
+        m = len(c)
+        d, t, u = scratch.d[:m], scratch.t[:m], scratch.u[:m]
+        np.subtract(c, rows_from(state.whole, rows_of(sensor[here]), t), out=d)
+        sums = box9(d, t, u, state.cols) if large else d
+        sums.max(axis=1, out=high[here])
+        np.add.reduce(c, axis=1, dtype=np.int32, out=total[here])
+    return high, total
+
+
+def _mark(centi: I16, total: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) checksum: the sum of the readings and four of them as they are."""
+    four = np.ascontiguousarray(centi[:, :: centi.shape[1] // 4][:, :4])
+    return np.asarray(four.view(np.int64)[:, 0] + total * MIX)
+
+
+def _close(
+    state: BackgroundState, sensor: NDArray[np.intp], centi: I16, rows: NDArray[np.intp], sigma: F32
+) -> tuple[F32, F32, Bools]:
+    """Step 5: excess (M, P) K, common mode (M,) centi-K, and whether step 6 is needed."""
+    scratch, pixels = state.scratch, centi.shape[1]
+    if len(scratch.kelvin) < len(rows):
+        scratch.kelvin = np.empty((max(len(rows), 2 * len(scratch.kelvin)), pixels), np.float32)
+    kelvin = scratch.kelvin[: len(rows)]
+    common = np.empty(len(rows), np.float32)
+    odd = np.empty(len(rows), np.bool_)
+    step = max(1, pixels // SAMPLE) | 1  # odd: takes in all columns and both colours of a chess board
+    begin = 0
+    for piece in pieces(rows, scratch.chunk):
+        s, m = sensor[piece], len(piece)
+        here = slice(begin, begin + m)
+        begin += m
+        d = scratch.d[:m]
+        c = rows_from(centi, rows_of(piece), scratch.t)
+        np.subtract(c, rows_from(state.whole, rows_of(s), scratch.u), out=d)
+        noise = sigma[piece] * CENTI
+        level, spread = _level(d[:, ::step], noise)
+        common[here] = level
+        odd[here] = state.odd[s] | (spread > SPREAD_SIGMA * noise) | _extreme(d, level)
+        part = kelvin[here]
+        np.copyto(part, d)
+        part -= level[:, None]
+        part *= np.float32(0.01)
+    return kelvin, common, odd
+
+
+def _level(sample: I16, noise: F32) -> tuple[F32, F32]:
+    """(M,) the densest level, searched upwards from the lower quarter, and the spread of most values."""
+    some = np.ascontiguousarray(np.sort(sample, axis=1).T).astype(np.float32)
+    last = len(some) - 1
+    low, quarter, high = (some[round(last * q)] for q in (0.15, 0.25, 0.85))
+    level = quarter + QUARTER_SIGMA * noise
+    reach = WINDOW_SIGMA * noise
+    for _ in range(2):
+        near = (np.abs(some - level) <= reach).astype(np.float32)
+        count = np.maximum(near.sum(axis=0), np.float32(1))
+        near *= some
+        level = np.where(count > 1, near.sum(axis=0) / count, level)  # sums of whole numbers: exact
+    return level, high - low
+
+
+def _extreme(d: I16, level: F32) -> Bools:
+    """(M,) a reading may be impossible, or of a glitch."""
+    return np.asarray((d.max(axis=1) - level > HOT) | (d.min(axis=1) - level < -WILD))
+
+
+def _mask(  # noqa: PLR0917  (one array a thing known of each frame)
     params: BackgroundParams,
     state: BackgroundState,
-    sensor: NDArray[np.intp],
-    d: F32,
-    common: F32,
+    frames: Frames,
+    centi: I16,
+    rows: NDArray[np.intp],
+    kelvin: F32,
+    odd: Bools,
     sigma: F32,
-    hold: Bools,
-    gate: Bools,
-    bad: Bools | None,
-) -> None:
-    """Step 5 for the sensors whose update is due."""
-    at = rows_of(sensor)
-    pixels = d.shape[1]
-    dt = state.due_s[at]
-    limit = np.float32(params.free_sigma) * sigma
-    some, out = _out(d, limit, gate, state.rows, state.cols)
-    upset = np.zeros(len(d), np.bool_)
-    upset[some] = out.sum(axis=1) > params.upset_share * pixels
-    # Few rows have pixels that are taken (out or bad); only those are gathered.
-    rows, taken = some, out
-    if bad is not None:
-        whole = bad.copy()
-        whole[some] |= out
-        rows = np.flatnonzero(whole.any(axis=1))
-        taken = whole[rows]
+    common: F32,
+    repeated: Bools,
+) -> tuple[NDArray[np.intp], F32, Bools]:
+    """Step 6 for the rows that are `odd`; drops corrupt frames and those in which nothing is left."""
+    k = np.flatnonzero(odd)
+    row = rows[k]
+    s = frames.sensor[row]
+    c = centi[row]
+    bad = unreadable(c)
+    whole = state.whole[s]  # once more, in 32 bits: differences may have wrapped
+    room = np.where(unreadable(whole), state.room[s], whole.astype(np.float32))
+    e = (c - room - common[row, None]) / CENTI
+    some = np.flatnonzero(np.where(bad, np.float32(0), e).max(axis=1) > params.glitch_k)
+    bad[some] |= _lone(e[some].reshape(-1, state.rows, state.cols), params.glitch_k)
+    chess = (np.add.outer(np.arange(state.rows), np.arange(state.cols)) % 2).ravel() > 0
+    far = bad | (np.abs(e) > (FAR_SIGMA * sigma[row])[:, None])
+    black, white = far[:, chess].mean(axis=1), far[:, ~chess].mean(axis=1)
+    corrupt = (np.maximum(black, white) > RUINED) & (np.minimum(black, white) < SOUND)
+    bad |= sick(params, state, s)
+    e[bad] = 0
+    share = bad.mean(axis=1, dtype=np.float32)
+    state.bad_share[s] = np.where(corrupt, np.float32(0.5), share)
+    useless = corrupt | (share > 0.5)
+    repeated[row[useless]] = True
+    kelvin[k] = e
+    odd = np.zeros(len(rows), np.bool_)
+    odd[k] = bad.any(axis=1)
 
-    age = state.age_s[at]
-    tau = np.where(age < params.young_s, np.float32(params.young_tau_s), np.float32(params.free_tau_s))
-    rate = _share(dt, tau)
-    count = np.full(len(d), pixels, np.float32)
-    count[rows] = np.maximum(pixels - taken.sum(axis=1), 1)
-    rest = d.sum(axis=1)
-    rest[rows] = np.where(taken, np.float32(0), d[rows]).sum(axis=1)
-    rest /= count
-
-    # Free pixels: a share of their distance from the mean of the free ones; cool ones: a larger share.
-    change = np.multiply(d, rate[:, None], out=state.scratch[: len(d)])
-    change += (common + rest * (1 - rate))[:, None]
-    cool = np.flatnonzero(d < -limit[:, None])
-    row = cool // pixels
-    if rows.size:
-        free = np.ones((len(d), pixels), np.bool_)
-        free[rows] = ~taken
-        cool = cool[free.ravel()[cool]]
-        row = cool // pixels
-    more = (_share(dt, params.cool_tau_s) - rate)[row] * (d.ravel()[cool] - rest[row])
-    change.ravel()[cool] += more
-    # Pixels under somebody follow nothing but the mean of the free ones, exactly: any bias here would add up
-    # at every update until the person is part of the room.
-    mean = (np.bincount(row, more, len(d)) / count).astype(np.float32)
-    change[rows] = np.where(taken, (common + rest + mean)[rows, None], change[rows])
-    static = np.where(hold[some], np.float32(0), _share(dt[some], params.static_tau_s))
-    if static.any():
-        sinks = out if bad is None else out & ~bad[some]
-        change[some] += sinks * static[:, None] * (d[some] - rest[some, None])
-    state.mu_c[at] += change
-
-    step_k = np.abs(d, out=change)
-    total = step_k.sum(axis=1)
-    total[rows] = np.where(taken, np.float32(0), step_k[rows]).sum(axis=1)
-    noise = state.noise_k[at]
-    state.noise_k[at] = noise + _share(dt, params.dev_tau_s) * (total - noise * count) / pixels
-
-    upset_s = np.where(upset, state.upset_s[at] + dt, np.float32(0))
-    anew = upset_s > params.upset_s
-    state.upset_s[at] = np.where(anew, np.float32(0), upset_s)
-    state.age_s[at] = np.where(anew, np.float32(0), age + dt)
-    state.level_c[at] = np.where(anew, np.float32(np.nan), state.level_c[at])
-    state.due_s[at] = 0
+    large = e.shape[1] >= SMOOTH_FROM
+    picture = smooth3(e.reshape(-1, state.rows, state.cols)).reshape(e.shape) if large else e
+    limit = np.float32(_gate(params.gate_false, e.shape[1]) / (9 if large else 1)) * sigma[row]
+    busy = (picture.max(axis=1) > limit) | (state.hold_s[s] > 0) | (state.due_s[s] >= params.update_s)
+    keep = np.ones(len(rows), np.bool_)
+    keep[k] = busy & ~useless
+    if keep.all():
+        return rows, kelvin, odd
+    left = np.flatnonzero(keep)
+    kelvin[: len(left)] = kelvin[left]
+    return rows[left], kelvin[: len(left)], odd[left]
 
 
-def _out(d: F32, limit: F32, gate: Bools, rows: int, cols: int) -> tuple[NDArray[np.intp], Bools]:
-    """Rows of `d` in which anything stands out, and which of their pixels do or touch one that does."""
-    large = rows * cols >= SMOOTH_FROM
-    look = np.flatnonzero(gate) if large else np.arange(len(d))
-    grid = d[look].reshape(-1, rows, cols)
-    warm = (smooth3(grid) if large else grid) > limit[look, None, None]
-    has = np.flatnonzero(warm.any(axis=(1, 2)))
-    return look[has], dilate(warm[has]).reshape(len(has), rows * cols)
-
-
-def _share(dt_s: F32, tau_s: F32 | float) -> F32:
-    """What of a step is taken over in `dt_s` with the time constant `tau_s`."""
-    return np.asarray(-np.expm1(-dt_s / tau_s), np.float32)
+def _lone(grid: F32, above_k: float) -> Bools:
+    """(M, P) pixels hotter than all eight neighbours by more than `above_k`."""
+    m, rows, cols = grid.shape
+    frame = np.full((m, rows + 2, cols + 2), -np.inf, np.float32)
+    frame[:, 1:-1, 1:-1] = grid
+    most = np.full_like(grid, -np.inf)
+    for a in range(3):
+        for b in range(3):
+            if (a, b) != (1, 1):
+                np.maximum(most, frame[:, a : a + rows, b : b + cols], out=most)
+    return np.asarray((grid - most > above_k).reshape(m, rows * cols))

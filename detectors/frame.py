@@ -24,6 +24,13 @@ class Optics:
     """(S,) True: on a wall; False: on the ceiling, looking down."""
     rate_hz: NDArray[np.float32]
     """(S,) nominal full frames a second; NaN = unknown."""
+    tilt_deg: NDArray[np.float32]
+    """(S,) how far a wall sensor looks down from the horizon; NaN = unknown."""
+    yaw_deg: NDArray[np.float32]
+    """(S,) where it looks (wall) or how its columns lie (ceiling), from the room's x axis; NaN = unknown."""
+    x_m: NDArray[np.float32]
+    """(S,) its foot in the room's coordinates; NaN = unknown."""
+    y_m: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

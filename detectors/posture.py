@@ -1,169 +1,208 @@
-"""From a patch to a posture: how large it is on the floor, which way it lies, how likely a body lies low.
+"""From the shape of a patch over time to what somebody does: up, sits, is low, lies, and whether they fell.
 
-Takes the moments of patches and the optics of their sensors, gives lengths in metres, place on the
-floor, and the chance that somebody lies (on the floor or on furniture: one picture cannot tell). Where
-field of view or height is unknown, assumed values give a scale, and `metric` says so. Remembers nothing.
+Takes sizes (geometry.py) averaged over times (tracks.py); gives log-odds by a small network whose weights
+come from simulated frames only (`guardian train posture`), and a belief that a forward filter keeps for each
+track, with what is known of the furniture. Never decides (fall.py does).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.background import F32, SMOOTH_FROM
-from detectors.blobs import Blobs
+from detectors.background import F32, SMOOTH_FROM, Bools
 from detectors.frame import Optics
+from detectors.geometry import Patches, Shapes
+from detectors.tracks import BANK_S, Tracks
+from detectors.zones import ZoneKind
 
-FEATURES: Final = (
-    "one",
-    "log_along",
-    "log_across",
-    "log_tangential",
-    "off",
-    "off_squared",
-    "off_log_along",
-    "off_log_across",
-    "log_area",
-    "fill",
-)
-"""Names of the weights, in order: logarithms of lengths in metres; off = tangent of the angle from
-straight down (an upright body far from the middle is long too, but along the radius)."""
-
-
+MODELS: Final = Path(__file__).parent / "models"
+UNSCALED: Final = "unscaled"
 COARSE_PX: Final = 128
+"""Arrays of fewer pixels are coarse (8x8), of fewer than SMOOTH_FROM middle (12x16), else fine."""
+BLOCK: Final = 64
+"""Rows of one matrix product: its rounding depends on their number, and chunks must equal the whole."""
+
+
+FARTHEST: Final = 8.0
+"""Standard deviations; an input further out counts as that far."""
+
+
+class Doing(IntEnum):
+    """What a track does; the order of the network's outputs."""
+
+    UP = 0
+    """Standing or walking."""
+    SITTING = 1
+    LOW = 2
+    """Kneeling, on all fours, sitting on the floor, deeply bent, crawling, on the way down."""
+    LYING = 3
+    """On the floor."""
+    RAISED = 4
+    """Lying on furniture."""
+    THING = 5
+    """No person: a pet, a lamp, the sun, warmth that somebody left."""
+
+
+NUMBERS: Final = (
+    "log_along", "log_across", "log_wide", "log_tall", "reach", "log_area", "fill", "core", "log_snr", "rim",
+    "tip", "side", "top", "middle", "speed", "log_peak", "log_heat",
+)  # fmt: skip
+"""What is averaged for every track. Lengths in metres. The last two are used as changes only: how warm
+somebody looks depends on clothes and room, how it changes on what they do."""
+ABSOLUTE: Final = len(NUMBERS) - 2
 
 
 @dataclass(frozen=True, slots=True)
 class PostureParams:
     """Table [posture] of config/detectors.toml."""
 
-    assumed_fov_deg: float
-    assumed_height_m: float
-    body_height_m: float
-    blur_px2: float
     clip: float
-    wall_weight: float
-    weights_coarse: tuple[float, ...]
-    """8x8: under COARSE_PX pixels."""
-    weights_middle: tuple[float, ...]
-    """12x16."""
-    weights_fine: tuple[float, ...]
-    """From SMOOTH_FROM pixels on."""
-
-    def __post_init__(self) -> None:
-        for name in ("weights_coarse", "weights_middle", "weights_fine"):
-            if len(getattr(self, name)) != len(FEATURES):
-                raise ValueError(f"posture.{name}: expected {len(FEATURES)} numbers")
+    renew_s: float
+    stay_s: float
+    zone_odds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Shapes:
-    """What a patch would be on the floor; (N,) each, NaN or 0 where there is none."""
+class Network:
+    """One hidden layer; weights of one kind of array on one kind of mount."""
 
-    there: NDArray[np.bool_]
-    x_m: F32
-    """From below the sensor, along the columns; in the assumed scale where `metric` is False."""
-    y_m: F32
-    along_m: F32
-    """Length along the longer axis: four standard deviations of the warmth."""
-    across_m: F32
-    radial_m: F32
-    tangential_m: F32
-    area_m2: F32
-    fill: F32
-    """Mean over peak of the patch."""
-    off: F32
-    """Tangent of the angle from straight down."""
-    peak_k: F32
-    rim: F32
-    metric: NDArray[np.bool_]
-    """Field of view and height are known."""
+    centre: F32
+    """(D,) taken off the inputs."""
+    scale: F32
+    """(D,) multiplied then."""
+    hidden: F32
+    """(D, H)."""
+    hidden_bias: F32
+    out: F32
+    """(H, len(Doing) + 1): one logit each, then the log-odds that a fall is just over."""
+    out_bias: F32
+
+    def __call__(self, x: F32) -> F32:
+        """(L, len(Doing) + 1) logits of inputs (L, D); every row's result is that of the row alone."""
+        n, d = x.shape
+        blocks = -(-n // BLOCK)
+        z = np.zeros((blocks * BLOCK, d), np.float32)
+        np.subtract(x, self.centre, out=z[:n])
+        z *= self.scale
+        np.clip(z, -FARTHEST, FARTHEST, out=z)
+        layer = np.matmul(z.reshape(blocks, BLOCK, d), self.hidden) + self.hidden_bias
+        np.maximum(layer, layer.dtype.type(0), out=layer)
+        logits = np.matmul(layer, self.out) + self.out_bias
+        return np.asarray(logits.reshape(blocks * BLOCK, -1)[:n])
 
 
-def shapes(params: PostureParams, blobs: Blobs, optics: Optics, sensor: NDArray[np.intp]) -> Shapes:
-    """Sizes on the floor for N patches of the sensors `sensor` (rows of `optics`)."""
-    fov, height = optics.fov_deg[sensor], optics.height_m[sensor]
-    metric = np.isfinite(fov) & np.isfinite(height)
-    fov = np.where(np.isfinite(fov), fov, np.float32(params.assumed_fov_deg))
-    height = np.where(np.isfinite(height), height, np.float32(params.assumed_height_m))
-    per_px = np.radians(fov) / np.float32(optics.cols)
-    there = blobs.area_px > 0
+def tier(rows: int, cols: int) -> str:
+    """Which weights an array of that many pixels uses."""
+    pixels = rows * cols
+    return "coarse" if pixels < COARSE_PX else "middle" if pixels < SMOOTH_FROM else "fine"
 
-    r_px = np.hypot(blobs.x_px, blobs.y_px)
-    angle = np.minimum(r_px * per_px, np.float32(1.3))
-    near = r_px < 1e-3
-    cos_p = np.where(near, np.float32(1), blobs.x_px / np.maximum(r_px, np.float32(1e-3)))
-    sin_p = np.where(near, np.float32(0), blobs.y_px / np.maximum(r_px, np.float32(1e-3)))
-    blur = np.float32(params.blur_px2)
-    least = np.float32(0.02)
-    xx, yy, xy = blobs.xx_px2, blobs.yy_px2, blobs.xy_px2
-    rr = np.maximum(cos_p**2 * xx + 2 * cos_p * sin_p * xy + sin_p**2 * yy - blur, least)
-    tt = np.maximum(sin_p**2 * xx - 2 * cos_p * sin_p * xy + cos_p**2 * yy - blur, least)
-    rt = cos_p * sin_p * (yy - xx) + (cos_p**2 - sin_p**2) * xy
 
-    drop = (height - np.float32(params.body_height_m)) * per_px
-    off = np.tan(angle)
-    radial = drop * (1 + off * off)
-    tangential = drop * np.where(angle > 1e-3, off / np.maximum(angle, np.float32(1e-3)), np.float32(1))
-    rr, tt, rt = rr * radial**2, tt * tangential**2, rt * radial * tangential
-    mean = (rr + tt) / 2
-    split = np.hypot((rr - tt) / 2, rt)
-    r_m = (height - np.float32(params.body_height_m)) * off
-    nothing = np.float32(np.nan)
-    return Shapes(
-        there,
-        np.where(there, r_m * cos_p, nothing),
-        np.where(there, r_m * sin_p, nothing),
-        4 * np.sqrt(mean + split),
-        4 * np.sqrt(np.maximum(mean - split, least * drop * drop)),
-        4 * np.sqrt(rr),
-        4 * np.sqrt(tt),
-        blobs.area_px * radial * tangential,
-        blobs.heat_k / np.maximum(blobs.area_px * blobs.peak_k, np.float32(1e-6)),
-        off,
-        blobs.peak_k,
-        blobs.rim,
-        metric,
+def shipped(optics: Optics) -> dict[str, Network]:
+    """The shipped weights by mount, for the mounts that there are.
+
+    Fine arrays on a ceiling whose field of view is unknown have weights of their own (`unscaled`), which have
+    never been told metres.
+    """
+    kind = tier(optics.rows, optics.cols)
+    some = {
+        mount: network(mount, kind)
+        for mount, there in (("ceiling", ~optics.wall), ("wall", optics.wall))
+        if there.any()
+    }
+    if kind == "fine" and (~optics.wall & np.isnan(optics.fov_deg)).any():
+        some[UNSCALED] = network("ceiling", UNSCALED)
+    return some
+
+
+@cache
+def network(mount: str, kind: str) -> Network:
+    """The shipped weights for `mount` (ceiling, wall) and tier `kind`; OSError where there are none."""
+    with np.load(MODELS / f"{mount}-{kind}.npz", allow_pickle=False) as file:
+        return Network(*(file[name] for name in Network.__dataclass_fields__))
+
+
+def numbers(p: Patches, shape: Shapes, speed_m_s: F32) -> F32:
+    """(L, len(NUMBERS)) of patches and what they measure."""
+
+    def log(values: F32, least: float) -> F32:
+        return np.asarray(np.log(np.maximum(values, np.float32(least))))
+
+    peak = np.maximum(p.peak_k, np.float32(1e-3))
+    area: F32 = np.maximum(p.area_px, np.float32(1))
+    columns = (
+        log(shape.along_m, 0.05),
+        log(shape.across_m, 0.05),
+        log(shape.wide_m, 0.05),
+        log(shape.tall_m, 0.05),
+        np.minimum(shape.reach, np.float32(3)),
+        log(shape.area_m2, 0.01),
+        p.heat_k / (area * peak),
+        p.core_px / area,
+        np.minimum(log(p.peak_k / p.sigma_k, 1.0), np.float32(4)),
+        p.rim,
+        shape.tip_m,
+        shape.side_m,
+        np.clip(shape.top_m, 0, np.float32(2.5)),
+        np.clip(shape.middle_m, 0, np.float32(2.0)),
+        np.minimum(speed_m_s, np.float32(2)),
+        np.log(peak),
+        log(p.heat_k / area * shape.area_m2, 1e-3),
     )
-
-
-def features(shape: Shapes) -> F32:
-    """(N, len(FEATURES)) numbers that the weights apply to."""
-    along = np.log(np.maximum(shape.along_m, np.float32(0.05)))
-    across = np.log(np.maximum(shape.across_m, np.float32(0.05)))
-    sideways = np.log(np.maximum(shape.tangential_m, np.float32(0.05)))
-    off = shape.off
-    area = np.log(np.maximum(shape.area_m2, np.float32(0.01)))
-    columns = [
-        np.ones_like(along),
-        along,
-        across,
-        sideways,
-        off,
-        off * off,
-        off * along,
-        off * across,
-        area,
-        shape.fill,
-    ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def lying(
-    params: PostureParams, shape: Shapes, blobs: Blobs, optics: Optics, sensor: NDArray[np.intp]
-) -> F32:
-    """(N,) log-odds that the patch is a body lying low, clipped to ± `clip`; NaN where nothing is there.
+def inputs(bank: F32, age_s: F32) -> F32:
+    """(L, D) what the network sees of averages (L, len(BANK_S), F): the newest, and how they changed."""
+    steps = bank[:, :-1] - bank[:, 1:]
+    age = np.log1p(np.minimum(age_s, np.float32(20)))
+    flat = steps.reshape(len(bank), (len(BANK_S) - 1) * len(NUMBERS))
+    return np.concatenate([bank[:, 0, :ABSOLUTE], flat, age[:, None]], axis=1)
 
-    From a wall only the ratio of width to height of the patch is used.
+
+def believed(  # noqa: PLR0917  (one argument for each thing known of the tracks)
+    params: PostureParams,
+    belief: F32,
+    tracks: Tracks,
+    logits: F32,
+    zone: NDArray[np.int8],
+    known: Bools,
+) -> F32:
+    """(L, len(Doing)) the next belief, by a forward filter.
+
+    belief: the last one (L, len(Doing)); logits (L, len(Doing)) of this frame; zone (L,) codes of ZoneKind;
+    known (L,) whether the furniture is. Frames that follow each other say nearly the same: the evidence of a
+    frame counts by its share of `renew_s`. Where the furniture is known, lying on the open floor is lying on
+    the floor; where it is furniture, it is lying on that.
     """
-    pixels = optics.rows * optics.cols
-    coarse = params.weights_coarse if pixels < COARSE_PX else params.weights_middle
-    weights = np.array(params.weights_fine if pixels >= SMOOTH_FROM else coarse, np.float32)
-    # no matrix product: its rounding depends on the number of rows, and chunks must equal the whole
-    odds = (features(shape) * weights).sum(axis=1)
-    blur = np.float32(params.blur_px2)
-    ratio = np.log((blobs.xx_px2 + blur) / (blobs.yy_px2 + blur))
-    odds = np.where(optics.wall[sensor], np.float32(params.wall_weight) * ratio, odds)
     limit = np.float32(params.clip)
-    return np.where(shape.there, np.clip(odds, -limit, limit), np.float32(np.nan)).astype(np.float32)
+    frame = logits[:, : len(Doing)] - logits[:, : len(Doing)].max(axis=1, keepdims=True)
+    frame = np.maximum(frame, -limit)
+    lies = np.logaddexp(frame[:, Doing.LYING], frame[:, Doing.RAISED])
+    on = zone != ZoneKind.FLOOR
+    odds = np.float32(params.zone_odds)
+    bed = on & (zone != ZoneKind.CHAIR)
+    frame[:, Doing.LYING] = np.where(known, np.where(bed, lies - odds, lies), frame[:, Doing.LYING])
+    frame[:, Doing.RAISED] = np.where(known, np.where(on, lies, -2 * limit), frame[:, Doing.RAISED])
+    frame[:, Doing.LYING] -= np.where(known & (zone == ZoneKind.CHAIR), odds / 2, 0)
+    dt = np.where(tracks.begun, np.float32(params.renew_s), tracks.dt_s)[:, None]
+    weight = np.minimum(dt / np.float32(params.renew_s), np.float32(1))
+    leave = -np.expm1(-dt / np.float32(params.stay_s))
+    prior = np.where(tracks.begun[:, None], np.float32(1 / len(Doing)), belief)
+    prior = prior + leave * (np.float32(1 / len(Doing)) - prior)
+    after = prior * np.exp(weight * frame)
+    after /= after.sum(axis=1, keepdims=True)
+    return np.where(tracks.there[:, None], after, belief).astype(np.float32)
+
+
+def saved(path: Path, net: Network, provenance: Mapping[str, str]) -> None:
+    """Write weights with where they come from, byte for byte the same each time."""
+    arrays = {name: getattr(net, name) for name in Network.__dataclass_fields__}
+    notes = {name: np.array(text) for name, text in provenance.items()}
+    with path.open("wb") as file:
+        np.savez(file, **arrays, **notes)  # type: ignore[arg-type]  # numpy's stub has a flag of that kind

@@ -291,7 +291,7 @@ class Board:
         self,
         group: Group,
         sensor: NDArray[np.intp],
-        present: NDArray[np.bool_],
+        people: NDArray[np.int8],
         posture: NDArray[np.int8],
         x_m: NDArray[np.float32],
         y_m: NDArray[np.float32],
@@ -299,7 +299,7 @@ class Board:
         now_ms: int,
     ) -> None:
         """Take what the thermal detectors saw in one batch; arrays (N,), see `Homes.see`."""
-        self._homes.see(group, sensor, present, posture, x_m, y_m, confidence, now_ms)
+        self._homes.see(group, sensor, people, posture, x_m, y_m, confidence, now_ms)
 
     def state(self, now_ms: int | None = None) -> StateOfHomes:
         """What is known of every home at `now_ms` (None: at the newest thing heard)."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -33,7 +34,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 roster_app = typer.Typer(no_args_is_help=True, help="People, homes and sensors: import and export.")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
+train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")
+app.add_typer(train_app, name="train")
 
 ConfigFile = Annotated[Path, typer.Argument(help="guardian.toml", show_default=True)]
 ConfigOption = Annotated[Path, typer.Option("--config", help="guardian.toml of the installation.")]
@@ -471,3 +474,41 @@ def bench_ingest(
     figures = ingest.run_ingest(messages=messages, say=err.print)
     _write(json_file, figures)
     print(ingest.table(figures))
+
+
+@train_app.command("posture")
+def train_posture(  # noqa: PLR0917  # typer fills them by name
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights on one machine.")],
+    lessons: Annotated[int | None, typer.Option(min=1, help="Lessons for each network (2500).")] = None,
+    tiers: Annotated[str, typer.Option(help="Sizes of arrays, with commas between.")] = "coarse,middle,fine",
+    mounts: Annotated[str, typer.Option(help="Where they hang, with commas between.")] = "ceiling,wall",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the weights; without it, where the detectors look.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Take the parameters from this guardian.toml.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Train the networks that tell postures and falls, one for each size of arrays and each mount."""
+    from detectors.posture import MODELS
+    from simulator import school
+    from simulator.cores import WorkerLost
+
+    try:
+        sizes, hung = school.chosen(tiers, mounts)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+    params = load(config or CONFIG / "guardian.toml").fall
+    taught: dict[str, dict[str, float]] = {}
+    try:
+        for mount in hung:
+            for tier in sizes:
+                with _bar(f"{mount} {tier}") as say:
+                    taught[f"{mount}-{tier}"] = school.teach(
+                        params, seed, lessons or school.LESSONS, tier, mount, out or MODELS, say
+                    )
+    except (OSError, ValueError, WorkerLost) as e:
+        _fail(str(e))
+    figures = {n: {k: None if isnan(v) else v for k, v in some.items()} for n, some in taught.items()}
+    _write(json_file, {"lessons": lessons or school.LESSONS, "networks": figures}, seed)
+    page = Console()
+    (page if page.is_terminal else Console(width=WIDE)).print(school.table(taught))

@@ -87,12 +87,12 @@ class StateOfHomes:
     room_ms: NDArray[np.int64]
     """(H,) when the resident was last noticed there."""
     x_m: NDArray[np.float32]
-    """(H,) metres from the foot of the sensor that saw them best, NaN = unknown."""
+    """(H,) metres in the room's coordinates, by the sensor that saw them best; NaN = unknown."""
     y_m: NDArray[np.float32]
     confidence: NDArray[np.float32]
     """(H,) of room and position, 0 to 1; NaN = unknown."""
     people: NDArray[np.int8]
-    """(H,) rooms in which a body is seen now; −1 where no thermal sensor has sent lately."""
+    """(H,) bodies seen now, in each room the most that one sensor sees; −1 where none has sent lately."""
     activity: NDArray[np.int8]
     """(H,) `Activity`."""
     last_life_ms: NDArray[np.int64]
@@ -118,7 +118,7 @@ class Homes:
         self._events = {(s.home, s.name): i for i, s in enumerate(events)}
         self._event_specs = tuple(events)
         self._room_of_sensor = [np.array([room_of[s.room] for s in g.specs], np.int32) for g in groups]
-        self._present = [np.zeros(len(g.specs), np.bool_) for g in groups]
+        self._people = [np.zeros(len(g.specs), np.int8) for g in groups]
         self._looked_ms = [np.full(len(g.specs), NEVER, np.int64) for g in groups]
         h, e = len(self.homes), len(events)
         self._home: dict[str, NDArray[Any]] = {
@@ -220,7 +220,7 @@ class Homes:
         self,
         group: Group,
         sensor: NDArray[np.intp],
-        present: NDArray[np.bool_],
+        people: NDArray[np.int8],
         posture: NDArray[np.int8],
         x_m: NDArray[np.float32],
         y_m: NDArray[np.float32],
@@ -233,9 +233,9 @@ class Homes:
         """
         self._now_ms = max(self._now_ms, now_ms)
         g = self._groups.index(group)
-        self._present[g][sensor] = present
+        self._people[g][sensor] = people
         self._looked_ms[g][sensor[posture != Posture.UNKNOWN]] = now_ms  # unknown: it does not see yet
-        seen = np.flatnonzero(present)
+        seen = np.flatnonzero(people)
         homes = group.home_of[sensor[seen]]
         order = np.lexsort((-confidence[seen], homes))  # by home, the most confident first
         best_home, first = np.unique(homes[order], return_index=True)
@@ -300,15 +300,19 @@ class Homes:
         """Which homes have a thermal sensor that looks, which have one that does not, and the people."""
         n = len(self.homes)
         looking, blind = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-        bodies = []
+        rooms, most = [], []
         for g, group in enumerate(self._groups):
             fresh = (self._looked_ms[g] != NEVER) & (now - self._looked_ms[g] <= FRESH_MS)
             looking[group.home_of[fresh]] = True
             blind[group.home_of[~fresh]] = True
-            here = fresh & self._present[g]
-            bodies.append(group.home_of[here] * len(self.rooms) + self._room_of_sensor[g][here])
-        rooms = np.unique(np.concatenate(bodies)) if bodies else np.zeros(0, np.intp)
-        people = np.bincount(rooms // max(1, len(self.rooms)), minlength=n).astype(np.int8)
+            rooms.append(group.home_of[fresh] * len(self.rooms) + self._room_of_sensor[g][fresh])
+            most.append(self._people[g][fresh])
+        if not rooms:
+            return looking, blind, np.full(n, -1, np.int8)
+        room, which = np.unique(np.concatenate(rooms), return_inverse=True)
+        in_room = np.zeros(len(room), np.int8)
+        np.maximum.at(in_room, which, np.concatenate(most))  # sensors of one room see the same people
+        people = np.bincount(room // len(self.rooms), in_room, n).astype(np.int8)
         return looking, blind, np.where(looking, people, np.int8(-1))
 
     # --- restarts -----------------------------------------------------------------------------------

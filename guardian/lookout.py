@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from alerting.concern import Concern, Kind
 from detectors import fall
 from detectors.finding import Finding
+from detectors.zones import Box, Zones, laid_out
 from guardian.board import Board, Group, Reading
 
 SPOKEN: Final = {
@@ -25,9 +26,9 @@ SPOKEN: Final = {
 }
 """Events that are a concern by themselves when their value is 1 (DESIGN sections 4 and 5)."""
 
-Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in metres from the foot of the room's sensor."""
-Furniture = Mapping[tuple[str, str], Sequence[Box]]
+Furniture = Mapping[tuple[str, str], Sequence[tuple[str, Box]]]
+"""(home, room) → kind and box of each zone, in the room's coordinates. A room with any zone, whatever its
+kind, has known furniture."""
 
 
 class Lookout:
@@ -37,7 +38,7 @@ class Lookout:
         self._board = board
         self._params = params
         self._fall = {
-            shape: fall.fresh(group.optics, _boxes(group, furniture or {}))
+            shape: fall.fresh(group.optics, _zones(group, furniture or {}))
             for shape, group in board.groups.items()
         }
 
@@ -51,7 +52,7 @@ class Lookout:
             self._board.see(
                 group,
                 frames.sensor,
-                seen.present,
+                seen.people,
                 seen.posture,
                 seen.x_m,
                 seen.y_m,
@@ -102,16 +103,9 @@ class Lookout:
         )
 
 
-def _boxes(group: Group, furniture: Furniture) -> NDArray[np.float32] | None:
-    """Lay the furniture out by sensor (S, Z, 4), NaN = no box; None where none of it is known."""
-    lists = [furniture.get((s.home, s.room), ()) for s in group.specs]
-    most = max(map(len, lists), default=0)
-    if not most:
-        return None
-    out = np.full((len(lists), most, 4), np.nan, np.float32)
-    for row, boxes in enumerate(lists):
-        out[row, : len(boxes)] = np.array(boxes, np.float32).reshape(-1, 4)
-    return out
+def _zones(group: Group, furniture: Furniture) -> Zones:
+    """Lay the furniture out by sensor."""
+    return laid_out([furniture.get((s.home, s.room), ()) for s in group.specs])
 
 
 def _concern(group: Group, finding: Finding) -> Concern:

@@ -11,20 +11,19 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import tomli_w
 
 from alerting.duty import Duty, Responder, Shift
 from alerting.ledger import RosterRows, Tx, newest_roster, save_roster
+from detectors.zones import Box
 from guardian.board import SensorSpec
-from guardian.lookout import Box, Furniture
+from guardian.lookout import Furniture
 from guardian.roster_file import DAYS, RosterFile, ShiftRow, weekdays
 from guardian.trace import Trace, TraceSensor
 
 Row = Mapping[str, Any]
-FURNITURE: Final = frozenset({"bed", "sofa"})
-"""Kinds of zones in which nobody lies on the floor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Roster:
     homes: tuple[str, ...]
     sensors: tuple[SensorSpec, ...]
     furniture: Furniture
-    """(home, room) → boxes in which people lie and sit without having fallen."""
+    """(home, room) → kind and box of its zones."""
     duty: Duty
 
 
@@ -79,8 +78,8 @@ def export_file(tx: Tx) -> RosterFile | None:
 def from_trace(trace: Trace) -> Roster:
     """Make a roster without people from the sensors of a trace; the site is the slug of its name."""
     duty = Duty(responders={}, shifts=(), travel_s={}, default_travel_s=300.0, timezone=trace.timezone)
-    boxes = _boxes((z.home, z.room, z.kind, (z.x0_m, z.y0_m, z.x1_m, z.y1_m)) for z in trace.zones)
-    return Roster(site_of(trace), trace.homes, specs_of(trace), boxes, duty)
+    furniture = _furniture((z.home, z.room, z.kind, (z.x0_m, z.y0_m, z.x1_m, z.y1_m)) for z in trace.zones)
+    return Roster(site_of(trace), trace.homes, specs_of(trace), furniture, duty)
 
 
 def site_of(trace: Trace) -> str:
@@ -215,7 +214,7 @@ def _changes(old: RosterRows | None, new: RosterRows) -> Sequence[str]:
 def _roster(rows: RosterRows) -> Roster:
     people = {p["id"]: p for p in rows.people}
     site = rows.sites[0]
-    spec_columns = ("home", "name", "kind", "room", "rows", "cols", "rate_hz", "mount", "height_m", "fov_deg")
+    spec_columns = [f.name for f in dataclasses.fields(SensorSpec) if f.name != "outside"]
     sensors = tuple(
         SensorSpec(
             **{c: s[c] for c in spec_columns}, outside=s["kind"] == "door" and s["outside"] is not False
@@ -248,17 +247,16 @@ def _roster(rows: RosterRows) -> Roster:
         timezone=site["timezone"],
         cards=MappingProxyType({h["id"]: h["card"] for h in rows.homes if h["card"]}),
     )
-    boxes = _boxes(
+    furniture = _furniture(
         (z["home"], z["room"], z["kind"], (z["x0_m"], z["y0_m"], z["x1_m"], z["y1_m"])) for z in rows.zones
     )
-    return Roster(site["id"], tuple(h["id"] for h in rows.homes), sensors, boxes, duty)
+    return Roster(site["id"], tuple(h["id"] for h in rows.homes), sensors, furniture, duty)
 
 
-def _boxes(zones: Iterable[tuple[str, str, str, Box]]) -> Furniture:
-    out: dict[tuple[str, str], tuple[Box, ...]] = {}
+def _furniture(zones: Iterable[tuple[str, str, str, Box]]) -> Furniture:
+    out: dict[tuple[str, str], tuple[tuple[str, Box], ...]] = {}
     for home, room, kind, box in zones:
-        if kind in FURNITURE:
-            out[home, room] = (*out.get((home, room), ()), box)
+        out[home, room] = (*out.get((home, room), ()), (kind, box))
     return MappingProxyType(out)
 
 

@@ -87,10 +87,12 @@ class ResidentRow(Strict):
 
 
 class ZoneRow(Strict):
-    """A piece of furniture in metres from the foot of the room's thermal sensor."""
+    """A piece of furniture, in metres, in the room's coordinates: those of its sensors' `x_m` and `y_m`, or,
+    where these are not given, from below its ceiling sensor.
+    """
 
     id: Id
-    kind: Literal["floor", "bed", "sofa", "bath", "table", "door", "window", "stove", "radiator"]
+    kind: Literal["floor", "bed", "sofa", "chair", "bath", "table", "door", "window", "stove", "radiator"]
     x0_m: float
     y0_m: float
     x1_m: float

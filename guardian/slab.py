@@ -44,6 +44,10 @@ class SensorSpec:
     fov_deg: float | None = None
     outside: bool = False
     """A door that leads out of the home."""
+    tilt_deg: float | None = None
+    yaw_deg: float | None = None
+    x_m: float | None = None
+    y_m: float | None = None
 
 
 class Lane(NamedTuple):
@@ -76,6 +80,10 @@ class Group:
             fov_deg=_floats([s.fov_deg for s in specs]),
             wall=np.array([s.mount == "wall" for s in specs], np.bool_),
             rate_hz=_floats([s.rate_hz for s in specs]),
+            tilt_deg=_floats([s.tilt_deg for s in specs]),
+            yaw_deg=_floats([s.yaw_deg for s in specs]),
+            x_m=_floats([s.x_m for s in specs]),
+            y_m=_floats([s.y_m for s in specs]),
         )
         self._records = np.empty((n, depth), frame_record(self.rows, self.cols))
         self._records.view(np.uint8)[:] = 0  # written, not only promised: a first touch costs 20 times more

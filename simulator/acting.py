@@ -56,6 +56,13 @@ SLOW_M_S: Final = (0.4, 0.8)  # of who is about to act a fall
 ROOM_C: Final = (21.0, 25.0)  # recorded rooms show 21 to 26 °C
 RISING: Final = (FallKind.CHAIR, FallKind.TRIP)
 """Out of the chair, or up from it first and then down."""
+OUTSIDE_M: Final = 2.3  # from the middle: out of the picture
+ASIDE_RAD: Final = 0.25
+ENTER_OFF_M: Final = (0.2, 0.95)
+ENTER_M_S: Final = (0.6, 1.4)
+ENTERING: Final = (FallKind.TRIP, FallKind.TRIP, FallKind.SIDEWAYS, FallKind.FAINT, FallKind.SLIP)
+"""Half of the recorded falls begin within two seconds of coming into the picture; those who walk straight
+towards its middle end up lying along its radius, which is the hard case: so does whoever stands."""
 PARTS: Final = ("sit", "walking", "sit", "rising")
 """What is acted in one recording after the other: falls in every second one, as in 80 of the 200."""
 _ACT, _PLACE = 181, 182  # purposes of random numbers
@@ -86,7 +93,7 @@ def scenes(recordings: int, seed: int, camera: Camera | None = None) -> Iterator
 
 def _filmed(seed: int, camera: Camera, part: str) -> Scene:
     rng = np.random.default_rng([seed, _PLACE])
-    plan = _plan(rng, part)
+    plan = bare_room(rng, part)
     actors: list[Actor] = []
     truth: list[TruthRow] = []
     now_s = 0.0
@@ -94,7 +101,7 @@ def _filmed(seed: int, camera: Camera, part: str) -> Scene:
         begin_s = now_s + float(rng.uniform(*EMPTY_S))
         for again in range(TRIES):
             own = np.random.default_rng([seed, _ACT, n, again])
-            motion, rows, now_s = _performed(own, plan, part, begin_s)
+            motion, rows, now_s = performed(own, plan, part, begin_s)
             if _stretched(motion, rows):
                 break
         actors.append(Actor(f"human{n + 1}", resident(seed + n), motion))
@@ -121,7 +128,7 @@ def _taken(rng: np.random.Generator, end_s: float) -> F64:
     return np.asarray(t_s[t_s < end_s])
 
 
-def _plan(rng: np.random.Generator, part: str) -> Plan:
+def bare_room(rng: np.random.Generator, part: str) -> Plan:
     """A bare room with the way out and, where somebody sits, a chair: at the rim for those who fall."""
     x, y = _towards(rng, SEAT_OFF_M)
     if part == "rising":
@@ -139,10 +146,13 @@ def _towards(rng: np.random.Generator, far_m: float) -> tuple[float, float]:
     return float(far_m * np.cos(way)), float(far_m * np.sin(way))
 
 
-def _performed(
+def performed(
     rng: np.random.Generator, plan: Plan, part: str, start_s: float
 ) -> tuple[Motion, list[Row], float]:
-    """One person's part: motion, rows (start, end, label), and when they are out again."""
+    """One person's part: motion, rows (start, end, label), and when they are out again.
+
+    Besides PARTS there is "entering": straight in from outside the picture, and down.
+    """
     play = Script(rng, plan, gait_m_s=float(rng.uniform(*GAIT_M_S)), start_s=start_s)
     play.come_home()
     if part == "sit":
@@ -158,6 +168,8 @@ def _performed(
         for off_m, aside in (*RIM_WAY, (far, 0.0)):
             play.go(0, off_m * np.cos(way + aside), off_m * np.sin(way + aside))
         rows += _fallen(play, rng, FallKind.TRIP)
+    elif part == "entering":
+        rows = _entered(play, rng)
     else:
         kind = RISING[int(rng.integers(len(RISING)))]
         begin = None
@@ -177,6 +189,17 @@ def _walked(play: Script, rng: np.random.Generator) -> list[Row]:
     keys = play.motion().t_s
     middle = float(keys[-1] + keys[-2]) / 2  # the last key poses are the two ends of the walk
     return [(middle - WALK_S / 2, middle + WALK_S / 2, "walk")]
+
+
+def _entered(play: Script, rng: np.random.Generator) -> list[Row]:
+    """Stand outside the picture, come straight in, and go down at once, towards the middle or past it."""
+    way = float(rng.uniform(-np.pi, np.pi))
+    aside, far = float(rng.normal(0, ASIDE_RAD)), float(rng.uniform(*ENTER_OFF_M))
+    play.pen.gait_m_s = float(rng.uniform(*ENTER_M_S))
+    play.go(0, OUTSIDE_M * np.cos(way + aside), OUTSIDE_M * np.sin(way + aside))
+    play.stand(float(rng.uniform(0.2, 3.0)))
+    play.go(0, far * np.cos(way), far * np.sin(way))
+    return _fallen(play, rng, ENTERING[int(rng.integers(len(ENTERING)))])
 
 
 def _sat(play: Script, rng: np.random.Generator, plan: Plan) -> list[Row]:

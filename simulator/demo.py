@@ -17,10 +17,11 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.zones import Box
 from guardian.broker import mosquitto
 from guardian.clock import LiveClock
 from guardian.link import BrokerAddress
-from guardian.lookout import Box
+from guardian.roster import from_trace
 from guardian.trace import Trace
 from guardian.wire.native import pack_frame
 from simulator.private import Configuration, Place, connected, daemon, free_port, prepare
@@ -52,6 +53,8 @@ STAGES: Final = {  # figure → what we say
 _SEGMENTS: Final = {"confirmed": "decided", "provider_accepted": "provider"}
 """Figure → the board's name of the segment, where they differ."""
 
+HANGS: Final = ("mount", "height_m", "fov_deg", "tilt_deg", "yaw_deg", "x_m", "y_m")
+
 Say_ = Callable[[str], None]
 
 
@@ -64,11 +67,11 @@ class Stream:
     rows: int
     cols: int
     rate_hz: float
-    height_m: float | None
-    fov_deg: float | None
+    hangs: Mapping[str, str | float | None]
+    """What the roster says of it besides, None = unknown; names as in SensorSpec."""
     t_ms: NDArray[np.int64]
     centi: NDArray[np.int16]
-    furniture: Sequence[Box] = ()
+    furniture: Sequence[tuple[str, Box]] = ()
     fall_ms: int | None = None
 
 
@@ -239,8 +242,7 @@ def streams(homes: Sequence[SimulatedHome]) -> list[Stream]:
             h.rows,
             h.cols,
             h.rate_hz,
-            h.height_m,
-            h.fov_deg,
+            {"mount": h.mount, "height_m": h.height_m, "fov_deg": h.fov_deg},
             h.t_ms,
             h.centi,
             h.furniture,
@@ -253,6 +255,7 @@ def streams(homes: Sequence[SimulatedHome]) -> list[Stream]:
 def _recorded(trace: Trace) -> list[Stream]:
     """Homes of a recording, each begun at its own first frame."""
     out = []
+    furniture = from_trace(trace).furniture
     for s in trace.sensors:
         if s.kind != "thermal" or s.rows is None or s.cols is None:
             continue
@@ -265,19 +268,19 @@ def _recorded(trace: Trace) -> list[Stream]:
                 s.rows,
                 s.cols,
                 s.rate_hz or 4.0,
-                s.height_m,
-                s.fov_deg,
+                {name: getattr(s, name) for name in HANGS},
                 t_ms - t_ms[0],
                 centi,
+                furniture.get((s.home, s.room), ()),
                 fall_ms=min(falls, default=None),
             )
         )
     return out
 
 
-def _zone(number: int, box: Box) -> dict[str, Any]:
+def _zone(number: int, kind: str, box: Box) -> dict[str, Any]:
     x0, y0, x1, y1 = box
-    return {"id": f"z{number}", "kind": "sofa", "x0_m": x0, "y0_m": y0, "x1_m": x1, "y1_m": y1}
+    return {"id": f"z{number}", "kind": kind, "x0_m": x0, "y0_m": y0, "x1_m": x1, "y1_m": y1}
 
 
 def roster(sensors: Sequence[Stream]) -> dict[str, Any]:
@@ -286,7 +289,7 @@ def roster(sensors: Sequence[Stream]) -> dict[str, Any]:
         {
             "id": s.home,
             "card": str(k + 1),
-            "rooms": [{"id": "living", "zones": [_zone(i, box) for i, box in enumerate(s.furniture)]}],
+            "rooms": [{"id": "living", "zones": [_zone(i, *z) for i, z in enumerate(s.furniture)]}],
             "sensors": [
                 {
                     "id": s.sensor,
@@ -295,9 +298,7 @@ def roster(sensors: Sequence[Stream]) -> dict[str, Any]:
                     "rows": s.rows,
                     "cols": s.cols,
                     "rate_hz": s.rate_hz,
-                    "mount": "ceiling",
-                    **({"height_m": s.height_m} if s.height_m is not None else {}),
-                    **({"fov_deg": s.fov_deg} if s.fov_deg is not None else {}),
+                    **{name: value for name, value in s.hangs.items() if value is not None},
                 }
             ],
         }

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from detectors.zones import Box
 from guardian.lookout import Furniture
 from guardian.roster import from_trace, site_of, specs_of
 from guardian.slab import SensorSpec
@@ -30,7 +31,6 @@ BLOCK_BYTES: Final = 2**28
 """Of frames held at once, at most, where the shortest block allows it."""
 RUN_MS: Final = 24 * 3600 * 1000
 """A collapse is looked for this long (DESIGN section 8)."""
-BEDS: Final = ("bed", "sofa")
 
 Message = tuple[int, str, bytes | memoryview, bool]
 """Arrival in ms since 1970, topic, payload, whether it is a frame."""
@@ -115,11 +115,11 @@ def of_trace(
     for s in specs_of(trace):
         owned.setdefault(s.home, []).append(s)
     specs = tuple(replace(s, home=name) for name, (home, _) in names.items() for s in owned[home])
-    boxes = from_trace(trace).furniture
+    known = from_trace(trace).furniture
     furniture = {
-        (name, room): box
+        (name, room): zones
         for name, (home, _) in names.items()
-        for (owner, room), box in boxes.items()
+        for (owner, room), zones in known.items()
         if owner == home
     }
     return Feed(site, specs, furniture, blocks, drawn)
@@ -167,10 +167,10 @@ def block_s(cameras: Sequence[Camera]) -> float:
 
 
 def _furniture(homes: Sequence[Home]) -> Furniture:
-    boxes: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
-    for z in (z for h in homes for z in h.zones() if z.kind in BEDS):
-        boxes.setdefault((z.home, z.room), []).append((z.x0_m, z.y0_m, z.x1_m, z.y1_m))
-    return boxes
+    out: dict[tuple[str, str], list[tuple[str, Box]]] = {}
+    for z in (z for h in homes for z in h.zones()):
+        out.setdefault((z.home, z.room), []).append((z.kind, (z.x0_m, z.y0_m, z.x1_m, z.y1_m)))
+    return out
 
 
 def _frames(topic: str, arrival_ms: I64, device_ms: I64, seq: I64, centi: I16) -> Iterator[Message]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import ndimage  # type: ignore[import-untyped]  # scipy ships no types
 
-from detectors.blobs import flood
+from detectors import bits
 from guardian.trace import Trace, TruthRow
 from simulator import acting, lives, rhythm, suites
 from simulator.acting import Scene
@@ -198,7 +198,8 @@ def _patches(excess: F64) -> _Patches:
     fog = ndimage.uniform_filter(excess, (0, 3, 3), mode="nearest")
     seed = fog.reshape(n, -1).argmax(axis=1)
     peak = fog.reshape(n, -1)[np.arange(n), seed]
-    mask = flood(fog > peak[:, None, None] / 2, seed)
+    hot = bits.packed(fog > peak[:, None, None] / 2).T
+    mask = bits.unpacked(bits.flood(hot, seed, cols), cols).reshape(n, rows, cols)
     weight = np.where(mask, np.maximum(excess, 1e-6), 0.0).reshape(n, -1)
     y, x = (a.ravel() for a in np.mgrid[0:rows, 0:cols].astype(np.float64))
     sums = weight @ np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)

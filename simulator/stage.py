@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from detectors.zones import Box
 from simulator.bodies import ARMS, ROLL
 from simulator.camera import Camera, Painter
 from simulator.falls import After, FallKind
@@ -88,9 +89,9 @@ def room(seed: int) -> Room:
     return Room("living-room", "living", 4.0, 4.6, (chair, bed), (Door(NOWHERE, *DOOR),))
 
 
-def furniture(place: Room) -> tuple[tuple[float, float, float, float], ...]:
-    """Boxes x0, y0, x1, y1 in which nobody lies on the floor."""
-    return tuple((z.x0_m, z.y0_m, z.x1_m, z.y1_m) for z in place.zones)
+def furniture(place: Room) -> tuple[tuple[str, Box], ...]:
+    """Kind and box of what stands there."""
+    return tuple((z.kind, (z.x0_m, z.y0_m, z.x1_m, z.y1_m)) for z in place.zones)
 
 
 def script(
@@ -197,8 +198,8 @@ class SimulatedHome:
     centi: I16
     """(N, rows, cols)."""
     truth: tuple[Truth, ...]
-    furniture: tuple[tuple[float, float, float, float], ...]
-    """Boxes x0, y0, x1, y1 in metres from below the sensor."""
+    furniture: tuple[tuple[str, Box], ...]
+    """Kind and box of what stands there, from below the sensor."""
 
     def frame(self, t_s: float) -> I16:
         """The newest frame (rows, cols) at `t_s` seconds after the start."""

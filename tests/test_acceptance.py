@@ -17,6 +17,7 @@ from alerting.channels.twilio_sms import TwilioSms
 from alerting.courier import Courier
 from alerting.incident import Incident, State
 from alerting.ledger import Ledger, recent_incidents
+from detectors.zones import Box
 from guardian import roster
 from guardian.board import Board
 from guardian.clock import LiveClock
@@ -190,7 +191,7 @@ def _file(phones: dict[str, Behaviour], homes: list[SimulatedHome]) -> RosterFil
             "homes": [
                 {
                     "id": h.home,
-                    "rooms": [{"id": h.room, "zones": [_zone(n, box) for n, box in enumerate(h.furniture)]}],
+                    "rooms": [{"id": h.room, "zones": [_zone(n, *z) for n, z in enumerate(h.furniture)]}],
                     "sensors": [
                         {
                             "id": h.sensor,
@@ -224,9 +225,9 @@ def _file(phones: dict[str, Behaviour], homes: list[SimulatedHome]) -> RosterFil
     )
 
 
-def _zone(number: int, box: tuple[float, float, float, float]) -> dict[str, object]:
+def _zone(number: int, kind: str, box: Box) -> dict[str, object]:
     x0, y0, x1, y1 = box
-    return {"id": f"z{number}", "kind": "sofa", "x0_m": x0, "y0_m": y0, "x1_m": x1, "y1_m": y1}
+    return {"id": f"z{number}", "kind": kind, "x0_m": x0, "y0_m": y0, "x1_m": x1, "y1_m": y1}
 
 
 GOES = Behaviour((Say(5.0, "1"), Say(5.0, "1 2"), Say(110.0, "2"), Say(60.0, "6")))

@@ -419,7 +419,7 @@ def look(board: Board, group: Group, seen: list[tuple[int, Posture, float, float
     board.see(
         group,
         np.array(rows, np.intp),
-        np.array([p not in {Posture.ABSENT, Posture.UNKNOWN} for p in postures]),
+        np.array([p not in {Posture.ABSENT, Posture.UNKNOWN} for p in postures], np.int8),
         np.array(postures, np.int8),
         np.array(xs, np.float32),
         np.zeros(len(rows), np.float32),
@@ -449,6 +449,16 @@ def test_what_thermal_sensors_see_is_room_position_posture_and_people() -> None:
     late = board.state(T + 60_000)
     assert late.people.tolist() == [-1, -1, -1]  # unknown is never "fine"
     assert late.activity.tolist() == [Activity.LYING_IN_BED, Activity.UNKNOWN, Activity.UNKNOWN]
+
+
+def test_people_are_the_most_that_one_sensor_of_a_room_sees_room_by_room() -> None:
+    cameras = [camera("h1"), camera("h1", "cam2"), camera("h1", "cam3", room="hall"), camera("h2")]
+    board = Board("s", cameras)
+    nowhere = np.zeros(4, np.float32)
+    people = np.array([1, 2, 1, 0], np.int8)
+    postures = np.where(people > 0, Posture.UPRIGHT, Posture.ABSENT).astype(np.int8)
+    board.see(board.groups[8, 8], np.arange(4), people, postures, nowhere, nowhere, nowhere, T)
+    assert board.state(T).people.tolist() == [3, 0]
 
 
 def test_a_sensor_that_does_not_see_yet_does_not_say_that_nobody_is_there() -> None:

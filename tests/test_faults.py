@@ -302,7 +302,7 @@ class Heard:
                 self.t_ms += frames.t_ms[mine].tolist()
                 self.dt_s += frames.dt_s[mine].tolist()
                 n = len(frames.sensor)
-                nobody, nowhere = np.zeros(n, np.bool_), np.full(n, np.nan, np.float32)
+                nobody, nowhere = np.zeros(n, np.int8), np.full(n, np.nan, np.float32)
                 posture = np.ones(n, np.int8)  # it looks, and sees nobody
                 self.board.see(group, frames.sensor, nobody, posture, nowhere, nowhere, nowhere, now)
             state = self.board.state(now)

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 
 from alerting.ledger import Ledger
 from guardian import roster
+from guardian.board import Board
 from guardian.roster_file import read
 from guardian.settings import CONFIG, SettingsError
 
@@ -67,6 +69,38 @@ async def test_export_comes_back_as_the_same_roster(ledger: Ledger) -> None:
         lambda tx: roster.import_file(tx, read(roster.to_toml(exported)), "round", 2, dry_run=True)
     )
     assert again.changes == ()
+
+
+async def test_how_a_sensor_hangs_and_what_stands_there_reach_the_detectors(ledger: Ledger) -> None:
+    hung = EXAMPLE.replace(
+        'mount = "ceiling", height_m = 2.5, fov_deg = 60.0',
+        'mount = "wall", height_m = 2.2, fov_deg = 60.0, tilt_deg = 30, yaw_deg = 90, x_m = 1.5, y_m = -2',
+    ).replace(
+        'rooms = [{ id = "bedroom" }]',
+        """rooms = [{ id = "bedroom", zones = [
+          { id = "a", kind = "chair", x0_m = 0, y0_m = 0, x1_m = 0.5, y1_m = 0.5 },
+          { id = "b", kind = "stove", x0_m = 1, y0_m = 1, x1_m = 2, y1_m = 2 },
+        ] }]""",
+    )
+    await ledger.transact(lambda tx: roster.import_file(tx, read(hung), "hung", 1))
+    exported = await ledger.transact(roster.export_file)
+    assert exported is not None
+    await ledger.transact(lambda tx: roster.import_file(tx, read(EXAMPLE), "example", 2))
+    await ledger.transact(lambda tx: roster.import_file(tx, read(roster.to_toml(exported)), "round", 3))
+    found = await ledger.transact(roster.newest)
+    assert found is not None
+    groups = Board(found.site, found.sensors).groups
+    told = groups[8, 8].optics
+    assert told.wall.tolist() == [True]
+    columns = (told.height_m, told.fov_deg, told.tilt_deg, told.yaw_deg, told.x_m, told.y_m)
+    assert [float(c[0]) for c in columns] == pytest.approx([2.2, 60, 30, 90, 1.5, -2])
+    blank = groups[24, 32].optics
+    assert not groups[24, 32].optics.wall.any()
+    assert all(np.isnan(c).all() for c in (blank.tilt_deg, blank.yaw_deg, blank.x_m, blank.y_m))
+    assert found.furniture == {
+        ("h01", "living"): (("sofa", (0.2, -1.4, 1.6, -0.6)),),
+        ("h03", "bedroom"): (("chair", (0, 0, 0.5, 0.5)), ("stove", (1, 1, 2, 2))),
+    }
 
 
 def test_all_mistakes_of_a_roster_are_named_with_their_home() -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detectors import fall
 from detectors.finding import Finding
 from detectors.frame import Frames, Optics
+from detectors.zones import laid_out
 from guardian.settings import CONFIG, load
 from simulator.stage import SimulatedHome
 
@@ -26,12 +27,23 @@ def optics(
     fov_deg: float | None = 110.0,
     rate_hz: float = 4.0,
 ) -> Optics:
-    """The same ceiling optics for all sensors."""
+    """The same ceiling optics for all sensors, straight above the middle of their rooms."""
 
     def all_of(value: float | None) -> NDArray[np.float32]:
         return np.full(sensors, np.nan if value is None else value, np.float32)
 
-    return Optics(rows, cols, all_of(height_m), all_of(fov_deg), np.zeros(sensors, np.bool_), all_of(rate_hz))
+    return Optics(
+        rows=rows,
+        cols=cols,
+        height_m=all_of(height_m),
+        fov_deg=all_of(fov_deg),
+        wall=np.zeros(sensors, np.bool_),
+        rate_hz=all_of(rate_hz),
+        tilt_deg=all_of(None),
+        yaw_deg=all_of(None),
+        x_m=all_of(None),
+        y_m=all_of(None),
+    )
 
 
 def batch(
@@ -61,8 +73,8 @@ def group(
         fov_deg=first.fov_deg,
         rate_hz=first.rate_hz,
     )
-    boxes = np.array([h.furniture for h in homes], np.float32) if furniture else None
-    return fall.fresh(eyes, boxes), first.t_ms, np.stack([h.centi for h in homes])
+    zones = laid_out([h.furniture for h in homes]) if furniture else None
+    return fall.fresh(eyes, zones), first.t_ms, np.stack([h.centi for h in homes])
 
 
 def watch(homes: Sequence[SimulatedHome], *, furniture: bool = True) -> list[Finding]:

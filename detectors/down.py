@@ -1,0 +1,236 @@
+"""From what tracks do to findings: suspected, confirmed, recovered.
+
+Takes the tracks of one batch with their beliefs, gives findings with their evidence in numbers. All tracks at
+once; whoever fell is a track, so two people under one array are judged apart.
+
+1. `event` = mean of the network's log-odds that a fall is just over, each clipped, over `event_tau_s`.
+2. Suspected at once where `event` passes its threshold, for a track that is or was a person and is not on
+   furniture; or, where the furniture is known, where somebody has lain outside it for half of the slow time
+   (a slide, or a fall that nobody saw begin).
+3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still; for the slow time in
+   any case; or, with strong evidence of a fall, down in any way (kneeling, crawling, struggling) for
+   `struggle_s`. Out of sight on the spot is down, too: unknown is never fine. While somebody else is up and
+   about there, every time is `second_person` times as long: help is there.
+4. Recovered: up, or sitting on furniture, for `recover_s`; or walked off and gone.
+5. Armed again once `event` has been `rearm_odds` below the threshold, `refractory_s` after the last suspicion.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.background import F32, Bools
+from detectors.fallstate import FallParams, FallState
+from detectors.finding import Finding, Kind
+from detectors.geometry import Patches, Shapes
+from detectors.posture import Doing, tier
+from detectors.tracks import Tracks
+from detectors.zones import ZoneKind
+
+I64 = NDArray[np.int64]
+Ints = NDArray[np.intp]
+
+
+class Stage(IntEnum):
+    """How far the suspicion of one track has come."""
+
+    IDLE = 0
+    SUSPECTED = 1
+    CONFIRMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The L tracks of a batch, with all that is known of them."""
+
+    row: Ints
+    """(L,) frame of the batch."""
+    sensor: Ints
+    t_ms: I64
+    line: Tracks
+    patch: Patches
+    """Right only where line.there; so are shape and zone."""
+    shape: Shapes
+    zone: NDArray[np.int8]
+    x: F32
+    """(L, D) what the network saw."""
+    logits: F32
+    """(L, len(Doing) + 1)."""
+    belief: F32
+    """(L, len(Doing))."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """(L,) what holds for each track's sensor."""
+
+    fast_s: F32
+    slow_s: F32
+    suspect: F32
+
+
+def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> list[Finding]:
+    """Move every track of the batch on, and say what there is to say."""
+    if not len(view.row):
+        return []
+    s = {name: getattr(state.down, name).reshape(-1)[view.line.at] for name in _OWN}
+    limits = _limits(params, state, view)
+    dt, there = view.line.dt_s, view.line.there
+    up_b = view.belief[:, Doing.UP] + view.belief[:, Doing.SITTING]
+    lying_b, low_b = view.belief[:, Doing.LYING], view.belief[:, Doing.LOW]
+    on = (view.zone == ZoneKind.BED) | (view.zone == ZoneKind.SOFA) | (view.zone == ZoneKind.BATH)
+    on |= view.belief[:, Doing.RAISED] > 0.5
+
+    _observe(params, state, view, s, up_b)
+    idle = s["stage"] == Stage.IDLE
+    suspected = s["stage"] == Stage.SUSPECTED
+
+    lies = there & (lying_b > params.lying_belief)
+    up = there & (up_b > params.up_belief)
+    lie_s = np.where(lies, s["lie_s"] + dt, np.where(there, np.maximum(s["lie_s"] - dt, 0), s["lie_s"]))
+    lie_s = np.where(up | (there & on), np.float32(0), lie_s)
+    armed, event = s["armed"], s["event"]
+    ready = idle & armed & there & s["was_person"] & ~on
+    drop = ready & (event > limits.suspect) & (up_b < params.up_belief)
+    linger = ready & state.zones.known[view.sensor] & (lie_s >= limits.slow_s / 2)
+    begin = drop | linger
+
+    x, y = (getattr(state.tracks, n).reshape(-1)[view.line.at] for n in ("x_m", "y_m"))
+    s["quick"] = np.where(begin, drop, s["quick"])
+    lie_ms = (lie_s * 1000).astype(np.int64)
+    onset = np.where(drop, np.maximum(s["upright_ms"], view.t_ms - 10_000), view.t_ms - lie_ms)
+    for name, value in (("onset_ms", onset), ("suspected_ms", view.t_ms), ("place_x_m", x), ("place_y_m", y)):
+        s[name] = np.where(begin, value, s[name])
+    s["most"] = np.where(begin, event, np.maximum(s["most"], event))
+    s["quick"] |= suspected & (event > limits.suspect)
+
+    walked = np.hypot(x - s["place_x_m"], y - s["place_y_m"]) > params.away_m
+    off = ~idle & ~there & (walked | (up_b > params.up_belief))
+    risen = ~idle & (up | (there & on & (view.belief[:, Doing.RAISED] > params.up_belief)) | off)
+    down = ~idle & ~begin & ~risen & (~there | (lying_b + low_b > params.low_belief))
+    s["up_s"] = np.where(risen, s["up_s"] + dt, np.where(down | idle, np.float32(0), s["up_s"]))
+    s["low_s"] = np.where(begin | idle, np.float32(0), s["low_s"] + np.where(down, dt, 0))
+    recover = ~idle & (s["up_s"] >= params.recover_s)
+
+    many = np.where(_helped(state, view), np.float32(params.second_person), np.float32(1))
+    fast = s["quick"] & (lie_s >= many * limits.fast_s) & (view.line.speed_m_s < params.still_m_s)
+    struggle = s["quick"] & (s["most"] > limits.suspect + params.strong_odds)
+    struggle &= s["low_s"] >= many * params.struggle_s
+    vanished = ~there & (s["low_s"] >= many * limits.slow_s)
+    confirm = suspected & ~recover & ~risen & (fast | struggle | vanished | (lie_s >= many * limits.slow_s))
+
+    stage = np.where(begin, Stage.SUSPECTED, np.where(confirm, Stage.CONFIRMED, s["stage"]))
+    stage = np.where(recover, Stage.IDLE, stage)
+    rested = view.t_ms - s["suspected_ms"] > params.refractory_s * 1000
+    again = ~begin & (stage == Stage.IDLE) & (event < limits.suspect - params.rearm_odds) & rested
+    s["armed"] = (armed & ~begin) | again
+    s["stage"] = stage.astype(np.int8)
+    s["lie_s"] = np.where(recover, np.float32(0), lie_s)
+    s["up_s"] = np.where(recover, np.float32(0), s["up_s"])
+    for name, values in s.items():
+        getattr(state.down, name).reshape(-1)[view.line.at] = values
+
+    found: list[Finding] = []
+    for kind, mask in (
+        (Kind.FALL_SUSPECTED, begin),
+        (Kind.FALL_CONFIRMED, confirm),
+        (Kind.FALL_RECOVERED, recover),
+    ):
+        found += [_finding(view, limits, s, kind, int(k), now_ms) for k in np.flatnonzero(mask)]
+    return found
+
+
+_OWN = (
+    "event", "person", "was_person", "stage", "armed", "quick", "upright_ms", "onset_ms", "suspected_ms", "most",
+    "lie_s", "low_s", "up_s", "place_x_m", "place_y_m",
+)  # fmt: skip
+
+
+def _limits(params: FallParams, state: FallState, view: View) -> _Limits:
+    pixels = state.optics.rows * state.optics.cols
+    wall = state.optics.wall[view.sensor]
+    small = wall | (pixels < params.small_pixels)
+    coarse = tier(state.optics.rows, state.optics.cols) == "coarse"
+    odds = params.suspect_coarse_odds if coarse else params.suspect_odds
+    return _Limits(
+        np.where(small, np.float32(params.fast_small_s), np.float32(params.fast_large_s)),
+        np.where(small, np.float32(params.slow_small_s), np.float32(params.slow_large_s)),
+        np.where(wall, np.float32(params.suspect_wall_odds), np.float32(odds)),
+    )
+
+
+def _observe(params: FallParams, state: FallState, view: View, s: dict[str, NDArray[Any]], up_b: F32) -> None:
+    """Step 1, and whether it is a person."""
+    dt, there, begun = view.line.dt_s, view.line.there, view.line.begun
+    limit = np.float32(params.event_clip)
+    new = np.clip(view.logits[:, len(Doing)], -limit, limit)
+    share = np.where(there, -np.expm1(-dt / np.float32(params.event_tau_s)), 0)
+    s["event"] = np.where(begun, -limit, s["event"] + share * (new - s["event"])).astype(np.float32)
+    looks = 1 - view.belief[:, Doing.THING]
+    share = np.where(there, -np.expm1(-dt / np.float32(params.person_tau_s)), 0)
+    newborn = begun & (s["stage"] == Stage.IDLE)
+    s["person"] = np.where(newborn, looks * 0.5, s["person"] + share * (looks - s["person"])).astype(
+        np.float32
+    )
+    moved = state.tracks.moved.reshape(-1)[view.line.at]
+    fresh_track = newborn & (view.line.age_s == 0)
+    s["was_person"] = (s["was_person"] & ~fresh_track) | (moved & (s["person"] > 0.5))
+    s["upright_ms"] = np.where(there & (up_b > 0.5), view.t_ms, s["upright_ms"])
+
+
+def _helped(state: FallState, view: View) -> Bools:
+    """(L,) the sensor's other track is a person who is up."""
+    other = view.line.at ^ 1
+    person = state.down.person.reshape(-1)[other] > 0.5
+    up = state.down.belief.reshape(-1, len(Doing))[other][:, [Doing.UP, Doing.SITTING]].sum(axis=1) > 0.5
+    alive = state.tracks.used.reshape(-1)[other] & state.tracks.moved.reshape(-1)[other]
+    return np.asarray(person & up & alive)
+
+
+def _finding(  # noqa: PLR0917  (all that is known of one track becomes evidence)
+    view: View,
+    limits: _Limits,
+    s: dict[str, NDArray[Any]],
+    kind: Kind,
+    k: int,
+    now_ms: int,
+) -> Finding:
+    metric = bool(view.shape.metric[k])
+    there = bool(view.line.there[k])
+    event, lying = float(s["event"][k]), float(view.belief[k, Doing.LYING])
+    sure = event if kind is Kind.FALL_SUSPECTED else max(float(s["most"][k]), 1.0) + 2.0 * lying
+    evidence = {
+        "fall_log_odds": event,
+        "threshold_log_odds": float(limits.suspect[k]),
+        "lying": lying,
+        "low": float(view.belief[k, Doing.LOW]),
+        "up": float(view.belief[k, Doing.UP] + view.belief[k, Doing.SITTING]),
+        "person": float(s["person"][k]),
+        "lying_s": float(s["lie_s"][k]),
+        "down_s": float(s["low_s"][k]),
+        "fall_seen": float(s["quick"][k]),
+        "speed_m_s": float(view.line.speed_m_s[k]),
+        "in_sight": float(there),
+        "scale_assumed": float(not metric),
+        "noise_k": float(view.patch.sigma_k[k]),
+    }
+    if there:
+        evidence |= {
+            "length_m": float(view.shape.along_m[k]),
+            "width_m": float(view.shape.across_m[k]),
+            "area_m2": float(view.shape.area_m2[k]),
+            "peak_k": float(view.patch.peak_k[k]),
+        }
+    return Finding(
+        kind,
+        int(view.sensor[k]),
+        int(s["onset_ms"][k]),
+        now_ms,
+        float(1 / (1 + np.exp(-np.clip(sure, -20, 20)))),
+        float(view.shape.floor_x_m[k]) if metric and there else float("nan"),
+        float(view.shape.floor_y_m[k]) if metric and there else float("nan"),
+        {name: round(value, 3) for name, value in evidence.items()},
+    )

@@ -1,0 +1,256 @@
+"""Who is who from frame to frame: up to two tracks for each sensor.
+
+Takes the patches of one batch, gives for every track whether it is seen, how long it has been known, how
+fast it moves, and its numbers averaged over several times (`bank`), which is how later stations look back.
+All sensors at once. Never says what a track is.
+
+1. Each of two slots takes the patch that is nearest to where it was, within what somebody can move; of the
+   two ways to pair, the shorter one. A patch of another warmth counts as further away (`unlike_m`): whoever
+   gets up leaves warmth on the floor, and must not stay there as a track.
+2. A patch that nobody claims begins a track in a free slot. Born beside a track that has moved, it counts as
+   having moved too, if it is about as warm: two people who part were one patch.
+3. A track that is unseen for `lost_s` ends, unless it is kept (somebody may lie there).
+4. A gap in the frames starts the averages anew.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.background import F32, Bools
+
+I64 = NDArray[np.int64]
+Ints = NDArray[np.intp]
+
+SLOTS: Final = 2
+NEVER_MS: Final = -(2**62)
+FAR: Final = np.float32(1e6)
+WARMTH_S: Final = 1.0
+FASTEST_M_S: Final = np.float32(3.0)
+"""Nobody is faster at home (head in a fall 2.9 ± 0.9 m/s, J Biomech 48:911); more is noise or another
+patch."""
+BANK_S: Final = (0.25, 1.0, 3.0, 10.0)
+"""Times over which numbers are averaged: one frame says little (F1 0.95), the last 2 to 4 s say most (0.98 to
+0.99) on a recorded array; the longest tells how the track usually is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackParams:
+    """Table [tracks] of config/detectors.toml."""
+
+    speed_tau_s: float
+    lost_s: float
+    jump_m: float
+    jump_m_s: float
+    moved_m: float
+    apart_m: float
+    unlike_m: float
+    alike: float
+
+
+@dataclass(slots=True)
+class TrackState:
+    """What is remembered; first axes (S, 2) = sensor, slot."""
+
+    used: Bools
+    seen_ms: I64
+    born_ms: I64
+    x_m: F32
+    """Where it was last (geometry.Shapes.move_x_m)."""
+    y_m: F32
+    vx_m_s: F32
+    """Mean velocity: noise of the place averages out in it, a walk does not."""
+    vy_m_s: F32
+    from_x_m: F32
+    """Where it was first seen."""
+    from_y_m: F32
+    moved: Bools
+    """It has been `moved_m` away from there: alive."""
+    bank: F32
+    """(S, 2, len(BANK_S), F) its numbers averaged over those times."""
+    warmth: F32
+    """Logarithm of its peak in K, averaged over `WARMTH_S`."""
+    last_ms: I64
+    """(S,) time of the sensor's last frame that counted while a track was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """The L tracks of one batch, flat; (L,) each."""
+
+    at: Ints
+    """Index 2 x sensor + slot into the state, flattened."""
+    frame: Ints
+    """Index into the batch's frames that were given."""
+    patch: Ints
+    """Index 2 x frame + patch into the patches; only right where `there`."""
+    there: Bools
+    """It has a patch in this frame."""
+    begun: Bools
+    """It begins with this frame, or begins anew after a gap."""
+    dt_s: F32
+    """Since the frame before; 0 where it begins."""
+    age_s: F32
+    speed_m_s: F32
+
+
+def fresh(sensors: int, numbers: int) -> TrackState:
+    """State without any track; `numbers` F are averaged for each."""
+
+    def zeros() -> F32:
+        return np.zeros((sensors, SLOTS), np.float32)
+
+    def never() -> I64:
+        return np.full((sensors, SLOTS), NEVER_MS, np.int64)
+
+    def no() -> Bools:
+        return np.zeros((sensors, SLOTS), np.bool_)
+
+    return TrackState(
+        no(),
+        never(),
+        never(),
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
+        no(),
+        np.zeros((sensors, SLOTS, len(BANK_S), numbers), np.float32),
+        zeros(),
+        np.full(sensors, NEVER_MS, np.int64),
+    )
+
+
+def follow(  # noqa: PLR0917  (one array a thing known of each frame)
+    params: TrackParams,
+    state: TrackState,
+    sensor: Ints,
+    t_ms: I64,
+    gap: Bools,
+    kept: Bools,
+    there: Bools,
+    x_m: F32,
+    y_m: F32,
+    peak_k: F32,
+) -> Tracks:
+    """Hand the patches of M frames (there, x_m, y_m, peak_k: (M, 2)) to the tracks of sensors `sensor` (M,).
+
+    `gap` (M,): what was before is not known to touch this frame. `kept` (S, 2): never let that track end.
+    """
+    used, dt_s = _alive(params, state, sensor, t_ms, gap, kept)
+    warmth = np.log(np.maximum(peak_k, np.float32(1e-3)))
+    swap, claimed, free = _paired(params, state, sensor, used, dt_s, t_ms, there, x_m, y_m, warmth)
+    patch = np.stack([swap, ~swap], axis=1).astype(np.intp)  # of each slot
+    pick = patch + SLOTS * np.arange(len(sensor))[:, None]
+    offered = there.ravel()[pick]
+    begin = offered & free & ~claimed
+    x, y, warm = x_m.ravel()[pick], y_m.ravel()[pick], warmth.ravel()[pick]
+    have = claimed | begin
+    live = used | begin
+
+    old_x, old_y = state.x_m[sensor], state.y_m[sensor]
+    step = np.maximum(dt_s, np.float32(0.03))[:, None]
+    rate = np.where(claimed & ~gap[:, None], -np.expm1(-dt_s / np.float32(params.speed_tau_s))[:, None], 0)
+    velocity = []
+    for name, new, old in (("vx_m_s", x, old_x), ("vy_m_s", y, old_y)):
+        before = getattr(state, name)[sensor]
+        now = np.clip((new - old) / step, -FASTEST_M_S, FASTEST_M_S)
+        after = np.where(begin | gap[:, None], 0, before + rate * (np.where(claimed, now, 0) - before))
+        getattr(state, name)[sensor] = after.astype(np.float32)
+        velocity.append(after)
+
+    beside = _beside(params, state, sensor, used, x, y, warm)
+    old_warm = state.warmth[sensor]
+    share = np.where(claimed, -np.expm1(-dt_s / np.float32(WARMTH_S))[:, None], have)
+    state.warmth[sensor] = old_warm + share * (warm - old_warm)
+    from_x = np.where(begin, x, state.from_x_m[sensor])
+    from_y = np.where(begin, y, state.from_y_m[sensor])
+    far = have & (np.hypot(x - from_x, y - from_y) > params.moved_m)
+    moved = np.where(begin, beside, state.moved[sensor] | far)
+    born = np.where(begin, t_ms[:, None], state.born_ms[sensor])
+    state.used[sensor] = live
+    state.seen_ms[sensor] = np.where(have, t_ms[:, None], state.seen_ms[sensor])
+    state.born_ms[sensor] = born
+    state.x_m[sensor] = np.where(have, x, old_x)
+    state.y_m[sensor] = np.where(have, y, old_y)
+    state.from_x_m[sensor], state.from_y_m[sensor] = from_x, from_y
+    state.moved[sensor] = moved & live
+    state.last_ms[sensor] = t_ms
+
+    frame, slot = np.nonzero(live)
+    begun = (begin | gap[:, None])[frame, slot]
+    return Tracks(
+        SLOTS * sensor[frame] + slot,
+        frame,
+        pick[frame, slot],
+        have[frame, slot],
+        begun,
+        np.where(begun, np.float32(0), dt_s[frame]),
+        ((t_ms[frame] - born[frame, slot]) / 1000).astype(np.float32),
+        np.hypot(velocity[0], velocity[1])[frame, slot].astype(np.float32),
+    )
+
+
+def average(state: TrackState, tracks: Tracks, numbers: F32) -> F32:
+    """Fold `numbers` (L, F) into the averages of the tracks that are there; give them (L, len(BANK_S), F)."""
+    flat = state.bank.reshape(-1, *state.bank.shape[2:])
+    bank = flat[tracks.at]
+    tau = np.array(BANK_S, np.float32)
+    share = np.where(tracks.begun[:, None], np.float32(1), -np.expm1(-tracks.dt_s[:, None] / tau))
+    share *= tracks.there[:, None]
+    bank += share[:, :, None] * (numbers[:, None, :] - bank)
+    flat[tracks.at] = bank
+    return bank
+
+
+def _alive(  # noqa: PLR0917  (called once, above)
+    params: TrackParams, state: TrackState, sensor: Ints, t_ms: I64, gap: Bools, kept: Bools
+) -> tuple[Bools, F32]:
+    """Which slots (M, 2) still hold a track, and seconds (M,) since the sensor's last frame."""
+    looked_ms = np.where(gap, state.last_ms[sensor], t_ms)  # nobody is lost while nothing is looked at
+    age_ms = looked_ms[:, None] - state.seen_ms[sensor]
+    used = state.used[sensor] & ((age_ms <= params.lost_s * 1000) | kept[sensor])
+    since = np.where(state.last_ms[sensor] == NEVER_MS, 0, t_ms - state.last_ms[sensor])
+    return used, np.where(gap, 0, np.clip(since, 0, 10_000) / 1000).astype(np.float32)
+
+
+def _paired(  # noqa: PLR0917
+    params: TrackParams,
+    state: TrackState,
+    sensor: Ints,
+    used: Bools,
+    dt_s: F32,
+    t_ms: I64,
+    there: Bools,
+    x_m: F32,
+    y_m: F32,
+    warmth: F32,
+) -> tuple[Bools, Bools, Bools]:
+    """(M,) slot 0 takes patch 1; (M, 2) the slot's patch is its own; (M, 2) the slot is free."""
+    apart = np.hypot(
+        state.x_m[sensor][:, :, None] - x_m[:, None, :], state.y_m[sensor][:, :, None] - y_m[:, None, :]
+    )
+    unseen_s = np.maximum((t_ms[:, None] - state.seen_ms[sensor]) / 1000, dt_s[:, None])
+    leap = np.clip(np.float32(params.jump_m_s) * unseen_s, params.jump_m, 2 * params.jump_m)
+    possible = used[:, :, None] & there[:, None, :] & (apart <= leap[:, :, None])
+    welcome = ~used[:, :, None] & there[:, None, :]
+    unlike = np.abs(state.warmth[sensor][:, :, None] - warmth[:, None, :])
+    apart = apart + np.float32(params.unlike_m) * unlike
+    cost = np.where(possible, apart, np.where(welcome, FAR - 100, FAR)).astype(np.float32)
+    swap = cost[:, 0, 1] + cost[:, 1, 0] < cost[:, 0, 0] + cost[:, 1, 1]
+    one = np.where(swap[:, None], possible[:, [0, 1], [1, 0]], possible[:, [0, 1], [0, 1]])
+    return swap, one, ~used
+
+
+def _beside(  # noqa: PLR0917
+    params: TrackParams, state: TrackState, sensor: Ints, used: Bools, x: F32, y: F32, warm: F32
+) -> Bools:
+    """(M, 2) the sensor's other track has moved, was near and about as warm."""
+    other_x, other_y = state.x_m[sensor][:, ::-1], state.y_m[sensor][:, ::-1]
+    near = np.hypot(x - other_x, y - other_y) < params.apart_m
+    near &= warm > state.warmth[sensor][:, ::-1] + np.log(np.float32(params.alike))
+    return np.asarray(near & used[:, ::-1] & state.moved[sensor][:, ::-1])

@@ -1,0 +1,63 @@
+"""Weights say where they come from, the same seed gives the same file, and wrong names are named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detectors.posture import Doing, Network
+from simulator import fitting, school
+from simulator.fingerprint import fingerprint
+from tests.thermal import shipped
+
+LESSONS = 6
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, float], list[str]]:
+    """A network of few steps on few lessons, in blocks of four."""
+    out = tmp_path_factory.mktemp("weights") / "new"
+    heard: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "STEPS", 40)
+        patch.setattr(school, "BLOCK", 4)
+        figures = school.teach(
+            shipped(), 3, LESSONS, "coarse", "ceiling", out, lambda _done, _all, what: heard.append(what)
+        )
+    return out / "ceiling-coarse.npz", figures, heard
+
+
+def test_the_file_holds_a_network_and_where_it_comes_from(
+    taught: tuple[Path, dict[str, float], list[str]],
+) -> None:
+    path, figures, heard = taught
+    with np.load(path, allow_pickle=False) as file:
+        held = {name: file[name] for name in file}
+    net = Network(*(held[name] for name in Network.__dataclass_fields__))
+    assert net(np.zeros((3, len(net.centre)), np.float32)).shape == (3, len(Doing) + 1)
+    assert np.isfinite(net(net.centre[None])).all()
+    assert str(held["command"]) == (
+        "guardian train posture --seed 3 --lessons 6 --tiers coarse --mounts ceiling"
+    )
+    assert (str(held["seed"]), str(held["lessons"]), str(held["numpy"])) == ("3", "6", np.__version__)
+    assert str(held["code"]) == fingerprint(weights=False) != fingerprint()
+    assert f"fall_auc {figures['fall_auc']:.4f}" in str(held["figures"]).splitlines()
+    assert heard.count("lessons coarse ceiling") == LESSONS
+    assert "fit" in heard
+
+
+def test_the_table_has_a_line_for_each_network(taught: tuple[Path, dict[str, float], list[str]]) -> None:
+    _, figures, _ = taught
+    table = school.table({"ceiling-coarse": figures, "wall-coarse": figures | {"fall_auc": float("nan")}})
+    columns = {str(c.header): list(c.cells) for c in table.columns}
+    assert columns["network"] == ["ceiling-coarse", "wall-coarse"]
+    assert columns["fall auc"] == [f"{figures['fall_auc']:.3f}", "–"]
+    assert {"up", "sitting", "low", "lying", "raised", "thing"} < set(columns)
+
+
+def test_tiers_and_mounts_are_chosen_by_name() -> None:
+    assert school.chosen("fine, coarse", "wall") == (("coarse", "fine"), ("wall",))
+    with pytest.raises(ValueError, match="no tier huge, there are: coarse, "):
+        school.chosen("fine,huge", "wall")
+    with pytest.raises(ValueError, match="no mount given, there are: ceiling, wall"):
+        school.chosen("fine", ",")
