@@ -471,3 +471,21 @@ def bench_ingest(
     figures = ingest.run_ingest(messages=messages, say=err.print)
     _write(json_file, figures)
     print(ingest.table(figures))
+
+
+@bench_app.command("detectors")
+def bench_detectors(
+    seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds that are measured, in all.")] = 45.0,
+    json_file: JsonFile = None,
+) -> None:
+    """Thermal frames per second and core, beside the memory's bound, plain Python and scipy."""
+    from simulator.bench import detectors
+    from simulator.bench.detectors_table import table
+    from simulator.cores import WorkerLost
+
+    try:
+        figures = detectors.run_detectors(seconds=seconds)
+    except (detectors.BenchError, WorkerLost) as e:
+        _fail(str(e))
+    _write(json_file, figures, detectors.SEED)
+    print(table(figures))
