@@ -26,6 +26,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/guardian bench ingest
+	$(BIN)/guardian bench detectors
 
 $(READY): requirements.lock pyproject.toml system-packages.sh
 	./system-packages.sh "$(PYTHON)"

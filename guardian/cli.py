@@ -512,3 +512,21 @@ def train_posture(  # noqa: PLR0917  # typer fills them by name
     _write(json_file, {"lessons": lessons or school.LESSONS, "networks": figures}, seed)
     page = Console()
     (page if page.is_terminal else Console(width=WIDE)).print(school.table(taught))
+
+
+@bench_app.command("detectors")
+def bench_detectors(
+    seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds that are measured, in all.")] = 45.0,
+    json_file: JsonFile = None,
+) -> None:
+    """Thermal frames per second and core, beside the memory's bound, plain Python and scipy."""
+    from simulator.bench import detectors
+    from simulator.bench.detectors_table import table
+    from simulator.cores import WorkerLost
+
+    try:
+        figures = detectors.run_detectors(seconds=seconds)
+    except (detectors.BenchError, WorkerLost) as e:
+        _fail(str(e))
+    _write(json_file, figures, detectors.SEED)
+    print(table(figures))
