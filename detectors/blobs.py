@@ -42,7 +42,8 @@ class BlobParams:
     mask_sigma: float
     mask_share: float
     seed_sigma: float
-    raw_factor: float
+    raw_mask_sigma: float
+    raw_seed_sigma: float
     min_px_small: int
     min_px_large: int
 
@@ -165,9 +166,8 @@ def _desk(params: BlobParams, m: int, rows: int, cols: int) -> _Desk:
 
 def _two(params: BlobParams, desk: _Desk, kelvin: F32, sigma_k: F32) -> tuple[F32, Words]:
     """NUMBERS (16, M, 2) and words (2, rows, M) of the patches of one block of pictures (M, P)."""
-    unit = np.float32(9 if desk.large else params.raw_factor)  # sums of nine are compared, means never made
-    mask_k = np.float32(params.mask_sigma) * unit * sigma_k
-    seed_k = np.float32(params.seed_sigma) * unit * sigma_k
+    mask_k = np.float32(9 * params.mask_sigma if desk.large else params.raw_mask_sigma) * sigma_k
+    seed_k = np.float32(9 * params.seed_sigma if desk.large else params.raw_seed_sigma) * sigma_k
     share = np.float32(params.mask_share)
     m = len(kelvin)
     fog = desk.fog[:m] if desk.large else kelvin

@@ -35,6 +35,8 @@ RIM_M: Final = 0.85
 RIM_WAY: Final = ((RIM_M + 0.2, -1.0), (RIM_M, 0.33))
 """Along the rim first: how far from the middle, and how many radians off the place of the fall, so that they
 fall past the middle of the picture and not through it."""
+ROAMS_OFF_M: Final = (0.35, 0.85)
+ROAMS_RAD: Final = (1.0, 0.35)
 CORNER_M: Final = ((0.85, 1.1), (0.3, 0.7))
 """The chair of those who fall on standing up, along one axis and along the other. Recorded: they wait at the
 rim, 7.3 pixels off the middle, and 10 or 11 pixels of them show."""
@@ -137,7 +139,9 @@ def bare_room(rng: np.random.Generator, part: str) -> Plan:
     h = CHAIR_M / 2
     chair = Zone("chair", "chair", x - h, y - h, x + h, y + h, 0.45)
     door = Door(NOWHERE, float(rng.uniform(-1.5, 1.5)), -SIDE_M / 2)
-    return Plan((Room("living", "living", SIDE_M, SIDE_M, () if part == "walking" else (chair,), (door,)),))
+    return Plan(
+        (Room("living", "living", SIDE_M, SIDE_M, (chair,) if part in {"sit", "rising"} else (), (door,)),)
+    )
 
 
 def _towards(rng: np.random.Generator, far_m: float) -> tuple[float, float]:
@@ -151,7 +155,8 @@ def performed(
 ) -> tuple[Motion, list[Row], float]:
     """One person's part: motion, rows (start, end, label), and when they are out again.
 
-    Besides PARTS there is "entering": straight in from outside the picture, and down.
+    Besides PARTS there are "entering": straight in from outside the picture, and down; and "roaming": as
+    "walking", but along the rim by any way.
     """
     play = Script(rng, plan, gait_m_s=float(rng.uniform(*GAIT_M_S)), start_s=start_s)
     play.come_home()
@@ -160,12 +165,14 @@ def performed(
         begin = play.t
         play.stand(float(rng.uniform(*STAND_S)))
         rows.append((begin, play.t, "stand"))
-    elif part == "walking":
+    elif part in {"walking", "roaming"}:
         rows = _walked(play, rng)
         way = float(rng.uniform(-np.pi, np.pi))
-        far = float(rng.uniform(*FALL_OFF_M))
+        far = float(rng.uniform(*(FALL_OFF_M if part == "walking" else ROAMS_OFF_M)))
         play.pen.gait_m_s = float(rng.uniform(*SLOW_M_S))
-        for off_m, aside in (*RIM_WAY, (far, 0.0)):
+        asides = (a for _, a in RIM_WAY) if part == "walking" else (rng.uniform(-a, a) for a in ROAMS_RAD)
+        rim = [(off_m, float(aside)) for (off_m, _), aside in zip(RIM_WAY, asides, strict=True)]
+        for off_m, aside in (*rim, (far, 0.0)):
             play.go(0, off_m * np.cos(way + aside), off_m * np.sin(way + aside))
         rows += _fallen(play, rng, FallKind.TRIP)
     elif part == "entering":

@@ -69,6 +69,8 @@ LIFE: Final = ("life",)
 ACTED: Final = ("acted",)
 """As in laboratory recordings (acting.py)."""
 ACTS: Final = 2
+LAB_OFF: Final = 0.3  # of how far arrays in homes hang off the middle
+PARTS: Final = {"entering": 0.25, "roaming": 0.15, "rising": 0.25, "sit": 0.35}
 VISITS: Final = ("visits",)
 """Coming in, falling or sitting down or just walking about, and out again, a few times: falls of people who
 have hardly been seen before, and warmth on the floor where the next one walks."""
@@ -332,9 +334,11 @@ def scene(seed: int, kind: str, array: str, *, wall: bool) -> Scene | None:
 
 def _acted(seed: int, rng: np.random.Generator, array: str, *, wall: bool) -> Scene | None:
     """What is recorded in laboratories: one after the other comes in, acts one part and leaves."""
-    part = str(rng.choice(["entering", "walking", "rising", "sit"], p=[0.4, 0.2, 0.2, 0.2]))
+    part = str(rng.choice([*PARTS], p=[*PARTS.values()]))
     plan = acting.bare_room(rng, part)
     camera = camera_of(np.random.default_rng([seed, _CAMERA]), seed, array, plan.rooms[0], wall=wall)
+    if not wall:  # laboratories hang it above where things happen
+        camera = replace(camera, x_m=camera.x_m * LAB_OFF, y_m=camera.y_m * LAB_OFF)
     actors: list[Actor] = []
     at_s = float(rng.uniform(*EMPTY_S))
     for n in range(ACTS):

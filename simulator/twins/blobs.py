@@ -40,21 +40,22 @@ def find_two(params: BlobParams, grid: Picture, sigma_k: float) -> list[NaiveBlo
     rows, cols = len(grid), len(grid[0])
     large = rows * cols >= SMOOTH_FROM
     fog = smooth(grid) if large else grid
-    noise = sigma_k if large else sigma_k * params.raw_factor
+    mask_k = sigma_k * (params.mask_sigma if large else params.raw_mask_sigma)
+    seed_k = sigma_k * (params.seed_sigma if large else params.raw_seed_sigma)
     places = [(r, c) for r in range(rows) for c in range(cols)]
     found: list[NaiveBlob] = []
     out: set[Pixel] = set()
     for nth in range(2):
         free = {p for p in places if p not in out}
         ring = around(out) if large else out
-        warm = [p for p in places if p not in ring and fog[p[0]][p[1]] > params.seed_sigma * noise]
+        warm = [p for p in places if p not in ring and fog[p[0]][p[1]] > seed_k]
         if not warm:
             break
         seed = max(warm, key=lambda p: fog[p[0]][p[1]])
         peak = fog[seed[0]][seed[1]]
         if nth and any(fog[r][c] > peak for r, c in around([seed]) if 0 <= r < rows and 0 <= c < cols):
             break
-        limit = max(params.mask_sigma * noise, params.mask_share * peak)
+        limit = max(mask_k, params.mask_share * peak)
         got = reach(seed, {p for p in free if fog[p[0]][p[1]] > limit})
         if len(got) >= (params.min_px_large if large else params.min_px_small):
             found.append(measured(grid, fog, got, seed))
