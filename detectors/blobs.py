@@ -42,6 +42,7 @@ class BlobParams:
     mask_sigma: float
     mask_share: float
     seed_sigma: float
+    least_k: float
     raw_mask_sigma: float
     raw_seed_sigma: float
     min_px_small: int
@@ -166,8 +167,15 @@ def _desk(params: BlobParams, m: int, rows: int, cols: int) -> _Desk:
 
 def _two(params: BlobParams, desk: _Desk, kelvin: F32, sigma_k: F32) -> tuple[F32, Words]:
     """NUMBERS (16, M, 2) and words (2, rows, M) of the patches of one block of pictures (M, P)."""
-    mask_k = np.float32(9 * params.mask_sigma if desk.large else params.raw_mask_sigma) * sigma_k
-    seed_k = np.float32(9 * params.seed_sigma if desk.large else params.raw_seed_sigma) * sigma_k
+    unit = np.float32(9 if desk.large else 1)  # sums of nine are compared, means never made
+    mask_k, seed_k = (
+        unit * np.maximum(np.float32(sigma) * sigma_k, np.float32(params.least_k))
+        for sigma in (
+            (params.mask_sigma, params.seed_sigma)
+            if desk.large
+            else (params.raw_mask_sigma, params.raw_seed_sigma)
+        )
+    )
     share = np.float32(params.mask_share)
     m = len(kelvin)
     fog = desk.fog[:m] if desk.large else kelvin

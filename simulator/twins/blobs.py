@@ -40,8 +40,8 @@ def find_two(params: BlobParams, grid: Picture, sigma_k: float) -> list[NaiveBlo
     rows, cols = len(grid), len(grid[0])
     large = rows * cols >= SMOOTH_FROM
     fog = smooth(grid) if large else grid
-    mask_k = sigma_k * (params.mask_sigma if large else params.raw_mask_sigma)
-    seed_k = sigma_k * (params.seed_sigma if large else params.raw_seed_sigma)
+    mask_k = max(sigma_k * (params.mask_sigma if large else params.raw_mask_sigma), params.least_k)
+    seed_k = max(sigma_k * (params.seed_sigma if large else params.raw_seed_sigma), params.least_k)
     places = [(r, c) for r in range(rows) for c in range(cols)]
     found: list[NaiveBlob] = []
     out: set[Pixel] = set()
