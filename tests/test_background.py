@@ -78,7 +78,7 @@ def test_equals_the_naive_twin(rows: int, cols: int) -> None:
         if k == 20:
             centi[2] += 900  # the sensor reboots
         if 70 < k < 90:
-            centi[2, 3, 5] = BAD_PIXEL
+            centi[2, 3, 5] = BAD_PIXEL if k < 80 else BAD_PIXEL + 1_000
         if k == 100:
             centi[2, 3, 5] = 29_000  # a glitch
         if k > 110:
