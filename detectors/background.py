@@ -15,7 +15,8 @@ Procedure, all sensors at once:
 5. Frames past the gate: common mode = the densest level of a sample, sought from the lower quarter upwards,
    for people are warmer than rooms and may fill most of a small picture; removed.
 6. Where a reading is impossible, or the spread is not that of a picture: bad pixels, lone glitches and sick
-   pixels are masked, a frame with one colour of its chess board in ruins (corrupt subpage) is dropped.
+   pixels are masked, a frame with one colour of its chess board in ruins (corrupt subpage) is dropped. Pixels
+   known to be bad or sick count as the mean of their picture from step 1 on, and cost next to nothing.
 7. Learning: roomlearn.py; at once where nothing stands out, else in `learn`, told what is held.
 """
 
@@ -28,18 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.frame import Frames
-from detectors.roomlearn import (
-    CENTI,
-    DEV_TO_SIGMA,
-    FAMILIAR,
-    WILD,
-    careful,
-    fog_of,
-    quiet,
-    sick,
-    sigma_of,
-    warm_up,
-)
+from detectors.roomlearn import CENTI, FAMILIAR, WILD, careful, quiet, warm_up
+from detectors.roomnoise import DEV_TO_SIGMA, fog_of, sigma_of
 from detectors.roomstate import (
     F32,
     I16,
@@ -47,12 +38,15 @@ from detectors.roomstate import (
     BackgroundParams,
     BackgroundState,
     Bools,
+    Spots,
     box9,
     fresh,
+    less_room,
     pieces,
     rows_from,
     rows_of,
     smooth3,
+    spots_of,
     unreadable,
 )
 
@@ -82,6 +76,7 @@ SPREAD_SIGMA: Final = np.float32(8)  # between 15 % and 85 % of a picture: more 
 HOT: Final = 10_000  # centi-K summed over a box: 11 K over 3 x 3 pixels is no person, or a glitch
 FAR_SIGMA: Final = np.float32(5)  # chess board: readings this far out are ruins
 RUINED, SOUND = 0.5, 0.2  # shares of ruins on the two colours of a corrupt frame; scenes have as many on both
+MOST_BAD: Final = 0.5  # share of pixels; a picture with fewer readings tells nothing
 MIX: Final = 0x2545F4914F6C  # spreads the bits of a checksum; any large odd-ish number would do
 
 
@@ -119,10 +114,12 @@ def look(params: BackgroundParams, state: BackgroundState, frames: Frames) -> Lo
     """
     n = len(frames.sensor)
     at = rows_of(frames.sensor)
-    centi = np.ascontiguousarray(frames.centi).reshape(n, -1)
-    pixels = centi.shape[1]
+    pixels = state.rows * state.cols
+    centi = np.ascontiguousarray(frames.centi).reshape(n, pixels)
     large = pixels >= SMOOTH_FROM
-    high, total = _scan(state, frames.sensor, centi)
+    spots = spots_of(state, at)
+    high, total, common = _scan(state, frames.sensor, centi, spots)
+    changed = _changed(state, frames.sensor, centi, spots)
     gap = np.isnan(frames.dt_s)
     dt = np.fmax(frames.dt_s, np.float32(0))
 
@@ -135,7 +132,6 @@ def look(params: BackgroundParams, state: BackgroundState, frames: Frames) -> Lo
     sigma = sigma_of(params, state, at)
     ready = state.age_s[at] >= params.warm_s
     live = ready & ~repeated
-    common = ((total - state.total[at]) / pixels).astype(np.float32)  # centi-K
     limit = np.float32(100 * _gate(params.gate_false, pixels)) * sigma
     gate = high - np.float32(9 if large else 1) * common > limit
     due = state.due_s[at] + dt
@@ -143,20 +139,23 @@ def look(params: BackgroundParams, state: BackgroundState, frames: Frames) -> Lo
     hold = state.hold_s[at] - dt
     state.hold_s[at] = hold
     ripe = due >= params.update_s
-    gate |= (hold > 0) | (ripe & state.odd[at])
+    gate |= (hold > 0) | (ripe & (changed | (state.bad_share[at] > MOST_BAD)))
     gate &= live
     learns = np.flatnonzero(ripe & live & ~gate)
-    for wild in quiet(params, state, frames.sensor, centi, learns, common):
+    for wild in quiet(params, state, frames.sensor, centi, learns, common, spots):
         gate[wild] = True
     if not ready.all():
         k = np.flatnonzero(~ready & ~repeated)
         warm_up(params, state, frames.sensor[k], centi[k], dt[k])
 
     rows = np.flatnonzero(gate)
-    kelvin, common_c, odd = _close(state, frames.sensor, centi, rows, sigma)
-    common[rows] = common_c
-    if odd.any():
-        rows, kelvin, odd = _mask(params, state, frames, centi, rows, kelvin, odd, sigma, common, repeated)
+    kelvin, common[rows], trouble = _close(state, frames.sensor, centi, rows, sigma, common, spots)
+    trouble |= changed[rows]
+    odd = state.odd[frames.sensor[rows]]
+    if trouble.any():
+        rows, kelvin, odd = _mask(
+            params, state, frames, centi, rows, kelvin, (odd, trouble), sigma, common, repeated
+        )
     return Look(
         ready,
         still > params.frozen_s,
@@ -189,7 +188,7 @@ def learn(params: BackgroundParams, state: BackgroundState, frames: Frames, seen
             state.hold_s[s[some]] = params.hold_keep_s
         kept = state.hold_s[s] > 0
         kelvin = state.scratch.e[: len(s)]
-        np.copyto(kelvin, seen.kelvin[k])
+        np.take(seen.kelvin, piece, axis=0, out=kelvin, mode="clip")
         odd = np.flatnonzero(seen.odd[k] | state.odd[s])
         blank = None
         if odd.size:
@@ -219,23 +218,36 @@ def _gate(false: float, pixels: int) -> float:
 
 
 def _scan(
-    state: BackgroundState, sensor: NDArray[np.intp], centi: I16
-) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
-    """Step 1: (N,) highest box of the difference to the room, and the sum of the readings."""
+    state: BackgroundState, sensor: NDArray[np.intp], centi: I16, spots: Spots
+) -> tuple[NDArray[np.int16], NDArray[np.int64], F32]:
+    """Step 1: (N,) highest box of the difference to the room, sum of the readings, mean difference."""
     n, pixels = centi.shape
+    common = np.empty(n, np.float32)
     high = np.empty(n, np.int16)
     total = np.empty(n, np.int64)
     scratch, large = state.scratch, pixels >= SMOOTH_FROM
     for a in range(0, n, scratch.chunk):
         here = slice(a, a + scratch.chunk)
         c = centi[here]
-        m = len(c)
-        d, t, u = scratch.d[:m], scratch.t[:m], scratch.u[:m]
-        np.subtract(c, rows_from(state.whole, rows_of(sensor[here]), t), out=d)
-        sums = box9(d, t, u, state.cols) if large else d
+        m, s = len(c), sensor[here]
+        total[here] = np.add.reduce(c, axis=1, dtype=np.int32)
+        common[here] = (total[here] - state.total[rows_of(s)]) / pixels
+        d = less_room(state, s, c, common[here], spots.part(a, a + m))
+        sums = box9(d, scratch.t[:m], scratch.u[:m], state.cols) if large else d
         sums.max(axis=1, out=high[here])
-        np.add.reduce(c, axis=1, dtype=np.int32, out=total[here])
-    return high, total
+    return high, total, common
+
+
+def _changed(state: BackgroundState, sensor: NDArray[np.intp], centi: I16, spots: Spots) -> Bools:
+    """(N,) a masked pixel can be read and could not be before, or the other way round, or is unreadable in
+    another way: the sums of step 1 are wrong by that until the room knows.
+    """
+    now = centi[spots.row, spots.pixel]
+    before = state.whole[sensor[spots.row], spots.pixel]
+    news = np.where(spots.never, now != before, unreadable(now))
+    out = np.zeros(len(centi), np.bool_)
+    out[spots.row[news]] = True
+    return out
 
 
 def _mark(centi: I16, total: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -244,8 +256,14 @@ def _mark(centi: I16, total: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(four.view(np.int64)[:, 0] + total * MIX)
 
 
-def _close(
-    state: BackgroundState, sensor: NDArray[np.intp], centi: I16, rows: NDArray[np.intp], sigma: F32
+def _close(  # noqa: PLR0917  (one array a thing known of each frame)
+    state: BackgroundState,
+    sensor: NDArray[np.intp],
+    centi: I16,
+    rows: NDArray[np.intp],
+    sigma: F32,
+    mean: F32,
+    spots: Spots,
 ) -> tuple[F32, F32, Bools]:
     """Step 5: excess (M, P) K, common mode (M,) centi-K, and whether step 6 is needed."""
     scratch, pixels = state.scratch, centi.shape[1]
@@ -253,25 +271,27 @@ def _close(
         scratch.kelvin = np.empty((max(len(rows), 2 * len(scratch.kelvin)), pixels), np.float32)
     kelvin = scratch.kelvin[: len(rows)]
     common = np.empty(len(rows), np.float32)
-    odd = np.empty(len(rows), np.bool_)
+    trouble = np.empty(len(rows), np.bool_)
     step = max(1, pixels // SAMPLE) | 1  # odd: takes in all columns and both colours of a chess board
-    begin = 0
+    begin, mine = 0, spots.within(rows)
     for piece in pieces(rows, scratch.chunk):
         s, m = sensor[piece], len(piece)
+        some = mine.part(begin, begin + m)
         here = slice(begin, begin + m)
         begin += m
-        d = scratch.d[:m]
         c = rows_from(centi, rows_of(piece), scratch.t)
-        np.subtract(c, rows_from(state.whole, rows_of(s), scratch.u), out=d)
+        d = less_room(state, s, c, mean[piece], some)
         noise = sigma[piece] * CENTI
         level, spread = _level(d[:, ::step], noise)
         common[here] = level
-        odd[here] = state.odd[s] | (spread > SPREAD_SIGMA * noise) | _extreme(d, level)
+        much = state.bad_share[s] > MOST_BAD
+        trouble[here] = (spread > SPREAD_SIGMA * noise) | much | _extreme(d, level)
         part = kelvin[here]
         np.copyto(part, d)
         part -= level[:, None]
         part *= np.float32(0.01)
-    return kelvin, common, odd
+        part[some.row, some.pixel] = 0
+    return kelvin, common, trouble
 
 
 def _level(sample: I16, noise: F32) -> tuple[F32, F32]:
@@ -301,19 +321,24 @@ def _mask(  # noqa: PLR0917  (one array a thing known of each frame)
     centi: I16,
     rows: NDArray[np.intp],
     kelvin: F32,
-    odd: Bools,
+    which: tuple[Bools, Bools],
     sigma: F32,
     common: F32,
     repeated: Bools,
 ) -> tuple[NDArray[np.intp], F32, Bools]:
-    """Step 6 for the rows that are `odd`; drops corrupt frames and those in which nothing is left."""
-    k = np.flatnonzero(odd)
+    """Step 6; drops corrupt frames and those in which nothing is left.
+
+    `which` of the rows have masked pixels, and are looked at here.
+    """
+    odd, trouble = which
+    k = np.flatnonzero(trouble)
     row = rows[k]
     s = frames.sensor[row]
     c = centi[row]
     bad = unreadable(c)
     whole = state.whole[s]  # once more, in 32 bits: differences may have wrapped
-    room = np.where(unreadable(whole), state.room[s], whole.astype(np.float32))
+    never = unreadable(whole)
+    room = np.where(never, state.room[s], whole.astype(np.float32))
     e = (c - room - common[row, None]) / CENTI
     some = np.flatnonzero(np.where(bad, np.float32(0), e).max(axis=1) > params.glitch_k)
     bad[some] |= _lone(e[some].reshape(-1, state.rows, state.cols), params.glitch_k)
@@ -321,14 +346,13 @@ def _mask(  # noqa: PLR0917  (one array a thing known of each frame)
     far = bad | (np.abs(e) > (FAR_SIGMA * sigma[row])[:, None])
     black, white = far[:, chess].mean(axis=1), far[:, ~chess].mean(axis=1)
     corrupt = (np.maximum(black, white) > RUINED) & (np.minimum(black, white) < SOUND)
-    bad |= sick(params, state, s)
+    bad |= state.blank[s] & ~never
     e[bad] = 0
     share = bad.mean(axis=1, dtype=np.float32)
     state.bad_share[s] = np.where(corrupt, np.float32(0.5), share)
-    useless = corrupt | (share > 0.5)
+    useless = corrupt | (share > MOST_BAD)
     repeated[row[useless]] = True
     kelvin[k] = e
-    odd = np.zeros(len(rows), np.bool_)
     odd[k] = bad.any(axis=1)
 
     large = e.shape[1] >= SMOOTH_FROM

@@ -79,6 +79,8 @@ class Blobs:
     """Middles of the outermost pixels."""
     rim: F32
     """Share of the patch that lies in the outermost pixels of the picture."""
+    numbers: F32
+    """(16, M, 2) all of these, one below the other."""
     words: Words
     """(rows, M, 2) the masks; bit c = column c."""
 
@@ -112,7 +114,7 @@ def find(params: BlobParams, kelvin: F32, sigma_k: F32, rows: int, cols: int) ->
             now = slice(at, at + block)
             part = np.ascontiguousarray(kelvin[now], np.float32)
             numbers[:, now], words[:, :, now] = _two(params, desk, part, sigma_k[now])
-    return Blobs(**dict(zip(NUMBERS, numbers, strict=True)), words=words.transpose(1, 2, 0))
+    return Blobs(*[*numbers, numbers, words.transpose(1, 2, 0)])
 
 
 def paint(words: Words, which: Bools, cols: int, grow: int = 1) -> Bools:

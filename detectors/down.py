@@ -12,12 +12,13 @@ once; whoever fell is a track, so two people under one array are judged apart.
    `struggle_s`. Out of sight on the spot is down, too: unknown is never fine. While somebody else is up and
    about there, every time is `second_person` times as long: help is there.
 4. Recovered: up, or sitting on furniture, for `recover_s`; or walked off and gone.
-5. Armed again once `event` has been `rearm_odds` below the threshold, `refractory_s` after the last suspicion.
+5. Armed again once `event` has been `rearm_odds` below the threshold, `refractory_s` after the last
+   suspicion.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,8 +145,8 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
 
 
 _OWN = (
-    "event", "person", "was_person", "stage", "armed", "quick", "upright_ms", "onset_ms", "suspected_ms", "most",
-    "lie_s", "low_s", "up_s", "place_x_m", "place_y_m",
+    "event", "person", "was_person", "stage", "armed", "quick", "upright_ms", "onset_ms", "suspected_ms",
+    "most", "lie_s", "low_s", "up_s", "place_x_m", "place_y_m",
 )  # fmt: skip
 
 

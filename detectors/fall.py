@@ -100,12 +100,13 @@ def observe(params: FallParams, state: FallState, frames: Frames) -> tuple[Look,
 def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, found: Blobs) -> View:
     """The tracks of the batch, with what is measured and believed of them."""
     live = look.ready & ~look.frozen & ~look.repeated
-    worth = np.asarray(state.tracks.used[frames.sensor].any(axis=1))
+    worth = (state.tracks.used[:, 0] | state.tracks.used[:, 1])[frames.sensor]
     worth[look.rows] = True
     row = np.flatnonzero(worth & live)
     sensor, t_ms = frames.sensor[row], frames.t_ms[row]
-    patch = _patches(found, look, row)
-    shape = geometry.shapes(params.geometry, patch, state.optics, np.repeat(sensor, SLOTS))
+    table = _table(found, look, row)
+    patch = _patches(table, look.fog_k[row].repeat(SLOTS))
+    shape = geometry.shapes(params.geometry, patch, state.optics, sensor.repeat(SLOTS))
     line = tracks.follow(
         params.tracks,
         state.tracks,
@@ -118,14 +119,19 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
         shape.move_y_m.reshape(-1, SLOTS),
         patch.peak_k.reshape(-1, SLOTS),
     )
-    patch, shape = picked(patch, line.patch), picked(shape, line.patch)
+    patch, shape = (
+        _patches(table.take(line.patch, axis=1), look.fog_k[row[line.frame]]),
+        picked(shape, line.patch),
+    )
     owner = sensor[line.frame]
     zone = zones.under(params.zones, state.zones, owner, shape)
     bank = tracks.average(state.tracks, line, posture.numbers(patch, shape, line.speed_m_s))
     x = posture.inputs(bank, line.age_s)
     logits = _logits(state, owner, x)
     mine = state.down.belief.reshape(-1, len(Doing))
-    belief = posture.believed(params.posture, mine[line.at], line, logits, zone, state.zones.known[owner])
+    belief = posture.believed(
+        params.posture, mine.take(line.at, axis=0), line, logits, zone, state.zones.known[owner]
+    )
     mine[line.at] = belief
     return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, zone, x, logits, belief)
 
@@ -142,19 +148,22 @@ def _logits(state: FallState, owner: Ints, x: F32) -> F32:
     return out
 
 
-def _patches(found: Blobs, look: Look, row: Ints) -> Patches:
-    """The patches (2 x M,) of the frames `row` (M,), those of a frame side by side; zeros where none is."""
-    at = np.searchsorted(look.rows, row)
-    at_most = np.minimum(at, max(len(look.rows) - 1, 0))
-    has = look.rows[at_most] == row if len(look.rows) else np.zeros(len(row), np.bool_)
+def _table(found: Blobs, look: Look, row: Ints) -> F32:
+    """blobs.NUMBERS (16, 2 x M) of the frames `row` (M,), both of a frame side by side; 0 where none is."""
+    if not len(look.rows):
+        return np.zeros((len(blobs.NUMBERS), SLOTS * len(row)), np.float32)
+    at = np.minimum(np.searchsorted(look.rows, row), len(look.rows) - 1)
+    table = found.numbers.take(at, axis=1)
+    table[:, look.rows[at] != row] = 0
+    return table.reshape(len(table), -1)
 
-    def flat(values: F32) -> F32:
-        out = np.zeros((len(row), SLOTS), np.float32)
-        out[has] = values[at_most[has]]
-        return out.ravel()
 
-    names = [n for n in Patches.__dataclass_fields__ if n != "sigma_k"]
-    return Patches(*[*(flat(getattr(found, n)) for n in names), np.repeat(look.fog_k[row], SLOTS)])
+_WANTED: Final = [blobs.NUMBERS.index(name) for name in Patches.__dataclass_fields__ if name != "sigma_k"]
+
+
+def _patches(table: F32, sigma_k: F32) -> Patches:
+    """Patches of blobs.NUMBERS `table` (16, L) and the noise (L,)."""
+    return Patches(*[*(table[k] for k in _WANTED), sigma_k])
 
 
 def _held(state: FallState, look: Look, found: Blobs, view: View) -> Bools:

@@ -116,6 +116,7 @@ class FallState:
             raise ValueError(f"snapshot does not fit: {', '.join(sorted(wrong))}")
         for name, array in mine.items():
             array[...] = arrays[name]
+        self.room.scratch.spots = None
 
     def _arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
         for part in _PARTS:

@@ -170,7 +170,7 @@ def _from_ceiling(
     tip_x, tip_y = p.peak_x_px - p.x_px, p.peak_y_px - p.y_px
     floor = (view.height_m - body) * off
     raised = np.maximum(view.height_m - np.float32(params.raised_height_m), np.float32(0.5)) * off
-    places = [_ceiling_room(optics, sensor, r * cos_p, r * sin_p) for r in (floor, raised)]
+    places = _ceiling_rooms(optics, sensor, *((r * cos_p, r * sin_p) for r in (floor, raised)))
     zero = np.zeros_like(off)
     return Shapes(
         view.metric,
@@ -268,11 +268,11 @@ def _wall_room(optics: Optics, sensor: NDArray[np.intp], forward: F32, right: F3
     return np.where(placed, x, forward).astype(np.float32), np.where(placed, y, right).astype(np.float32)
 
 
-def _ceiling_room(optics: Optics, sensor: NDArray[np.intp], x_m: F32, y_m: F32) -> tuple[F32, F32]:
+def _ceiling_rooms(
+    optics: Optics, sensor: NDArray[np.intp], *places: tuple[F32, F32]
+) -> list[tuple[F32, F32]]:
     """Into the room's directions; blank yaw and place = straight, in the middle (trace format)."""
-    yaw, x0, y0 = (np.nan_to_num(a[sensor]) for a in (optics.yaw_deg, optics.x_m, optics.y_m))
+    yaw, x0, y0 = (a[sensor] for a in (optics.yaw_deg, optics.x_m, optics.y_m))
+    yaw, x0, y0 = (np.where(np.isnan(a), np.float32(0), a) for a in (yaw, x0, y0))
     cos_y, sin_y = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
-    return (
-        (x0 + x_m * cos_y - y_m * sin_y).astype(np.float32),
-        (y0 + x_m * sin_y + y_m * cos_y).astype(np.float32),
-    )
+    return [(x0 + x * cos_y - y * sin_y, y0 + x * sin_y + y * cos_y) for x, y in places]

@@ -94,7 +94,7 @@ class Network:
         layer = np.matmul(z.reshape(blocks, BLOCK, d), self.hidden) + self.hidden_bias
         np.maximum(layer, layer.dtype.type(0), out=layer)
         logits = np.matmul(layer, self.out) + self.out_bias
-        return np.asarray(logits.reshape(blocks * BLOCK, -1)[:n])
+        return np.asarray(logits.reshape(blocks * BLOCK, len(self.out_bias))[:n])
 
 
 def tier(rows: int, cols: int) -> str:

@@ -10,8 +10,9 @@ Procedure when the update of a sensor is due:
    *free*. Free ones as in 1, groups much cooler than the room with `cool_tau_s`. Out but not held: with
    `static_tau_s`, and the place becomes familiar. All others, held ones too, follow the mean step of the
    free ones, exactly: any bias here would add up until the person is part of the room.
-3. Every `check_s`, and at every update while young, the deviation of each free pixel: a pixel much noisier
-   than its sensor, or one that hardly changes at all, is sick and masked.
+   In quiet frames (1) masked pixels follow the mean of all.
+3. Every `check_s`, and at every update while young, the deviation of each free pixel (roomnoise.py): a pixel
+   much noisier than its sensor, or one that hardly changes at all, is sick and masked.
 """
 
 from typing import Final
@@ -19,6 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.roomnoise import MEDIAN_TO_DEV, fogs, mask, measure, sigma_of
 from detectors.roomstate import (
     F32,
     I16,
@@ -27,24 +29,17 @@ from detectors.roomstate import (
     BackgroundState,
     Bools,
     Rows,
+    Spots,
     box9,
-    difference,
-    pieces,
+    less_room,
+    rows_from,
     rows_of,
     settle,
     share,
-    smooth3,
     unreadable,
 )
 
-DEV_TO_SIGMA: Final = 1.2533  # mean absolute deviation → standard deviation of a normal variable
-MEDIAN_TO_DEV: Final = 1.183  # median absolute deviation → mean absolute deviation of the same
 WILD: Final = 3_000  # centi-K: nothing in a home cools by 30 K within an update; such a reading is no reading
-ODD_SHARE: Final = (
-    0.1  # if more pixels than this differ from the rest, it is the array's nature (coarse steps)
-)
-MOST_DEV: Final = 16.0  # deviations beyond this many times the usual count as this: one glitch is no sickness
-MOST_NOISE: Final = 4.0  # the same for the noise of the sensor
 FAMILIAR: Final = 100  # of 255: static heat has sunk in here for four minutes
 LONGEST_S: Final = 60.0  # one update says no more about how long a place has been warm
 COMPANY_LARGE, COMPANY_SMALL = (
@@ -52,36 +47,6 @@ COMPANY_LARGE, COMPANY_SMALL = (
     1,
 )  # cool neighbours of a pixel somebody has left; a person covers 12 pixels, or 2
 CENTI: Final = np.float32(100)
-
-
-def _usual(params: BackgroundParams, noise: F32) -> F32:
-    """Mean absolute deviation of a good pixel, centi-K, never below that of the noise floor."""
-    return np.asarray(np.maximum(noise, np.float32(params.noise_floor_k * 100 / DEV_TO_SIGMA)))
-
-
-def sigma_of(params: BackgroundParams, state: BackgroundState, at: Rows) -> F32:
-    """Noise of one pixel, K."""
-    noise = state.noise[at] * np.float32(DEV_TO_SIGMA / 100)
-    return np.asarray(np.maximum(noise, np.float32(params.noise_floor_k)))
-
-
-def fog_of(params: BackgroundParams, state: BackgroundState, at: Rows) -> F32:
-    """Noise of one pixel of the picture that blobs are sought in, K."""
-    noise = state.fog[at] * np.float32(DEV_TO_SIGMA / 100)
-    least = params.noise_floor_k / (3 if state.rows * state.cols >= SMOOTH_FROM else 1)
-    return np.asarray(np.maximum(noise, np.float32(least)))
-
-
-def sick(params: BackgroundParams, state: BackgroundState, at: Rows) -> Bools:
-    """(N, P) pixels much noisier than the rest of their sensor, or stuck."""
-    dev, usual = state.dev[at], _usual(params, state.noise[at])
-    loud = dev > (np.float32(params.sick_ratio) * usual)[:, None]
-    stuck = dev < (np.float32(params.stuck_ratio) * usual)[:, None]
-    most = ODD_SHARE * dev.shape[1]
-    for mask in (loud, stuck):
-        some = np.flatnonzero(mask.any(axis=1))
-        mask[some[np.count_nonzero(mask[some], axis=1) > most]] = False
-    return np.asarray(loud | stuck)
 
 
 def warm_up(
@@ -108,7 +73,7 @@ def warm_up(
     noise = state.noise[sensor]
     noise += np.minimum(dt / np.maximum(age, np.float32(1e-6)), 1) * (dev - noise)
     noise = np.where(anew, np.float32(0), noise)
-    foggy = np.median(np.abs(_fogs(state, off)), axis=1) * np.float32(MEDIAN_TO_DEV) * np.sqrt(1 - part)
+    foggy = np.median(np.abs(fogs(state, off)), axis=1) * np.float32(MEDIAN_TO_DEV) * np.sqrt(1 - part)
     fog = state.fog[sensor]
     fog += np.minimum(dt / np.maximum(age, np.float32(1e-6)), 1) * (foggy - fog)
     state.fog[sensor] = np.where(anew, np.float32(0), fog)
@@ -119,7 +84,11 @@ def warm_up(
     whole = np.where(bad, centi, mu.astype(np.int16))
     state.whole[sensor] = whole
     state.total[sensor] = whole.sum(axis=1, dtype=np.int64)
-    state.odd[sensor] = bad.any(axis=1)
+    odd = bad.any(axis=1)
+    if odd.any() or state.odd[sensor].any():
+        state.blank[sensor] = bad
+        state.scratch.spots = None
+    state.odd[sensor] = odd
     state.bad_share[sensor] = bad.mean(axis=1, dtype=np.float32)
     state.due_s[sensor] = 0
     state.check_s[sensor] = 0
@@ -132,51 +101,70 @@ def quiet(  # noqa: PLR0917  (one array a thing known of each sensor)
     centi: I16,
     k: NDArray[np.intp],
     common: F32,
+    spots: Spots,
 ) -> list[NDArray[np.intp]]:
     """Step 1 for the rows `k` of the batch; gives the rows that were left, for they need a closer look.
 
-    `sensor` (N,), `centi` (N, P), `common` (N,) centi-K of the whole batch.
+    `sensor` (N,), `centi` (N, P), `common` (N,) centi-K and `spots` of the whole batch.
     """
     wild = []
-    for piece in pieces(k, state.scratch.chunk):
-        rows, s = piece, sensor[piece]
-        d, low = difference(state, s, centi, rows)
-        mean = common[rows]
-        cold = low < mean - np.float32(WILD)
-        if cold.any():
-            wild.append(rows[cold])
-            rows, s = rows[~cold], s[~cold]
-            d, low = difference(state, s, centi, rows)
-            mean = common[rows]
-        if not rows.size:
-            continue
-        at, m = rows_of(s), len(s)
-        e, f = state.scratch.e[:m], state.scratch.f[:m]
-        np.copyto(e, d)
-        dt = state.due_s[at]
-        check = state.check_s[at] + dt
-        ready = (check >= params.check_s) | (state.age_s[at] < params.young_s)
-        cool = low - mean < np.float32(-100 * params.cool_sigma) * sigma_of(params, state, at)
-        if cool.any():
-            some = np.flatnonzero(cool)
-            some_e = (e[some] - mean[some, None]) / CENTI
-            careful(params, state, s[some], some_e, mean[some] / CENTI, None, None)
-            left = ~cool
-            s, e, mean, dt, check, ready = s[left], e[left], mean[left], dt[left], check[left], ready[left]
-            if not len(s):
-                continue
-            at, f = rows_of(s), f[: len(s)]
-        if ready.any():
-            some = np.flatnonzero(ready)
-            _measure(params, state, s[some], e[some] - mean[some, None], None, check[some])
-            check = np.where(ready, np.float32(0), check)
-        np.multiply(e, _rate(params, state, at)[:, None], out=f)
-        settle(state, s, f, None)
-        state.check_s[at] = check
-        state.age_s[at] += dt
-        _fade(params, state, s, dt)
-        state.due_s[at] = 0
+    at = sensor[k]
+    check = state.check_s[at] + state.due_s[at]
+    measured = (check >= params.check_s) | (state.age_s[at] < params.young_s)
+    for group, ready in ((k[~measured], False), (k[measured], True)):
+        mine = spots.within(group)
+        for a in range(0, len(group), state.scratch.chunk):
+            rows = group[a : a + state.scratch.chunk]
+            part = mine.part(a, a + len(rows))
+            left = _quiet(params, state, sensor[rows], rows, centi, common[rows], part, ready)
+            if len(left):
+                wild.append(left)
     return wild
+
+
+def _quiet(  # noqa: PLR0917
+    params: BackgroundParams,
+    state: BackgroundState,
+    s: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    centi: I16,
+    mean: F32,
+    spots: Spots,
+    ready: bool,
+) -> NDArray[np.intp]:
+    """Step 1 for some rows, all to be measured (step 3) if `ready`; gives the rows that were left."""
+    d = less_room(state, s, rows_from(centi, rows_of(rows), state.scratch.t), mean, spots)
+    low = d.min(axis=1) - mean
+    at = rows_of(s)
+    wild = low < np.float32(-WILD)
+    cool = wild | (low < np.float32(-100 * params.cool_sigma) * sigma_of(params, state, at))
+    e = state.scratch.e[: len(s)]
+    np.copyto(e, d)
+    if cool.any():
+        some = np.flatnonzero(cool & ~wild)
+        if some.size:
+            its, some_e = s[some], (e[some] - mean[some, None]) / CENTI
+            odd = np.flatnonzero(state.odd[its])
+            blank = (odd, state.blank[its[odd]], centi[rows[some[odd]]]) if odd.size else None
+            careful(params, state, its, some_e, mean[some] / CENTI, None, blank)
+        left = np.flatnonzero(~cool)
+        s, e, mean, spots = s[left], e[left], mean[left], spots.within(left)
+        if not len(s):
+            return np.asarray(rows[wild])
+        at = rows_of(s)
+    dt = state.due_s[at]
+    check = state.check_s[at] + dt
+    if ready:
+        free = None if not spots.row.size else (~state.blank[s]).astype(np.float32)
+        measure(params, state, s, e - mean[:, None], free, check)
+        check = np.zeros_like(check)
+    e *= _rate(params, state, at)[:, None]
+    settle(state, s, e, None, spots)
+    state.check_s[at] = check
+    state.age_s[at] += dt
+    _fade(params, state, s, dt)
+    state.due_s[at] = 0
+    return np.asarray(rows[wild])
 
 
 def careful(  # noqa: PLR0917  (one array a thing known of each sensor)
@@ -221,27 +209,33 @@ def careful(  # noqa: PLR0917  (one array a thing known of each sensor)
         if pixels >= SMOOTH_FROM:
             warm = e[some] > (np.float32(params.free_sigma) * sigma[some])[:, None]
             good |= sinks[some] & warm & ~_together(state, warm)
-        _measure(params, state, sensor[some], e[some] * CENTI, free[some], check[some], good)
-    static = np.flatnonzero(sinks.any(axis=1))
-    sink = sinks[static]
-    sunk = sink * (share(dt[static], params.static_tau_s) * CENTI)[:, None] * e[static]
-    hot = sink & (e[static] > (np.float32(2 * params.free_sigma) * sigma[static])[:, None])
+        measure(params, state, sensor[some], e[some] * CENTI, free[some], check[some], good)
+    flat = e.reshape(-1)
+    spot = np.flatnonzero(sinks)  # few: whole rows would take five times as long
+    row, warmth = spot // pixels, flat[spot]
+    sunk = (share(dt, params.static_tau_s) * CENTI)[row] * warmth
+    hot = spot[warmth > (np.float32(2 * params.free_sigma) * sigma)[row]]
     cool = np.flatnonzero(e.min(axis=1) < np.float32(-params.cool_sigma) * sigma)
     cold = _together(state, e[cool] < (np.float32(-params.free_sigma) * sigma[cool])[:, None])
     cold &= free[cool] > 0
     more = cold * ((share(dt[cool], params.cool_tau_s) - rate[cool]) * CENTI)[:, None] * e[cool]
     e *= free
     e *= (rate * CENTI)[:, None]
-    if static.size:
-        e[static] += sunk
-        _become_familiar(params, state, sensor[static], hot, dt[static])
+    if spot.size:
+        flat[spot] += sunk
+        static = row[np.flatnonzero(np.diff(row, prepend=-1))]
+        _become_familiar(params, state, sensor, static, hot, dt)
     if cool.size:
         e[cool] += more + (1 - free[cool]) * (more.sum(axis=1) / count[cool])[:, None]
     e += (rate * (common_k + rest) * CENTI)[:, None]
+    if blank is not None and not np.array_equal(
+        unreadable(blank[2]), unreadable(state.whole[sensor[blank[0]]])
+    ):
+        state.scratch.spots = None
     settle(state, sensor, e, blank)
     _fade(params, state, sensor, dt)
 
-    upset = np.count_nonzero(sinks, axis=1) > params.upset_share * pixels
+    upset = np.bincount(row, minlength=m) > params.upset_share * pixels
     upset_s = np.where(upset, state.upset_s[at] + dt, np.float32(0))
     anew = upset_s > params.upset_s
     state.upset_s[at] = np.where(anew, np.float32(0), upset_s)
@@ -250,9 +244,10 @@ def careful(  # noqa: PLR0917  (one array a thing known of each sensor)
     state.check_s[at] = np.where(ready, np.float32(0), check)
     state.due_s[at] = 0
     if m and blank is not None:
-        odd, mask, _ = blank
-        state.bad_share[sensor[odd]] = mask.mean(axis=1, dtype=np.float32)
-        state.odd[sensor[odd]] |= mask.any(axis=1)
+        odd, bad, _ = blank
+        state.bad_share[sensor[odd]] = bad.mean(axis=1, dtype=np.float32)
+        state.odd[sensor[odd]] = True
+        mask(params, state, sensor[odd])
 
 
 def _rate(params: BackgroundParams, state: BackgroundState, at: Rows) -> F32:
@@ -261,15 +256,32 @@ def _rate(params: BackgroundParams, state: BackgroundState, at: Rows) -> F32:
     return share(state.due_s[at], tau)
 
 
-def _become_familiar(
-    params: BackgroundParams, state: BackgroundState, sensor: NDArray[np.intp], hot: Bools, dt: F32
+def _become_familiar(  # noqa: PLR0917  (one array a thing known of each sensor)
+    params: BackgroundParams,
+    state: BackgroundState,
+    sensor: NDArray[np.intp],
+    static: NDArray[np.intp],
+    hot: NDArray[np.intp],
+    dt: F32,
 ) -> None:
-    """Where clear heat sinks in; what was only passing by (below FAMILIAR) goes as fast as it came."""
-    most = np.minimum(dt, np.float32(LONGEST_S)) * np.float32(255 / params.static_tau_s)
+    """Where clear heat sinks in; what was only passing by (below FAMILIAR) goes as fast as it came.
+
+    `sensor` and `dt` (M,); `static`: the rows in which something sinks in; `hot`: pixels of all M x P.
+    """
+    pixels = state.familiar.shape[1]
+    old = state.familiar[sensor[static]]
+    news = np.asarray(old.any(axis=1))  # where all is 0 and nothing is hot, all stays 0
+    news[np.searchsorted(static, hot // pixels)] = True
+    some = np.flatnonzero(news)
+    if not some.size:
+        return
+    static, wide = static[some], old[some].astype(np.int16)
+    warm = np.zeros(wide.shape, np.bool_)
+    warm[np.searchsorted(static, hot // pixels), hot % pixels] = True
+    most = np.minimum(dt[static], np.float32(LONGEST_S)) * np.float32(255 / params.static_tau_s)
     gain = np.maximum(np.rint(most), 1).astype(np.int16)[:, None]
-    old = state.familiar[sensor].astype(np.int16)
-    new = np.where(hot, np.minimum(old + gain, 255), np.where(old < FAMILIAR, np.maximum(old - gain, 0), old))
-    state.familiar[sensor] = new
+    passing = np.where(wide < FAMILIAR, np.maximum(wide - gain, 0), wide)
+    state.familiar[sensor[static]] = np.where(warm, np.minimum(wide + gain, 255), passing)
 
 
 def _fade(params: BackgroundParams, state: BackgroundState, sensor: NDArray[np.intp], dt: F32) -> None:
@@ -283,58 +295,6 @@ def _fade(params: BackgroundParams, state: BackgroundState, sensor: NDArray[np.i
         state.familiar[s] = old - (old > 0)
         fade = np.where(over, np.float32(0), fade)
     state.fade_s[at] = fade
-
-
-def _measure(  # noqa: PLR0917  (one array a thing known of each sensor)
-    params: BackgroundParams,
-    state: BackgroundState,
-    sensor: NDArray[np.intp],
-    off: F32,
-    free: F32 | None,
-    dt: F32,
-    good: Bools | None = None,
-) -> None:
-    """Step 3 from differences `off` (M, P) centi-K, common mode removed; only pixels that are `free`.
-
-    `good`: the free ones and those that stand out all alone, which a body does not.
-
-    `off` is overwritten.
-    """
-    noise = state.noise[sensor]
-    usual = _usual(params, noise)
-    young = state.age_s[sensor] < params.young_s
-    quick = share(dt, np.where(young, np.float32(params.young_tau_s), np.float32(params.dev_tau_s)))
-    foggy = np.abs(_fogs(state, off if free is None else off * free))
-    np.minimum(foggy, (np.float32(MOST_NOISE) * state.fog[sensor] + 1)[:, None], out=foggy)
-    size = np.abs(off, out=off)
-    np.minimum(size, (np.float32(MOST_DEV) * usual)[:, None], out=size)
-    step = size - state.dev[sensor]
-    step *= share(dt, params.dev_tau_s)[:, None]
-    np.minimum(size, (np.float32(MOST_NOISE) * usual)[:, None], out=size)
-    ones = np.ones(off.shape[1], np.float32)
-    if free is None:
-        mean = np.vecdot(size, ones) / np.float32(len(ones))
-        fog = np.vecdot(foggy, ones) / np.float32(len(ones))
-    else:
-        step *= free if good is None else good
-        count = np.vecdot(free, ones)
-        mean = np.vecdot(size, free) / np.maximum(count, np.float32(1))
-        fog = np.vecdot(foggy, free) / np.maximum(count, np.float32(1))
-        quick = quick * (count > 0.25 * len(ones))
-    state.noise[sensor] = noise + quick * (mean - noise)
-    state.fog[sensor] += quick * (fog - state.fog[sensor])
-    state.dev[sensor] += step
-    odd = np.asarray(sick(params, state, sensor).any(axis=1))
-    before = np.flatnonzero(state.odd[sensor] & ~odd)
-    odd[before] = unreadable(state.whole[sensor[before]]).any(axis=1)
-    state.odd[sensor] = odd
-
-
-def _fogs(state: BackgroundState, off: F32) -> F32:
-    """(M, P) the pictures `off` as blobs are sought in them."""
-    if off.shape[1] < SMOOTH_FROM:
-        return off.copy()
-    return smooth3(off.reshape(-1, state.rows, state.cols)).reshape(off.shape)
 
 
 def _together(state: BackgroundState, mask: Bools) -> Bools:

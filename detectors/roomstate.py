@@ -56,6 +56,32 @@ class BackgroundParams:
     forget_days: float
 
 
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """The K masked pixels of some pictures, (K,) each, in their order: there are few, so this is quick."""
+
+    row: NDArray[np.intp]
+    """Which picture."""
+    pixel: NDArray[np.intp]
+    never: Bools
+    """The room has no reading of it."""
+
+    def part(self, a: int, b: int) -> "Spots":
+        """Those of the pictures a to b, counted from a."""
+        if not self.row.size:
+            return self
+        first, last = self.row.searchsorted(a), self.row.searchsorted(b)
+        return Spots(self.row[first:last] - a, self.pixel[first:last], self.never[first:last])
+
+    def within(self, rows: NDArray[np.intp]) -> "Spots":
+        """Those of the pictures `rows`, counted in these."""
+        if not (len(rows) and len(self.row)):
+            return Spots(self.row[:0], self.pixel[:0], self.never[:0])
+        at = np.minimum(rows.searchsorted(self.row), len(rows) - 1)
+        some = np.flatnonzero(rows[at] == self.row)
+        return Spots(at[some], self.pixel[some], self.never[some])
+
+
 @dataclass(slots=True)
 class Scratch:
     """Arrays to calculate in, nothing remembered: fresh memory for every step costs a fifth more."""
@@ -71,6 +97,8 @@ class Scratch:
     """(chunk, P) each."""
     kelvin: F32
     """(most frames that ever stood out at once, P): lent to the caller until the next look."""
+    spots: Spots | None = None
+    """BackgroundState.blank as a list, all sensors; None: to be made anew."""
 
 
 @dataclass(slots=True)
@@ -116,6 +144,8 @@ class BackgroundState:
     """(S,) checksum of the last frame."""
     odd: Bools
     """(S,) has pixels that are masked."""
+    blank: Bools
+    """(S, P) those pixels: unreadable at the last update, or sick."""
     bad_share: F32
     """(S,) share of pixels without a usable reading, as of the last closer look."""
     scratch: Scratch
@@ -156,6 +186,7 @@ def fresh(sensors: int, rows: int, cols: int) -> BackgroundState:
         zeros(),
         np.zeros(sensors, np.int64),
         np.zeros(sensors, np.bool_),
+        np.zeros((sensors, pixels), np.bool_),
         zeros(),
         Scratch(chunk, whole(chunk), whole(chunk), whole(chunk), real(chunk), real(chunk), real(0)),
     )
@@ -176,6 +207,26 @@ def rows_from(room: NDArray[np.int16], at: Rows, into: I16) -> I16:
     return np.take(room, at, axis=0, out=into[: len(at)], mode="clip")
 
 
+def spots_of(state: BackgroundState, at: Rows) -> Spots:
+    """The masked pixels of the sensors `at`."""
+    known = state.scratch.spots
+    if known is None:
+        odd = np.flatnonzero(state.odd)
+        nth, pixel = np.divmod(np.flatnonzero(state.blank[odd]), state.room.shape[1])
+        never = unreadable(state.whole[odd[nth], pixel])
+        known = state.scratch.spots = Spots(odd[nth], pixel, never)
+    return known.part(at.start, at.stop) if isinstance(at, slice) else known.within(at)
+
+
+def less_room(state: BackgroundState, sensor: NDArray[np.intp], centi: I16, fill: F32, spots: Spots) -> I16:
+    """Readings `centi` (m, P) less the rooms of `sensor`, in scratch `d`; `fill` (m,) at masked pixels."""
+    d = state.scratch.d[: len(sensor)]
+    np.subtract(centi, rows_from(state.whole, rows_of(sensor), state.scratch.u), out=d)
+    if spots.row.size:
+        d[spots.row, spots.pixel] = fill[spots.row]
+    return d
+
+
 def pieces(k: NDArray[np.intp], size: int) -> Iterator[NDArray[np.intp]]:
     """`k` in pieces of at most `size`."""
     for a in range(0, len(k), size):
@@ -187,39 +238,37 @@ def unreadable(centi: I16) -> Bools:
     return np.asarray((centi < LOWEST) | (centi > HIGHEST))
 
 
-def difference(
-    state: BackgroundState, sensor: NDArray[np.intp], centi: I16, rows: NDArray[np.intp]
-) -> tuple[I16, I16]:
-    """(m, P) readings less the room, and the smallest of each row."""
-    scratch, m = state.scratch, len(sensor)
-    d = scratch.d[:m]
-    c = rows_from(centi, rows_of(rows), scratch.t)
-    np.subtract(c, rows_from(state.whole, rows_of(sensor), scratch.u), out=d)
-    return d, d.min(axis=1)
-
-
 def settle(
     state: BackgroundState,
     sensor: NDArray[np.intp],
     step: F32,
     blank: tuple[NDArray[np.intp], Bools, I16] | None,
+    spots: Spots | None = None,
 ) -> None:
-    """Add `step` (M, P) centi-K to the room. Cutting instead of rounding shifts all pixels alike."""
+    """Add `step` (M, P) centi-K to the room. Cutting instead of rounding shifts all pixels alike.
+
+    Pixels that cannot be read hold their own reading: those of `blank` as of now, of `spots` as before.
+    """
     at, m = rows_of(sensor), len(sensor)
+    if spots is not None:
+        row, pixel = spots.row[spots.never], spots.pixel[spots.never]
+        before = state.whole[sensor[row], pixel]
     if isinstance(at, slice):
         room, whole = state.room[at], state.whole[at]
         room += step
     else:
-        room = np.take(state.room, at, axis=0)
+        few = m <= state.scratch.chunk
+        room = np.take(state.room, at, axis=0, out=state.scratch.f[:m] if few else None, mode="clip")
         room += step
         state.room[at] = room
-        whole = state.scratch.u[:m] if m <= state.scratch.chunk else np.empty(room.shape, np.int16)
+        whole = state.scratch.u[:m] if few else np.empty(room.shape, np.int16)
     np.copyto(whole, room, casting="unsafe")
     if blank is not None:
         rows, _, centi = blank
         never = unreadable(centi)
         whole[rows] = np.where(never, centi, whole[rows])
-        state.odd[sensor[rows]] = never.any(axis=1)
+    if spots is not None:
+        whole[row, pixel] = before
     if not isinstance(at, slice):
         state.whole[at] = whole
     state.total[at] = np.add.reduce(whole, axis=1, dtype=np.int32)

@@ -141,50 +141,53 @@ def follow(  # noqa: PLR0917  (one array a thing known of each frame)
 
     `gap` (M,): what was before is not known to touch this frame. `kept` (S, 2): never let that track end.
     """
-    used, dt_s = _alive(params, state, sensor, t_ms, gap, kept)
+    own = SLOTS * sensor[:, None] + np.arange(SLOTS)  # into the flat state: far quicker than rows of two
+    old = _Old(*(getattr(state, name).reshape(-1).take(own) for name in _Old.__dataclass_fields__))
+    used, dt_s = _alive(params, state, old, sensor, t_ms, gap, kept.reshape(-1).take(own))
     warmth = np.log(np.maximum(peak_k, np.float32(1e-3)))
-    swap, claimed, free = _paired(params, state, sensor, used, dt_s, t_ms, there, x_m, y_m, warmth)
+    swap, claimed, free = _paired(params, old, used, dt_s, t_ms, there, x_m, y_m, warmth)
     patch = np.stack([swap, ~swap], axis=1).astype(np.intp)  # of each slot
     pick = patch + SLOTS * np.arange(len(sensor))[:, None]
-    offered = there.ravel()[pick]
+    offered = there.reshape(-1).take(pick)
     begin = offered & free & ~claimed
-    x, y, warm = x_m.ravel()[pick], y_m.ravel()[pick], warmth.ravel()[pick]
+    x, y, warm = (values.reshape(-1).take(pick) for values in (x_m, y_m, warmth))
     have = claimed | begin
     live = used | begin
 
-    old_x, old_y = state.x_m[sensor], state.y_m[sensor]
     step = np.maximum(dt_s, np.float32(0.03))[:, None]
+    anew = begin | gap[:, None]
     rate = np.where(claimed & ~gap[:, None], -np.expm1(-dt_s / np.float32(params.speed_tau_s))[:, None], 0)
     velocity = []
-    for name, new, old in (("vx_m_s", x, old_x), ("vy_m_s", y, old_y)):
-        before = getattr(state, name)[sensor]
-        now = np.clip((new - old) / step, -FASTEST_M_S, FASTEST_M_S)
-        after = np.where(begin | gap[:, None], 0, before + rate * (np.where(claimed, now, 0) - before))
-        getattr(state, name)[sensor] = after.astype(np.float32)
-        velocity.append(after)
+    for new, was, before in ((x, old.x_m, old.vx_m_s), (y, old.y_m, old.vy_m_s)):
+        now = np.minimum(np.maximum((new - was) / step, -FASTEST_M_S), FASTEST_M_S)
+        velocity.append(np.where(anew, 0, before + rate * (np.where(claimed, now, 0) - before)))
 
-    beside = _beside(params, state, sensor, used, x, y, warm)
-    old_warm = state.warmth[sensor]
+    beside = _beside(params, old, used, x, y, warm)
     share = np.where(claimed, -np.expm1(-dt_s / np.float32(WARMTH_S))[:, None], have)
-    state.warmth[sensor] = old_warm + share * (warm - old_warm)
-    from_x = np.where(begin, x, state.from_x_m[sensor])
-    from_y = np.where(begin, y, state.from_y_m[sensor])
+    from_x, from_y = np.where(begin, x, old.from_x_m), np.where(begin, y, old.from_y_m)
     far = have & (np.hypot(x - from_x, y - from_y) > params.moved_m)
-    moved = np.where(begin, beside, state.moved[sensor] | far)
-    born = np.where(begin, t_ms[:, None], state.born_ms[sensor])
-    state.used[sensor] = live
-    state.seen_ms[sensor] = np.where(have, t_ms[:, None], state.seen_ms[sensor])
-    state.born_ms[sensor] = born
-    state.x_m[sensor] = np.where(have, x, old_x)
-    state.y_m[sensor] = np.where(have, y, old_y)
-    state.from_x_m[sensor], state.from_y_m[sensor] = from_x, from_y
-    state.moved[sensor] = moved & live
+    moved = np.where(begin, beside, old.moved | far)
+    born = np.where(begin, t_ms[:, None], old.born_ms)
+    for array, values in (
+        (state.used, live),
+        (state.seen_ms, np.where(have, t_ms[:, None], old.seen_ms)),
+        (state.born_ms, born),
+        (state.x_m, np.where(have, x, old.x_m)),
+        (state.y_m, np.where(have, y, old.y_m)),
+        (state.vx_m_s, velocity[0]),
+        (state.vy_m_s, velocity[1]),
+        (state.from_x_m, from_x),
+        (state.from_y_m, from_y),
+        (state.moved, moved & live),
+        (state.warmth, old.warmth + share * (warm - old.warmth)),
+    ):
+        array.reshape(-1)[own] = values
     state.last_ms[sensor] = t_ms
 
     frame, slot = np.nonzero(live)
-    begun = (begin | gap[:, None])[frame, slot]
+    begun = anew[frame, slot]
     return Tracks(
-        SLOTS * sensor[frame] + slot,
+        own[frame, slot],
         frame,
         pick[frame, slot],
         have[frame, slot],
@@ -197,31 +200,53 @@ def follow(  # noqa: PLR0917  (one array a thing known of each frame)
 
 def average(state: TrackState, tracks: Tracks, numbers: F32) -> F32:
     """Fold `numbers` (L, F) into the averages of the tracks that are there; give them (L, len(BANK_S), F)."""
-    flat = state.bank.reshape(-1, *state.bank.shape[2:])
-    bank = flat[tracks.at]
+    flat = state.bank.reshape(
+        -1, len(BANK_S) * numbers.shape[1]
+    )  # long rows: numpy is slow on many short ones
+    bank = flat.take(tracks.at, axis=0)
     tau = np.array(BANK_S, np.float32)
     share = np.where(tracks.begun[:, None], np.float32(1), -np.expm1(-tracks.dt_s[:, None] / tau))
     share *= tracks.there[:, None]
-    bank += share[:, :, None] * (numbers[:, None, :] - bank)
+    step = np.concatenate([numbers] * len(BANK_S), axis=1)
+    step -= bank
+    step *= share.repeat(numbers.shape[1], axis=1)
+    bank += step
     flat[tracks.at] = bank
-    return bank
+    return bank.reshape(-1, len(BANK_S), numbers.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """What the state held of the M sensors, (M, 2) each; names as there."""
+
+    used: Bools
+    seen_ms: I64
+    born_ms: I64
+    x_m: F32
+    y_m: F32
+    vx_m_s: F32
+    vy_m_s: F32
+    from_x_m: F32
+    from_y_m: F32
+    moved: Bools
+    warmth: F32
 
 
 def _alive(  # noqa: PLR0917  (called once, above)
-    params: TrackParams, state: TrackState, sensor: Ints, t_ms: I64, gap: Bools, kept: Bools
+    params: TrackParams, state: TrackState, old: _Old, sensor: Ints, t_ms: I64, gap: Bools, kept: Bools
 ) -> tuple[Bools, F32]:
     """Which slots (M, 2) still hold a track, and seconds (M,) since the sensor's last frame."""
-    looked_ms = np.where(gap, state.last_ms[sensor], t_ms)  # nobody is lost while nothing is looked at
-    age_ms = looked_ms[:, None] - state.seen_ms[sensor]
-    used = state.used[sensor] & ((age_ms <= params.lost_s * 1000) | kept[sensor])
-    since = np.where(state.last_ms[sensor] == NEVER_MS, 0, t_ms - state.last_ms[sensor])
+    last_ms = state.last_ms[sensor]
+    looked_ms = np.where(gap, last_ms, t_ms)  # nobody is lost while nothing is looked at
+    age_ms = looked_ms[:, None] - old.seen_ms
+    used = old.used & ((age_ms <= params.lost_s * 1000) | kept)
+    since = np.where(last_ms == NEVER_MS, 0, t_ms - last_ms)
     return used, np.where(gap, 0, np.clip(since, 0, 10_000) / 1000).astype(np.float32)
 
 
 def _paired(  # noqa: PLR0917
     params: TrackParams,
-    state: TrackState,
-    sensor: Ints,
+    old: _Old,
     used: Bools,
     dt_s: F32,
     t_ms: I64,
@@ -231,14 +256,12 @@ def _paired(  # noqa: PLR0917
     warmth: F32,
 ) -> tuple[Bools, Bools, Bools]:
     """(M,) slot 0 takes patch 1; (M, 2) the slot's patch is its own; (M, 2) the slot is free."""
-    apart = np.hypot(
-        state.x_m[sensor][:, :, None] - x_m[:, None, :], state.y_m[sensor][:, :, None] - y_m[:, None, :]
-    )
-    unseen_s = np.maximum((t_ms[:, None] - state.seen_ms[sensor]) / 1000, dt_s[:, None])
+    apart = np.hypot(old.x_m[:, :, None] - x_m[:, None, :], old.y_m[:, :, None] - y_m[:, None, :])
+    unseen_s = np.maximum((t_ms[:, None] - old.seen_ms) / 1000, dt_s[:, None])
     leap = np.clip(np.float32(params.jump_m_s) * unseen_s, params.jump_m, 2 * params.jump_m)
     possible = used[:, :, None] & there[:, None, :] & (apart <= leap[:, :, None])
     welcome = ~used[:, :, None] & there[:, None, :]
-    unlike = np.abs(state.warmth[sensor][:, :, None] - warmth[:, None, :])
+    unlike = np.abs(old.warmth[:, :, None] - warmth[:, None, :])
     apart = apart + np.float32(params.unlike_m) * unlike
     cost = np.where(possible, apart, np.where(welcome, FAR - 100, FAR)).astype(np.float32)
     swap = cost[:, 0, 1] + cost[:, 1, 0] < cost[:, 0, 0] + cost[:, 1, 1]
@@ -247,10 +270,10 @@ def _paired(  # noqa: PLR0917
 
 
 def _beside(  # noqa: PLR0917
-    params: TrackParams, state: TrackState, sensor: Ints, used: Bools, x: F32, y: F32, warm: F32
+    params: TrackParams, old: _Old, used: Bools, x: F32, y: F32, warm: F32
 ) -> Bools:
     """(M, 2) the sensor's other track has moved, was near and about as warm."""
-    other_x, other_y = state.x_m[sensor][:, ::-1], state.y_m[sensor][:, ::-1]
+    other_x, other_y = old.x_m[:, ::-1], old.y_m[:, ::-1]
     near = np.hypot(x - other_x, y - other_y) < params.apart_m
-    near &= warm > state.warmth[sensor][:, ::-1] + np.log(np.float32(params.alike))
-    return np.asarray(near & used[:, ::-1] & state.moved[sensor][:, ::-1])
+    near &= warm > old.warmth[:, ::-1] + np.log(np.float32(params.alike))
+    return np.asarray(near & used[:, ::-1] & old.moved[:, ::-1])

@@ -25,6 +25,7 @@ from alerting.ledger import Ledger, LedgerError, lock_state
 from guardian import desk, roster
 from guardian.broker import BrokerError
 from guardian.link import BrokerAddress
+from guardian.memory import keep_freed
 from guardian.roster_file import read as read_roster
 from guardian.settings import CONFIG, Loaded, SettingsError, load
 from guardian.trace import Trace, TraceError
@@ -136,6 +137,7 @@ def run(
     if clock not in {"live", "replay"}:
         raise typer.BadParameter("live or replay", param_hint="--clock")
     _logs()
+    keep_freed()
     asyncio.run(daemon.run(load(config), replay=clock == "replay", trace=roster_from))
 
 

@@ -87,14 +87,23 @@ class Lookout:
         return out
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back a snapshot. A group whose sensors are not the same starts afresh."""
+        """Take back a snapshot. A group whose sensors are not the same starts afresh.
+
+        So does one whose arrays do not fit, and when all others are back, ValueError says which.
+        """
         self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
+        wrong = []
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")
             if names is None or not np.array_equal(names, self._names(self._board.groups[rows, cols])):
                 continue
             prefix = f"fall.{rows}x{cols}."
-            state.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+            try:
+                state.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+            except ValueError as e:
+                wrong.append(f"{rows}x{cols}: {e}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
 
     @staticmethod
     def _names(group: Group) -> NDArray[np.str_]:

@@ -9,6 +9,8 @@ from multiprocessing import connection, get_context, parent_process
 from threading import Thread
 from typing import Final
 
+from guardian.memory import keep_freed
+
 CORES: Final = max(2, os.cpu_count() or 1)
 """Workers, and at least so many jobs."""
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -17,6 +19,12 @@ THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 class WorkerLost(Exception):  # noqa: N818  (an event, not a fault of ours)
     """A worker was killed, or ran out of memory."""
+
+
+def begin() -> None:
+    """What a worker does first."""
+    keep_freed()
+    end_with_parent()
 
 
 def end_with_parent() -> None:
@@ -36,7 +44,7 @@ def pool() -> Iterator[ProcessPoolExecutor]:
     """Give one worker a core; work that has not begun is dropped when the caller stops. WorkerLost."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ |= dict.fromkeys(THREADS, "1")  # read by the workers when they import numpy
-    workers = ProcessPoolExecutor(CORES, mp_context=get_context("spawn"), initializer=end_with_parent)
+    workers = ProcessPoolExecutor(CORES, mp_context=get_context("spawn"), initializer=begin)
     try:
         yield workers
     except BrokenProcessPool as e:

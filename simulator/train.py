@@ -59,7 +59,12 @@ class Examples:
 
     @classmethod
     def joined(cls, some: Sequence["Examples"]) -> "Examples":
-        """All of them."""
+        """All of them; of none, the empty ones."""
+        if not some:
+            none = np.zeros(0, np.int8)
+            return cls(
+                np.zeros((0, INPUTS), np.float32), none, none, none.astype(np.int32), none.astype(np.float32)
+            )
         return cls(*(np.concatenate([getattr(e, n) for e in some]) for n in cls.__dataclass_fields__))
 
 

@@ -78,7 +78,7 @@ def test_equals_the_naive_twin(rows: int, cols: int) -> None:
         if k == 20:
             centi[2] += 900  # the sensor reboots
         if 70 < k < 90:
-            centi[2, 3, 5] = BAD_PIXEL
+            centi[2, 3, 5] = BAD_PIXEL if k < 80 else BAD_PIXEL + 1_000
         if k == 100:
             centi[2, 3, 5] = 29_000  # a glitch
         if k > 110:
@@ -361,3 +361,53 @@ def test_after_a_restart_the_first_frame_works_at_once() -> None:
     seen = beat(again, frames(centi, 0, math.nan))
     assert seen.ready[0]
     assert picture(seen, again)[5:9, 5:11].mean() == pytest.approx(3.0, abs=0.2)
+
+
+def test_dead_and_recovering_pixels_cost_no_closer_look() -> None:
+    rng = np.random.default_rng(8)
+    state = background.fresh(4, 24, 32)
+
+    def looked_at(beats: range, *, dead: bool, window: bool = False) -> int:
+        rows = 0
+        for k in beats:
+            centi = noisy(rng, 4, 24, 32)
+            if dead:
+                centi[:, 5, 7] = BAD_PIXEL
+            if window:
+                centi[:, :4, :4] -= 300
+            rows += len(beat(state, frames(centi, k)).rows)
+        return rows
+
+    looked_at(range(60), dead=True)
+    assert state.blank.sum() == 4
+    assert looked_at(range(60, 160), dead=True) < 12  # 400 frames, of which 1.3 % by chance
+    looked_at(range(160, 180), dead=False)
+    assert not state.blank.any()
+    assert looked_at(range(180, 280), dead=False) < 12
+    looked_at(range(280, 300), dead=True)
+    looked_at(range(300, 320), dead=True, window=True)  # cool corners are learnt another way
+    assert (state.whole[:, 5 * 32 + 7] == BAD_PIXEL).all()
+
+
+def test_a_dead_pixel_that_takes_another_impossible_value_hides_nobody() -> None:
+    rng = np.random.default_rng(9)
+    state = background.fresh(1, 8, 8)
+    seen = 0
+    for k in range(200):
+        centi = noisy(rng, 1, 8, 8)
+        centi[0, 6, 6] = BAD_PIXEL if k < 60 else BAD_PIXEL + 2_000
+        if k >= 80:
+            centi[0, 2:4, 2:5] += 100
+        rows = beat(state, frames(centi, k)).rows
+        seen += len(rows) if k >= 80 else 0
+    assert seen == 120
+
+
+def test_a_batch_without_frames_is_no_trouble() -> None:
+    rng = np.random.default_rng(10)
+    state = room(rng, 2, 24, 32)
+    before = {name: array.copy() for name, array in arrays(state).items()}
+    seen = beat(state, frames(np.zeros((0, 24, 32), np.int16), 60))
+    assert seen.rows.size == seen.ready.size == seen.kelvin.size == 0
+    for name, array in arrays(state).items():
+        np.testing.assert_array_equal(array, before[name])

@@ -84,3 +84,29 @@ def test_a_fall_while_we_were_down_is_found_by_who_lies_there(shape: int, limit_
     lookout.restore(held)
     found = _plays(home, board, lookout, 46, 46 + limit_s)
     assert [c.kind for c in found] == [concern.Kind.FALL_SUSPECTED, concern.Kind.FALL_CONFIRMED]
+
+
+def test_a_group_that_does_not_fit_keeps_no_other_from_coming_back() -> None:
+    homes = demo_homes(seed=1, n=2, fall_home=None, fall_at_s=0.0, duration_s=20.0)
+    specs = [
+        SensorSpec(
+            h.home, h.sensor, "thermal", h.room, h.rows, h.cols, h.rate_hz, h.mount, h.height_m, h.fov_deg
+        )
+        for h in homes
+    ]
+    assert len({(s.rows, s.cols) for s in specs}) == 2
+    board = Board("s", specs)
+    lookout = Lookout(board, FALL)
+    for home in homes:
+        _plays(home, board, lookout, 0, 20)
+    held = lookout.snapshot()
+    rooms = [k for k in held if k.endswith(".room_room")]
+    assert len(rooms) == 2
+    assert all(held[k].any() for k in rooms)
+    for broken, whole in (rooms, rooms[::-1]):
+        again = Lookout(Board("s", specs), FALL)
+        with pytest.raises(ValueError, match=f"^{broken.split('.')[1]}: snapshot does not fit: room_room$"):
+            again.restore({k: v for k, v in held.items() if k != broken})
+        after = again.snapshot()
+        assert np.array_equal(after[whole], held[whole])
+        assert not after[broken].any()

@@ -34,7 +34,7 @@ def lines(dt_s: list[float | None], there: list[bool]) -> Tracks:
     return Tracks(none, none, none, np.array(there, np.bool_), begun, dt, zero, zero)
 
 
-@pytest.mark.parametrize("n", [1, BLOCK, BLOCK + 1])
+@pytest.mark.parametrize("n", [0, 1, BLOCK, BLOCK + 1])
 def test_the_network_equals_the_loop(n: int) -> None:
     net = network(1)
     x = np.random.default_rng(2).normal(0, 4, (n, INPUTS)).astype(np.float32)

@@ -8,6 +8,7 @@ import pytest
 from detectors.posture import Doing, Network
 from simulator import fitting, school
 from simulator.fingerprint import fingerprint
+from simulator.train import INPUTS, Examples
 from tests.thermal import shipped
 
 LESSONS = 6
@@ -61,3 +62,20 @@ def test_tiers_and_mounts_are_chosen_by_name() -> None:
         school.chosen("fine,huge", "wall")
     with pytest.raises(ValueError, match="no mount given, there are: ceiling, wall"):
         school.chosen("fine", ",")
+
+
+def test_no_examples_are_joined_to_none() -> None:
+    none, one = Examples.joined([]), Examples.joined([Examples.joined([])] * 2)
+    assert none.x.shape == one.x.shape == (0, INPUTS)
+    some = Examples(
+        np.ones((2, INPUTS), np.float32),
+        np.ones(2, np.int8),
+        np.ones(2, np.int8),
+        np.ones(2, np.int32),
+        np.ones(2, np.float32),
+    )
+    both = Examples.joined([none, some])
+    for name in Examples.__dataclass_fields__:
+        joined, its = getattr(both, name), getattr(some, name)
+        assert joined.dtype == its.dtype == getattr(none, name).dtype
+        assert np.array_equal(joined, its)

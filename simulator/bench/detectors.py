@@ -161,7 +161,7 @@ def _stations(stream: Stream, watch: Watch, cpu_s: float) -> Mapping[str, float]
     with rivals.stopwatch() as taken:
         spent = stream.measure(watch, cpu_s)
     us = {name: s / spent.frames * 1e6 for name, s in taken.items()}
-    return {f"station {name}": v for name, v in (us | {"falls": spent.us - sum(us.values())}).items()}
+    return {f"station {name}": v for name, v in (us | {"follow": spent.us - sum(us.values())}).items()}
 
 
 def _figures(samples: Samples, sizes: tuple[int, ...]) -> dict[str, Any]:

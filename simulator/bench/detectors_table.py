@@ -12,7 +12,7 @@ def table(figures: dict[str, Any]) -> str:
     rates, bound = figures["frames_per_second"], figures["memory_bound_frames_per_second"][SHAPE]
     shares, blas = list(rates[SHAPE]), figures["blas"]
     lines = [
-        "Thermal frames a second on one core, through background, blobs, posture and the logic of falls,",
+        "Thermal frames a second on one core, through background, blobs, tracks, posture and falls,",
         f"by array and share of the {figures['sensors']:,} sensors that have somebody in view.",
         f"Chunks of {figures['chunk']}; median of {figures['rounds']} rounds; {blas}, one thread (checked).",
         "",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.frame import BAD_PIXEL
+from detectors.zones import Box
 from simulator.bodies import resident
 from simulator.camera import Camera, Painter
 from simulator.cameras import PRESETS
@@ -40,8 +41,8 @@ class Footage:
     """(M, K, rows, cols) nobody there."""
     lived: I16
     """(M, K, rows, cols) the same with the resident: noise and errors are equal, number by number."""
-    furniture: NDArray[np.float32]
-    """(M, Z, 4) boxes x0, y0, x1, y1 in metres from below the sensor."""
+    furniture: tuple[tuple[tuple[str, Box], ...], ...]
+    """Kind and box of what stands in each of the M rooms; metres from below the sensor."""
 
 
 def footage(array: str, seed: int, pieces: int) -> Footage:
@@ -66,7 +67,7 @@ def footage(array: str, seed: int, pieces: int) -> Footage:
         camera.fov_deg,
         np.stack(empty),
         np.stack(lived),
-        np.array(boxes, np.float32),
+        tuple(boxes),
     )
 
 

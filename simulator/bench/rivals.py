@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]  # scipy ships no types
 
-from detectors import background, blobs, posture
+from detectors import background, bits, blobs, down
+from detectors.bits import Ints, Words
 from detectors.fall import FallParams
 from detectors.frame import Frames
 from simulator.bench.stream import Watch
-from simulator.twins.background import NaiveBackground, pairs
-from simulator.twins.blobs import find_one
+from simulator.twins.background import NaiveBackground
+from simulator.twins.blobs import NaiveBlob, around, find_two
 
 BOUND_BYTES_PX: Final = 2 + 4 * 4
 """What a background must move for each pixel of a frame: int16 read, float32 mean and deviation read and
 written. 13.8 kB for 24x32."""
-EIGHT: Final = np.ones((3, 3), np.bool_)  # neighbours, as in blobs.flood
+EIGHT: Final = np.ones((3, 3), np.bool_)  # neighbours, as in bits.flood
 
 
 def copy_bytes_per_s(size: int, cpu_s: float) -> float:
@@ -37,15 +38,16 @@ def copy_bytes_per_s(size: int, cpu_s: float) -> float:
     return copies * 2 * here.nbytes / spent
 
 
-def label_flood(mask: NDArray[np.bool_], seed: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """As blobs.flood: what of each mask (N, rows, cols) is connected to its seed; one scipy label a frame."""
-    n, _, cols = mask.shape
+def label_flood(words: Words, seed: Ints, cols: int) -> Words:
+    """As bits.flood: what of each mask (rows, M) is connected to its seed; one scipy label a frame."""
+    rows, m = words.shape
+    mask = bits.unpacked(words, cols).reshape(m, rows, cols)
     got = np.empty_like(mask)
-    for k in range(n):
+    for k in range(m):
         labels, _ = ndimage.label(mask[k], EIGHT)
         mine = labels[seed[k] // cols, seed[k] % cols]
         got[k] = (labels == mine) & (mine > 0)
-    return got
+    return bits.packed(got).T
 
 
 @contextmanager
@@ -61,14 +63,14 @@ def _in_place_of(module: ModuleType, name: str, other: Any) -> Iterator[None]:
 @contextmanager
 def labelled() -> Iterator[None]:
     """In this block the pipeline is the same but for the blob search, which is scipy's, frame by frame."""
-    with _in_place_of(blobs, "flood", label_flood):
+    with _in_place_of(bits, "flood", label_flood):
         yield
 
 
 @contextmanager
 def stopwatch() -> Iterator[dict[str, float]]:
     """Seconds spent in the stations of the pipeline in this block, by name."""
-    spent = {"background": 0.0, "blobs": 0.0, "posture": 0.0}
+    spent = dict.fromkeys(("look", "blobs", "decide", "learn"), 0.0)
 
     def timed(station: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
@@ -80,10 +82,10 @@ def stopwatch() -> Iterator[dict[str, float]]:
         return call
 
     stations = (
-        (background, "step", "background"),
+        (background, "look", "look"),
+        (background, "learn", "learn"),
         (blobs, "find", "blobs"),
-        (posture, "shapes", "posture"),
-        (posture, "lying", "posture"),
+        (down, "decide", "decide"),
     )
     with ExitStack() as stack:
         for module, name, station in stations:
@@ -94,20 +96,31 @@ def stopwatch() -> Iterator[dict[str, float]]:
 def naive(params: FallParams, rows: int, cols: int, sensors: int) -> Watch:
     """The slow twins, frame by frame and pixel by pixel in plain Python: background and blobs.
 
-    Posture and the logic of falls have no twins and are left out: some dozen operations beside thousands.
-    A room counts as lived in while a patch is seen. Patches are looked for only behind the same gate.
+    Tracks, posture and the logic of falls have no twins and are left out: some hundred operations beside
+    thousands. Whatever has a patch counts as alive and is held, with a rim of a pixel.
     """
     rooms = [NaiveBackground(params.background, rows, cols) for _ in range(sensors)]
-    lived = [False] * sensors
+
+    def one(room: NaiveBackground, centi: list[int], dt_s: float) -> bool:
+        seen = room.look(centi, dt_s)
+        if seen is None:
+            return False
+        kelvin = seen[0]
+        grid = [kelvin[r * cols : (r + 1) * cols] for r in range(rows)]
+        found = find_two(params.blobs, grid, room.sigma)
+        room.learn(seen, _under(found, rows, cols))
+        return bool(found)
 
     def watch(frames: Frames) -> NDArray[np.bool_]:
-        for sensor, centi, dt_s in zip(frames.sensor.tolist(), frames.centi, frames.dt_s, strict=True):
-            kelvin, sigma_k, ready = rooms[sensor].step(
-                centi.ravel().tolist(), float(dt_s), hold=lived[sensor]
-            )
-            grid = [kelvin[r * cols : (r + 1) * cols] for r in range(rows)]
-            gate = ready and max(pairs(grid)) > params.background.gate_sigma * sigma_k
-            lived[sensor] = gate and find_one(params.blobs, grid, sigma_k) is not None
-        return np.array([lived[sensor] for sensor in frames.sensor])
+        each = zip(frames.sensor.tolist(), frames.centi, frames.dt_s, strict=True)
+        return np.array([one(rooms[s], centi.ravel().tolist(), float(dt_s)) for s, centi, dt_s in each])
 
     return watch
+
+
+def _under(found: list[NaiveBlob], rows: int, cols: int) -> list[bool]:
+    out = [False] * (rows * cols)
+    for r, c in around({p for blob in found for p in blob.pixels}):
+        if 0 <= r < rows and 0 <= c < cols:
+            out[r * cols + c] = True
+    return out

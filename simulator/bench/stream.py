@@ -3,8 +3,8 @@
 Takes footage, gives batches as the board gives them to the lookout: at most one frame of each sensor,
 oldest first, in chunks of the board's size, every one a fresh copy. The pieces run forwards and backwards
 for ever, so nobody jumps and no frame equals the one before; time only goes forwards. Sensors differ in
-piece and phase and are switched on at different moments of the first second, as the background of each
-is renewed once a second. What making the batches takes is never counted.
+piece and phase and are switched on at different moments of the first seconds, as the background of each
+is renewed and its noise measured from time to time. What making the batches takes is never counted.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,14 +15,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import fall
+from detectors import fall, zones
 from detectors.frame import Frames, Optics
 from guardian.slab import CHUNK
 from simulator.bench.footage import Footage
 
 START_MS: Final = 1_767_225_600_000  # 2026-01-01 00:00 UTC
-EMPTY_S: Final = 20.0  # nobody is there until the room is learnt, as for the daemon
+SPREAD_S: Final = 16.0  # within which sensors are switched on: longer than any rhythm of the background
+EMPTY_S: Final = 85.0  # nobody is there until the room is learnt: a background is young for a minute
 SETTLE_S: Final = 10.0  # then people have walked, and count as alive
+MEASURES_S: Final = 4.0  # the least that is watched: each background is renewed equally often in it
 
 Watch = Callable[[Frames], NDArray[np.bool_]]
 """Takes one batch of N frames, gives (N,) whether somebody is seen in each."""
@@ -65,9 +67,9 @@ class Stream:
         self._pieces = pieces
         self._piece = rng.integers(0, pieces, sensors)
         self._phase = rng.integers(0, 2 * self._length, sensors)
-        self._second = round(footage.rate_hz)
-        """Turns in a second: the least that is watched, so that each background is renewed equally often."""
-        self._begins = rng.integers(0, self._second, sensors)
+        self._least = round(MEASURES_S * footage.rate_hz)
+        """Turns."""
+        self._begins = rng.integers(0, round(SPREAD_S * footage.rate_hz), sensors)
         self._waits = rng.permutation(sensors) % waits if waits else None
         self.occupied = np.zeros(sensors, np.bool_)
         """(S,) somebody is in view, once `warm_up` is over."""
@@ -83,8 +85,9 @@ class Stream:
             np.full(sensors, footage.fov_deg, np.float32),
             np.zeros(sensors, np.bool_),
             np.full(sensors, footage.rate_hz, np.float32),
+            *(np.full(sensors, np.nan, np.float32) for _ in range(4)),
         )
-        self.furniture = footage.furniture[self._piece]
+        self.furniture = zones.laid_out([footage.furniture[k] for k in self._piece])
 
     def turn(self) -> Iterator[Frames]:
         """The next frame of every sensor that has one."""
@@ -121,10 +124,10 @@ class Stream:
                 watch(frames)
 
     def measure(self, watch: Watch, cpu_s: float) -> Spent:
-        """What `watch` takes, over whole seconds of the stream until it has taken `cpu_s`."""
+        """What `watch` takes, over some seconds of the stream until it has taken `cpu_s`."""
         frames, seen, spent = 0, 0, 0.0
         while True:
-            for _ in range(self._second):
+            for _ in range(self._least):
                 for batch in self.turn():
                     began = thread_time()
                     there = watch(batch)
@@ -146,5 +149,6 @@ def lookout(params: fall.FallParams, state: fall.FallState) -> Watch:
 
 def state_bytes(state: fall.FallState) -> int:
     """Bytes of all arrays that are remembered, the room to calculate in included."""
-    arrays = [getattr(of, f.name) for of in (state, state.room, state.optics) for f in fields(of)]
+    parts = (state.optics, state.zones, state.room, state.room.scratch, state.tracks, state.down)
+    arrays = [getattr(of, f.name) for of in parts for f in fields(of)]
     return sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))

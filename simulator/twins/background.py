@@ -17,17 +17,8 @@ from detectors.background import (
     SPREAD_SIGMA,
     WINDOW_SIGMA,
 )
-from detectors.roomlearn import (
-    COMPANY_LARGE,
-    COMPANY_SMALL,
-    DEV_TO_SIGMA,
-    FAMILIAR,
-    LONGEST_S,
-    MEDIAN_TO_DEV,
-    MOST_DEV,
-    MOST_NOISE,
-    WILD,
-)
+from detectors.roomlearn import COMPANY_LARGE, COMPANY_SMALL, FAMILIAR, LONGEST_S, WILD
+from detectors.roomnoise import DEV_TO_SIGMA, MEDIAN_TO_DEV, MOST_DEV, MOST_NOISE
 from detectors.roomstate import HIGHEST, LOWEST, SMOOTH_FROM, BackgroundParams
 
 Seen = tuple[list[float], float]
@@ -46,7 +37,7 @@ class NaiveBackground:
         self.held = [False] * self.pixels
         self.level = math.nan
         self.noise = self.age = self.due = self.check = self.upset = self.hold = 0.0
-        self.odd = False
+        self.blank = [False] * self.pixels
         self.last: list[int] | None = None
         self.bad = [False] * self.pixels
 
@@ -74,12 +65,14 @@ class NaiveBackground:
         common = (sum(centi) - sum(self.whole)) / n
         ripe = self.due >= p.update_s
         errors = NormalDist().inv_cdf(1 - p.gate_false / n)
+        changed = self._changed()
+        d = [float(math.trunc(common)) if b else v for v, b in zip(d, self.blank, strict=True)]
         sums = [wrap(int(v)) for v in boxes(d, self.cols)] if self.large else d
         gate = (
             max(sums) - (9 if self.large else 1) * common
             > errors * (3 if self.large else 1) * 100 * self.sigma
         )
-        if not gate and not self.hold > 0 and not (ripe and self.odd):
+        if not gate and not self.hold > 0 and not (ripe and changed):
             if ripe and min(d) - common < -WILD:
                 gate = True
             elif ripe:
@@ -88,14 +81,14 @@ class NaiveBackground:
                     self._careful([(v - common) / 100 for v in d], common / 100, [False] * n)
                 else:
                     self._quiet(d, common)
-        if not gate and not self.hold > 0 and not (ripe and self.odd):
+        if not gate and not self.hold > 0 and not (ripe and changed):
             return None
         common, spread = self._common(d)
         extreme = max(d) - common > HOT or min(d) - common < -WILD
-        if self.odd or extreme or spread > SPREAD_SIGMA * 100 * self.sigma:
+        if changed or extreme or spread > SPREAD_SIGMA * 100 * self.sigma:
             return self._mask(common, errors, ripe=ripe)
-        self.bad = [False] * n
-        return [(v - common) / 100 for v in d], common / 100
+        self.bad = list(self.blank)
+        return [0.0 if b else (v - common) / 100 for v, b in zip(d, self.blank, strict=True)], common / 100
 
     def learn(self, seen: Seen, hold: list[bool]) -> None:
         """From a frame that stood out."""
@@ -105,6 +98,13 @@ class NaiveBackground:
             self.held, self.hold = list(hold), self.params.hold_keep_s
         held = self.held if self.hold > 0 else [False] * self.pixels
         self._careful(seen[0], seen[1], held)
+
+    def _changed(self) -> bool:
+        """A masked pixel is unreadable that was not, or the other way round, or is so in another way."""
+        return any(
+            masked and (not LOWEST <= v <= HIGHEST if LOWEST <= w <= HIGHEST else v != w)
+            for masked, v, w in zip(self.blank, self.centi, self.whole, strict=True)
+        )
 
     def _warm_up(self, dt: float) -> None:
         if 2 * sum(self.bad) > self.pixels:
@@ -120,7 +120,7 @@ class NaiveBackground:
         dev = median(abs(v - middle) for v in off) * MEDIAN_TO_DEV * math.sqrt(1 - share)
         self.noise = 0.0 if anew else self.noise + min(dt / max(self.age, 1e-6), 1) * (dev - self.noise)
         self.room = [m + share * (v - m) for m, v in zip(self.room, x, strict=True)]
-        self.level, self.due, self.check, self.odd = level, 0.0, 0.0, any(self.bad)
+        self.level, self.due, self.check, self.blank = level, 0.0, 0.0, list(self.bad)
         self._cut()
 
     def _common(self, d: list[float]) -> tuple[float, float]:
@@ -169,7 +169,7 @@ class NaiveBackground:
         )
 
     def _quiet(self, d: list[float], common: float) -> None:
-        self._measure([v - common for v in d], [True] * self.pixels)
+        self._measure([v - common for v in d], [not b for b in self.blank])
         rate = self._rate()
         self.room = [m + rate * v for m, v in zip(self.room, d, strict=True)]
         self._cut()
@@ -204,7 +204,7 @@ class NaiveBackground:
                 elif self.familiar[i] < FAMILIAR:
                     self.familiar[i] = max(self.familiar[i] - gain, 0)
         self._cut()
-        self.odd = any(self.bad)
+        self.blank = [v < LOWEST or v > HIGHEST for v in self.centi]
         self.upset = self.upset + self.due if sum(sinks) > p.upset_share * n else 0.0
         self.age += self.due
         if self.upset > p.upset_s:
@@ -233,7 +233,7 @@ class NaiveBackground:
         p = self.params
         self.old_sigma = self.sigma
         self.check += self.due
-        if self.check < p.check_s:
+        if self.check < p.check_s and self.age >= p.young_s:
             return
         usual = max(self.noise, p.noise_floor_k * 100 / DEV_TO_SIGMA)
         quick = part(self.check, p.young_tau_s if self.age < p.young_s else p.dev_tau_s)
