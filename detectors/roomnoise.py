@@ -71,6 +71,9 @@ def measure(  # noqa: PLR0917  (one array a thing known of each sensor)
 ) -> None:
     """Fold in differences `off` (M, P) centi-K, common mode removed; only pixels that are `free`.
 
+    The noise is a plain mean at first, without what warm-up said: arrays that average repeat themselves within
+    its second and a half (recorded and simulated: half of the noise between frames 2 s apart).
+
     `good`: the free ones and those that stand out all alone, which a body does not.
 
     `off` is overwritten.
@@ -79,6 +82,10 @@ def measure(  # noqa: PLR0917  (one array a thing known of each sensor)
     usual = _usual(params, noise)
     young = state.age_s[sensor] < params.young_s
     quick = share(dt, np.where(young, np.float32(params.young_tau_s), np.float32(params.dev_tau_s)))
+    known_s = np.maximum(state.age_s[sensor] - np.float32(params.warm_s), 0)
+    quick = np.maximum(
+        quick, dt / np.maximum(known_s + dt, np.float32(1e-6))
+    )  # what warm-up said is forgotten
     foggy = np.abs(fogs(state, off if free is None else off * free))
     np.minimum(foggy, (np.float32(MOST_NOISE) * state.fog[sensor] + 1)[:, None], out=foggy)
     size = np.abs(off, out=off)

@@ -237,6 +237,8 @@ class NaiveBackground:
             return
         usual = max(self.noise, p.noise_floor_k * 100 / DEV_TO_SIGMA)
         quick = part(self.check, p.young_tau_s if self.age < p.young_s else p.dev_tau_s)
+        known = max(self.age - p.warm_s, 0)  # the noise is a mean at first; what warm-up said is forgotten
+        quick = max(quick, self.check / max(known + self.check, 1e-6))
         size = [
             min(abs(v), MOST_DEV * usual, MOST_NOISE * usual) for v, f in zip(off, free, strict=True) if f
         ]
