@@ -11,7 +11,9 @@ once; whoever fell is a track, so two people under one array are judged apart.
    any case; or, with strong evidence of a fall, down in any way (kneeling, crawling, struggling) for
    `struggle_s`. Out of sight on the spot is down, too: unknown is never fine. While somebody else is up and
    about there, every time is `second_person` times as long: help is there.
-4. Recovered: up, or sitting on furniture, for `recover_s`; or walked off and gone.
+4. Recovered: up, or sitting on furniture, for `recover_s`; for `walked_s`, when away from the place of the
+   fall; or walked off and gone; or out of sight there, and somebody who came into sight later is up.
+   Suspected again, in the same words, when armed and an event passes meanwhile; no time begins anew.
 5. Armed again once `event` has been `rearm_odds` below the threshold, `refractory_s` after the last
    suspicion.
 """
@@ -94,25 +96,29 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     lie_s = np.where(lies, s["lie_s"] + dt, np.where(there, np.maximum(s["lie_s"] - dt, 0), s["lie_s"]))
     lie_s = np.where(up | (there & on), np.float32(0), lie_s)
     armed, event = s["armed"], s["event"]
-    ready = idle & armed & there & s["was_person"] & ~on
-    drop = ready & (event > limits.suspect) & (up_b < params.up_belief)
-    linger = ready & state.zones.known[view.sensor] & (lie_s >= limits.slow_s / 2)
+    ready = armed & there & ~on
+    fell = ready & (event > limits.suspect) & (up_b < params.up_belief)
+    fell &= s["was_person"] | (s["person"] > 0.5)
+    drop, anew = fell & idle, fell & suspected
+    linger = ready & idle & s["was_person"] & state.zones.known[view.sensor] & (lie_s >= limits.slow_s / 2)
     begin = drop | linger
 
     x, y = (getattr(state.tracks, n).reshape(-1)[view.line.at] for n in ("x_m", "y_m"))
     s["quick"] = np.where(begin, drop, s["quick"])
     lie_ms = (lie_s * 1000).astype(np.int64)
     onset = np.where(drop, np.maximum(s["upright_ms"], view.t_ms - 10_000), view.t_ms - lie_ms)
-    for name, value in (("onset_ms", onset), ("suspected_ms", view.t_ms), ("place_x_m", x), ("place_y_m", y)):
-        s[name] = np.where(begin, value, s[name])
+    s["onset_ms"] = np.where(begin, onset, s["onset_ms"])
+    for name, value in (("suspected_ms", view.t_ms), ("place_x_m", x), ("place_y_m", y)):
+        s[name] = np.where(begin | anew, value, s[name])
     s["most"] = np.where(begin, event, np.maximum(s["most"], event))
     s["quick"] |= suspected & (event > limits.suspect)
 
     walked = np.hypot(x - s["place_x_m"], y - s["place_y_m"]) > params.away_m
-    off = ~idle & ~there & (walked | (up_b > params.up_belief))
+    off = ~idle & ~there & (walked | (up_b > params.up_belief) | _elsewhere(state, view))
     risen = ~idle & (up | (there & on & (view.belief[:, Doing.RAISED] > params.up_belief)) | off)
     down = ~idle & ~begin & ~risen & (~there | (lying_b + low_b > params.low_belief))
-    s["up_s"] = np.where(risen, s["up_s"] + dt, np.where(down | idle, np.float32(0), s["up_s"]))
+    pace = np.where(up & walked, np.float32(params.recover_s / params.walked_s), np.float32(1))
+    s["up_s"] = np.where(risen, s["up_s"] + pace * dt, np.where(down | idle, np.float32(0), s["up_s"]))
     s["low_s"] = np.where(begin | idle, np.float32(0), s["low_s"] + np.where(down, dt, 0))
     recover = ~idle & (s["up_s"] >= params.recover_s)
 
@@ -126,8 +132,8 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     stage = np.where(begin, Stage.SUSPECTED, np.where(confirm, Stage.CONFIRMED, s["stage"]))
     stage = np.where(recover, Stage.IDLE, stage)
     rested = view.t_ms - s["suspected_ms"] > params.refractory_s * 1000
-    again = ~begin & (stage == Stage.IDLE) & (event < limits.suspect - params.rearm_odds) & rested
-    s["armed"] = (armed & ~begin) | again
+    again = (stage != Stage.CONFIRMED) & (event < limits.suspect - params.rearm_odds) & rested
+    s["armed"] = (armed | again) & ~begin & ~anew
     s["stage"] = stage.astype(np.int8)
     s["lie_s"] = np.where(recover, np.float32(0), lie_s)
     s["up_s"] = np.where(recover, np.float32(0), s["up_s"])
@@ -136,7 +142,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
 
     found: list[Finding] = []
     for kind, mask in (
-        (Kind.FALL_SUSPECTED, begin),
+        (Kind.FALL_SUSPECTED, begin | anew),
         (Kind.FALL_CONFIRMED, confirm),
         (Kind.FALL_RECOVERED, recover),
     ):
@@ -189,6 +195,15 @@ def _helped(state: FallState, view: View) -> Bools:
     up = state.down.belief.reshape(-1, len(Doing))[other][:, [Doing.UP, Doing.SITTING]].sum(axis=1) > 0.5
     alive = state.tracks.used.reshape(-1)[other] & state.tracks.moved.reshape(-1)[other]
     return np.asarray(person & up & alive)
+
+
+def _elsewhere(state: FallState, view: View) -> Bools:
+    """(L,) out of sight, while the sensor's other track, which came into sight later, is a person who is up:
+    the same one who got up unseen, or help.
+    """
+    other = view.line.at ^ 1
+    later = state.tracks.born_ms.reshape(-1)[other] > state.tracks.seen_ms.reshape(-1)[view.line.at]
+    return np.asarray(~view.line.there & later & _helped(state, view))
 
 
 def _finding(  # noqa: PLR0917  (all that is known of one track becomes evidence)

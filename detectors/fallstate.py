@@ -54,6 +54,7 @@ class FallParams:
     still_m_s: float
     second_person: float
     recover_s: float
+    walked_s: float
     away_m: float
     skin_share: float
     core_c: float

@@ -71,7 +71,7 @@ def measure(  # noqa: PLR0917  (one array a thing known of each sensor)
 ) -> None:
     """Fold in differences `off` (M, P) centi-K, common mode removed; only pixels that are `free`.
 
-    The noise is a plain mean at first, without what warm-up said: arrays that average repeat themselves within
+    The noise is a plain mean at first, without what warm-up said: arrays that average repeat themselves in
     its second and a half (recorded and simulated: half of the noise between frames 2 s apart).
 
     `good`: the free ones and those that stand out all alone, which a body does not.

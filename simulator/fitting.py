@@ -30,9 +30,9 @@ STEPS: Final = 6000
 BATCH: Final = 1024
 RATE: Final = 3e-3  # falls to nothing over the steps, as a cosine
 DECAY: Final = 0.02  # of the weights, as in AdamW
-SHAKEN: Final = (
-    0.15  # noise on the inputs, in standard deviations of each: what is learnt must not hang on a hair
-)
+SHAKEN: Final = (0.15, 0.3)
+"""Noise on the inputs, in standard deviations of each, for postures and for falls: what is learnt must not
+hang on a hair."""
 EVENT_WEIGHT: Final = 1.0  # of the loss of falls beside that of postures
 ASIDE: Final = 5  # every fifth lesson calibrates
 MOST_CLASS: Final = 0.5  # classes count by their number to this power
@@ -63,20 +63,20 @@ def fit(
     for k, hidden in enumerate((HIDDEN, *LEAN_MEMBERS)):
         kept = np.ones(x.shape[1], np.float32) if k == 0 else LEAN_INPUTS
         rng = np.random.default_rng([seed, 191, k])
-        members.append((kept, _trained(rng, some, train, x * kept, hidden)))
+        members.append((kept, _trained(rng, some, train, x * kept, hidden, SHAKEN[min(k, 1)])))
         say(k + 1, work, "fit")
     network = _calibrated(_merged(members, centre.astype(np.float32), scale), some, test)
     return Fitted(network, _figures(network, some, test))
 
 
-def _trained(
-    rng: np.random.Generator, some: Examples, train: NDArray[np.intp], x: F32, hidden: int
+def _trained(  # noqa: PLR0917  (called once, above)
+    rng: np.random.Generator, some: Examples, train: NDArray[np.intp], x: F32, hidden: int, shaken: float
 ) -> "_Trainee":
     weight, pos = _weights(some, train)
     net = _Trainee(rng, x.shape[1], hidden)
     for step in range(STEPS):
         pick = rng.choice(train, BATCH)
-        batch = x[pick] + np.float32(SHAKEN) * rng.standard_normal((BATCH, x.shape[1]), np.float32)
+        batch = x[pick] + np.float32(shaken) * rng.standard_normal((BATCH, x.shape[1]), np.float32)
         rate = RATE * 0.5 * (1 + np.cos(np.pi * step / STEPS))
         net.learn(batch, some.doing[pick], some.fell[pick], weight[pick], pos, rate)
     return net
