@@ -481,8 +481,10 @@ def bench_ingest(
 @train_app.command("posture")
 def train_posture(  # noqa: PLR0917  # typer fills them by name
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights on one machine.")],
-    lessons: Annotated[int | None, typer.Option(min=1, help="Lessons for each network (2500).")] = None,
-    tiers: Annotated[str, typer.Option(help="Sizes of arrays, with commas between.")] = "coarse,middle,fine",
+    lessons: Annotated[int | None, typer.Option(min=1, help="Lessons for each network (2000).")] = None,
+    tiers: Annotated[
+        str, typer.Option(help="Sizes of arrays, with commas between.")
+    ] = "coarse,middle,unscaled,fine",
     mounts: Annotated[str, typer.Option(help="Where they hang, with commas between.")] = "ceiling,wall",
     out: Annotated[
         Path | None, typer.Option(help="Folder for the weights; without it, where the detectors look.")
@@ -496,18 +498,17 @@ def train_posture(  # noqa: PLR0917  # typer fills them by name
     from simulator.cores import WorkerLost
 
     try:
-        sizes, hung = school.chosen(tiers, mounts)
+        networks = school.chosen(tiers, mounts)
     except ValueError as e:
         raise typer.BadParameter(str(e)) from e
     params = load(config or CONFIG / "guardian.toml").fall
     taught: dict[str, dict[str, float]] = {}
     try:
-        for mount in hung:
-            for tier in sizes:
-                with _bar(f"{mount} {tier}") as say:
-                    taught[f"{mount}-{tier}"] = school.teach(
-                        params, seed, lessons or school.LESSONS, tier, mount, out or MODELS, say
-                    )
+        for mount, tier in networks:
+            with _bar(f"{mount} {tier}") as say:
+                taught[f"{mount}-{tier}"] = school.teach(
+                    params, seed, lessons or school.LESSONS, tier, mount, out or MODELS, say
+                )
     except (OSError, ValueError, WorkerLost) as e:
         _fail(str(e))
     figures = {n: {k: None if isnan(v) else v for k, v in some.items()} for n, some in taught.items()}

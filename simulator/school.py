@@ -18,14 +18,14 @@ from rich.table import Column, Table
 
 from detectors import posture
 from detectors.fallstate import FallParams
-from detectors.posture import Doing
+from detectors.posture import UNSCALED, Doing
 from simulator import fitting, train
 from simulator.fingerprint import fingerprint
 from simulator.lessons import Lesson, lessons
 from simulator.randomised import ACTED, TIERS, Tier
 from simulator.train import IGNORED, Examples
 
-LESSONS: Final = 2500
+LESSONS: Final = 2000
 """Of one network, where nobody says otherwise."""
 BLOCK: Final = 250
 """Lessons that are held at once: up to 2 GB of frames."""
@@ -45,7 +45,7 @@ def teach(  # noqa: PLR0917  (one network is told by all of these)
     seen = []
     for group in (g for block in _blocks(drawn) for g in _groups(block)):
         some = train.examples(params, group)
-        seen.append(_in_laboratories(group, some) if tier == "unscaled" else some)
+        seen.append(_in_laboratories(group, some) if tier == UNSCALED else some)
     fitted = fitting.fit(Examples.joined(seen), seed, say)
     out.mkdir(parents=True, exist_ok=True)
     posture.saved(
@@ -54,14 +54,18 @@ def teach(  # noqa: PLR0917  (one network is told by all of these)
     return fitted.figures
 
 
-def chosen(tiers: str, mounts: str) -> tuple[tuple[Tier, ...], tuple[str, ...]]:
-    """Tiers and mounts out of names with commas between; ValueError for any that is none."""
+def chosen(tiers: str, mounts: str) -> list[tuple[str, Tier]]:
+    """Mounts and tiers out of names with commas between; ValueError for any that is none.
+
+    On a wall there is no `unscaled`.
+    """
     some, hung = (tuple(w.strip() for w in text.split(",") if w.strip()) for text in (tiers, mounts))
     for what, names, known in (("tier", some, tuple(TIERS)), ("mount", hung, MOUNTS)):
         wrong = [n for n in names if n not in known]
         if wrong or not names:
             raise ValueError(f"no {what} {', '.join(wrong) or 'given'}, there are: {', '.join(known)}")
-    return tuple(t for t in TIERS if t in some), tuple(m for m in MOUNTS if m in hung)
+    pairs = [(m, t) for m in MOUNTS if m in hung for t in TIERS if t in some]
+    return [(m, t) for m, t in pairs if (m, t) != ("wall", UNSCALED)]
 
 
 def table(taught: Mapping[str, Mapping[str, float]]) -> Table:

@@ -112,8 +112,27 @@ def test_a_seen_fall_is_suspected_at_once_and_confirmed_after_the_fast_time() ->
 def test_nobody_who_never_was_a_person_falls() -> None:
     thing = Body(Doing.THING)
     assert Story().goes(20, thing).goes(1, FALLS).goes(60, thing).kinds == []
+    assert Story().goes(200, replace(LIES, moved=False)).kinds == []
+
+
+def test_who_is_seen_to_fall_need_not_have_walked() -> None:
     still = [replace(b, moved=False) for b in (UP, FALLS, LIES)]
-    assert Story().goes(20, still[0]).goes(2, still[1]).goes(90, still[2]).kinds == []
+    story = Story().goes(20, still[0]).goes(2, still[1]).goes(30, still[2])
+    assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+
+
+def test_who_falls_again_before_the_first_fall_is_settled_is_told_again() -> None:
+    story = Story().goes(20, UP).goes(2, FALLS).goes(7, LIES).goes(3, UP).goes(2, FALLS).goes(20, LIES)
+    assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+    assert 32 < story.found[1][1] < 33.5
+    assert story.found[2][1] > 32 + PARAMS.fast_large_s - 0.6
+
+
+def test_a_few_steps_away_from_the_place_are_enough_to_have_recovered() -> None:
+    fell = Story().goes(20, UP).goes(2, FALLS).goes(5, LIES)
+    assert fell.goes(2, replace(UP, x_m=2.0)).kinds == [Kind.FALL_SUSPECTED, Kind.FALL_RECOVERED]
+    fell = Story().goes(20, UP).goes(2, FALLS).goes(5, LIES)
+    assert fell.goes(2, UP).kinds == [Kind.FALL_SUSPECTED]
 
 
 def test_a_fall_onto_the_bed_is_none() -> None:

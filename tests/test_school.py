@@ -57,7 +57,12 @@ def test_the_table_has_a_line_for_each_network(taught: tuple[Path, dict[str, flo
 
 
 def test_tiers_and_mounts_are_chosen_by_name() -> None:
-    assert school.chosen("fine, coarse", "wall") == (("coarse", "fine"), ("wall",))
+    assert school.chosen("fine, coarse", "wall") == [("wall", "coarse"), ("wall", "fine")]
+    assert school.chosen("unscaled,middle", "wall,ceiling") == [
+        ("ceiling", "middle"),
+        ("ceiling", "unscaled"),
+        ("wall", "middle"),
+    ]
     with pytest.raises(ValueError, match="no tier huge, there are: coarse, "):
         school.chosen("fine,huge", "wall")
     with pytest.raises(ValueError, match="no mount given, there are: ceiling, wall"):
