@@ -37,10 +37,8 @@ class Zones:
     kind: NDArray[np.int8]
     """(S, Z) codes of ZoneKind."""
 
-    @property
-    def known(self) -> Bools:
-        """(S,) the furniture of that room is known: it has a box, if only an empty one."""
-        return np.asarray(np.isfinite(self.box).any(axis=(1, 2)))
+    known: Bools
+    """(S,) the furniture of that room is known: it has a box, if only an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def laid_out(rooms: Sequence[Sequence[tuple[str, Box]]]) -> Zones:
             code = ZoneKind.__members__.get(name.upper(), ZoneKind.FLOOR)
             kind[row, z] = code
             box[row, z] = corners if code else np.float32(0)
-    return Zones(box, kind)
+    return Zones(box, kind, np.isfinite(box).any(axis=(1, 2)))
 
 
 def under(params: ZoneParams, zones: Zones, sensor: NDArray[np.intp], shape: Shapes) -> NDArray[np.int8]:
