@@ -20,6 +20,7 @@ once; whoever fell is a track, so two people under one array are judged apart.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,26 @@ class _Limits:
     fast_s: F32
     slow_s: F32
     suspect: F32
+
+
+@cache
+def nobody() -> View:
+    """The view of a batch in which no track is."""
+    none, f32, i64 = np.zeros(0, np.intp), np.zeros(0, np.float32), np.zeros(0, np.int64)
+    no = np.zeros(0, np.bool_)
+    logits = np.zeros((0, len(Doing) + 1), np.float32)
+    return View(
+        none,
+        none,
+        i64,
+        Tracks(none, none, none, no, no, f32, f32, f32),
+        Patches(**dict.fromkeys(Patches.__dataclass_fields__, f32)),
+        Shapes(no, *[f32] * (len(Shapes.__dataclass_fields__) - 1)),
+        np.zeros(0, np.int8),
+        np.zeros((0, 0), np.float32),
+        logits,
+        logits[:, :-1],
+    )
 
 
 def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> list[Finding]:

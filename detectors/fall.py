@@ -103,6 +103,8 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     worth = (state.tracks.used[:, 0] | state.tracks.used[:, 1])[frames.sensor]
     worth[look.rows] = True
     row = np.flatnonzero(worth & live)
+    if not row.size:
+        return down.nobody()
     sensor, t_ms = frames.sensor[row], frames.t_ms[row]
     table = _table(found, look, row)
     patch = _patches(table, look.fog_k[row].repeat(SLOTS))
@@ -168,6 +170,8 @@ def _patches(table: F32, sigma_k: F32) -> Patches:
 
 def _held(state: FallState, look: Look, found: Blobs, view: View) -> Bools:
     """(M, P) pixels under whoever is alive, which the room must not take in."""
+    if not len(view.row):
+        return np.zeros((len(look.rows), look.kelvin.shape[1]), np.bool_)
     alive = state.tracks.moved.reshape(-1)[view.line.at] | (
         state.down.stage.reshape(-1)[view.line.at] != Stage.IDLE
     )

@@ -60,7 +60,7 @@ def laid_out(rooms: Sequence[Sequence[tuple[str, Box]]]) -> Zones:
             code = ZoneKind.__members__.get(name.upper(), ZoneKind.FLOOR)
             kind[row, z] = code
             box[row, z] = corners if code else np.float32(0)
-    return Zones(box, kind, np.isfinite(box).any(axis=(1, 2)))
+    return Zones(box, kind, np.asarray(np.isfinite(box).any(axis=(1, 2))))
 
 
 def under(params: ZoneParams, zones: Zones, sensor: NDArray[np.intp], shape: Shapes) -> NDArray[np.int8]:

@@ -114,7 +114,7 @@ def test_a_lesson_holds_what_it_says() -> None:
         assert lesson.things.shape == (n, THINGS, 2)
         assert (np.diff(lesson.t_ms) > 0).all()
         t_s = (lesson.t_ms - scenes.START_MS) / 1000
-        there = ~np.isnan(lesson.bodies[:, :, 0]).all(axis=1)
+        there = np.asarray(~np.isnan(lesson.bodies[:, :, 0]).all(axis=1))
         assert not there[t_s < randomised.EMPTY_S[0] - 0.1].any()
         assert there[t_s > 30].any()
         if lesson.kind in FALLS:
