@@ -4,8 +4,8 @@ Takes the tracks of one batch with their beliefs, gives findings with their evid
 once; whoever fell is a track, so two people under one array are judged apart.
 
 1. `event` = mean of the network's log-odds that a fall is just over, each clipped, over `event_tau_s`.
-2. Suspected at once where `event` passes its threshold, for a track that is or was a person and is not on
-   furniture; or, where the furniture is known, where somebody has lain outside it for half of the slow time
+2. Suspected at once where `event` passes its threshold, for a track that is or was a person, may be down and
+   is not on furniture; or, where the furniture is known, where somebody has lain outside it for half of the slow time
    (a slide, or a fall that nobody saw begin).
 3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still; for the slow time in
    any case; or, with strong evidence of a fall, down in any way (kneeling, crawling, struggling) for
@@ -30,7 +30,7 @@ from detectors.background import F32, Bools
 from detectors.fallstate import FallParams, FallState
 from detectors.finding import Finding, Kind
 from detectors.geometry import Patches, Shapes
-from detectors.posture import Doing, tier
+from detectors.posture import Doing
 from detectors.tracks import Tracks
 from detectors.zones import ZoneKind
 
@@ -118,7 +118,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     lie_s = np.where(up | (there & on), np.float32(0), lie_s)
     armed, event = s["armed"], s["event"]
     ready = armed & there & ~on
-    fell = ready & (event > limits.suspect) & (up_b < params.up_belief)
+    fell = ready & (event > limits.suspect) & (lying_b + low_b > params.suspect_belief)
     fell &= s["was_person"] | (s["person"] > 0.5)
     drop, anew = fell & idle, fell & suspected
     linger = ready & idle & s["was_person"] & state.zones.known[view.sensor] & (lie_s >= limits.slow_s / 2)
@@ -178,15 +178,15 @@ _OWN = (
 
 
 def _limits(params: FallParams, state: FallState, view: View) -> _Limits:
-    pixels = state.optics.rows * state.optics.cols
     wall = state.optics.wall[view.sensor]
-    small = wall | (pixels < params.small_pixels)
-    coarse = tier(state.optics.rows, state.optics.cols) == "coarse"
+    coarse = state.optics.rows * state.optics.cols < params.small_pixels
+    small = wall | coarse
+    unscaled = ~wall & np.isnan(state.optics.fov_deg[view.sensor])
     odds = params.suspect_coarse_odds if coarse else params.suspect_odds
     return _Limits(
         np.where(small, np.float32(params.fast_small_s), np.float32(params.fast_large_s)),
         np.where(small, np.float32(params.slow_small_s), np.float32(params.slow_large_s)),
-        np.where(wall, np.float32(params.suspect_wall_odds), np.float32(odds)),
+        np.where(unscaled, np.float32(params.suspect_unscaled_odds), np.float32(odds)),
     )
 
 

@@ -37,7 +37,8 @@ class FallParams:
     event_clip: float
     suspect_odds: float
     suspect_coarse_odds: float
-    suspect_wall_odds: float
+    suspect_unscaled_odds: float
+    suspect_belief: float
     rearm_odds: float
     refractory_s: float
     strong_odds: float
