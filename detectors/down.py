@@ -5,8 +5,8 @@ once; whoever fell is a track, so two people under one array are judged apart.
 
 1. `event` = mean of the network's log-odds that a fall is just over, each clipped, over `event_tau_s`.
 2. Suspected at once where `event` passes its threshold, for a track that is or was a person, may be down and
-   is not on furniture; or, where the furniture is known, where somebody has lain outside it for half of the slow time
-   (a slide, or a fall that nobody saw begin).
+   is not on furniture; or, where the furniture is known, where somebody has lain outside it for half of the
+   slow time (a slide, or a fall that nobody saw begin).
 3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still; for the slow time in
    any case; or, with strong evidence of a fall, down in any way (kneeling, crawling, struggling) for
    `struggle_s`. Out of sight on the spot is down, too: unknown is never fine. While somebody else is up and
