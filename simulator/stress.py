@@ -38,14 +38,14 @@ SETTLED: Final = 25
 """Frames at the start of a recording that its usual picture is not taken from: until 20, readings settle."""
 SEED: Final = 5
 NOISE_K: Final = 0.1
-"""Twice what a pixel of the recorded array has by itself over four seconds, and without its averaging."""
+"""White; a pixel of the recorded array has 0.072 K by itself, most of it alike from frame to frame."""
 OFFSET_K: Final = 5.0
 LEAST_PX: Final = 16
 """Rows of the arrays that are also measured with pixels twice as large."""
 AS_RECORDED: Final = "as recorded"
 
 Change = Callable[["Recording"], "Recording"]
-Say = Callable[[int, int, str], object]
+Say = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
