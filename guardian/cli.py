@@ -339,15 +339,15 @@ def stress(
 
     params = load(config or CONFIG / "guardian.toml").fall
     recordings = changes.read(Trace.open(trace))
+    folds: list[dict[str, Any]] = []
     try:
         turns = leave_out.folds(recordings) if fit else []
+        with _bar("stress") as say:
+            measured = {"shipped": changes.measured(params, recordings, say)}
+            if fit:
+                measured["fitted"], folds = leave_out.measured(params, recordings, turns, say)
     except ValueError as e:
         _fail(f"{trace}: {e}")
-    folds: list[dict[str, Any]] = []
-    with _bar("stress") as say:
-        measured = {"shipped": changes.measured(params, recordings, say)}
-        if fit:
-            measured["fitted"], folds = leave_out.measured(params, recordings, turns, say)
     figures = {weights: changes.as_json(some) for weights, some in measured.items()}
     _write(json_file, {"trace": trace.name, **figures, "folds": folds}, leave_out.SEED)
     page = Console()

@@ -103,7 +103,7 @@ def measured(
 ) -> tuple[dict[str, Figures], list[dict[str, Any]]]:
     """Figures of each condition over all `turns` (folds); and, for JSON, their people, thresholds and F1.
 
-    Pixels twice as large have weights and a threshold of their own.
+    Pixels twice as large have weights and a threshold of their own. ValueError as fitted_on.
     """
     tested = [t for fold in turns for t in _tested(params, recordings, fold, say)]
     by_condition = {
@@ -165,12 +165,20 @@ def augmented(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
 
 
 def fitted_on(params: FallParams, copies: Sequence[Sequence[Recording]], say: Say) -> Network:
-    """Fit on copies of the same recordings; what calibrates is kept aside in all of them."""
+    """Fit on copies of the same recordings; what calibrates is kept aside in all of them.
+
+    ValueError when what is kept aside, or what is not, shows no fall or nothing else that is labelled.
+    """
     some = []
     for k, recordings in enumerate(copies):
         say(k, len(copies), "look at the recordings")
         some.append(examples(params, recordings))
-    return fitting.fit(Examples.joined(some), SEED, say).network
+    seen = Examples.joined(some)
+    aside = seen.lesson % fitting.ASIDE == 0
+    for part in (aside, ~aside):
+        if not ((seen.doing[part] != IGNORED).any() and (seen.fell[part] == 1).any()):
+            raise ValueError(f"{len(copies[0])} recordings are too few to fit on")
+    return fitting.fit(seen, SEED, say).network
 
 
 def examples(params: FallParams, recordings: Sequence[Recording]) -> Examples:

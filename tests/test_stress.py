@@ -32,11 +32,13 @@ SIZE = 16
 
 @pytest.fixture(scope="module")
 def acted() -> list[Recording]:
-    """Eight acted recordings; the second half has other people than the first."""
+    """Eight acted recordings, each of its first person alone; another one in the second half."""
     out = []
     for k, scene in enumerate(acting.scenes(8, seed=7)):
-        truth = tuple(replace(r, subject=f"{r.subject}{'ab'[k // 4]}") for r in scene.truth)
-        out.append(Recording(sensor(f"r{k}"), scene.t_ms, scene.centi, truth))
+        first = [r for r in scene.truth if r.subject == "human1"]
+        truth = tuple(replace(r, subject="ab"[k // 4]) for r in first)
+        seen = scene.t_ms <= first[-1].end_ms + 8_000
+        out.append(Recording(sensor(f"r{k}"), scene.t_ms[seen], scene.centi[seen], truth))
     return out
 
 
@@ -174,7 +176,7 @@ def test_the_command_tells_every_condition(tmp_path: Path, acted: list[Recording
     by_condition = told["shipped"]["conditions"]
     assert list(by_condition) == [AS_RECORDED, *STRESS, *INVARIANT, "8x8"]
     falls = sum(r.label == "fall" for one in acted[:4] for r in one.truth)
-    assert falls == 4
+    assert falls == 2
     for name, figures in by_condition.items():
         assert name in done.output
         assert figures["truth"] == falls
@@ -210,8 +212,8 @@ def test_nobody_is_fitted_on_and_tested(acted: list[Recording]) -> None:
             assert tested
             assert not {n for r in fitted for n in r.subjects} & {n for r in tested for n in r.subjects}
     assert leave_out.folds(acted) == [
-        Fold(("human1b", "human2b"), ("human1a", "human2a")),
-        Fold(("human1a", "human2a"), ("human1b", "human2b")),
+        Fold(("b",), ("a",)),
+        Fold(("a",), ("b",)),
     ]
     assert [t.tested for t in turns] == [("a", "b", "c"), ("d", "e"), ("f",)]
 
@@ -253,9 +255,16 @@ def test_copies_differ_in_contrast_and_scale_and_keep_the_truth(acted: list[Reco
     )
 
 
-def test_weights_of_one_pair_are_tested_on_the_other(
+def test_too_few_recordings_are_told(acted: list[Recording]) -> None:
+    with pytest.raises(ValueError, match="4 recordings are too few"):  # nobody falls in the one kept aside
+        leave_out.fitted_on(shipped(), [acted[:4]], lambda _done, _all, _what: None)
+
+
+@pytest.mark.slow
+def test_weights_of_some_people_are_tested_on_the_others(
     acted: list[Recording], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    acted = [acted[k] for k in (1, 0, 3, 2, 5, 4, 7, 6)]  # a fall in what is kept aside
     monkeypatch.setattr(fitting, "STEPS", 60)
     monkeypatch.setattr(leave_out, "COPIES", 1)
     monkeypatch.setattr(leave_out, "THRESHOLDS", np.array([-2.0, 0.0]))
@@ -278,9 +287,9 @@ def test_weights_of_one_pair_are_tested_on_the_other(
 )
 def test_suspicion_on_recorded_falls_under_stress() -> None:
     by_condition = stress.measured(shipped(), stress.read(Trace.open(TRACE)))
-    f1 = {name: round(f.f1, 3) for name, f in by_condition.items()}
+    f1 = {name: f.f1 for name, f in by_condition.items()}
     mean = stress.mean_f1(by_condition)
-    print(f"{f1}, mean under stress {mean:.3f}")  # noqa: T201  (the measured figures, shown by pytest -s)
+    print({name: round(v, 3) for name, v in f1.items()}, f"mean under stress {mean:.3f}")  # noqa: T201  (the measured figures, shown by pytest -s)
     assert {f.truth for f in by_condition.values()} == {160}
     moved = {name: f1[name] for name in INVARIANT if abs(f1[name] - f1[AS_RECORDED]) >= MOST_OFF}
     assert not moved
