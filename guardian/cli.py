@@ -325,6 +325,36 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
 
 
 @app.command()
+def stress(
+    trace: Annotated[Path, typer.Argument(help="Folder of a trace of square ceiling arrays.")],
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Also fit on some of its people and test on the others.")
+    ] = False,
+    config: Annotated[Path | None, typer.Option(help="Take the parameters from this guardian.toml.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure suspicions of falls on a recorded trace, as recorded and with its frames changed."""
+    from simulator import leave_out
+    from simulator import stress as changes
+
+    params = load(config or CONFIG / "guardian.toml").fall
+    recordings = changes.read(Trace.open(trace))
+    folds: list[dict[str, Any]] = []
+    try:
+        turns = leave_out.folds(recordings) if fit else []
+        with _bar("stress") as say:
+            measured = {"shipped": changes.measured(params, recordings, say)}
+            if fit:
+                measured["fitted"], folds = leave_out.measured(params, recordings, turns, say)
+    except ValueError as e:
+        _fail(f"{trace}: {e}")
+    figures = {weights: changes.as_json(some) for weights, some in measured.items()}
+    _write(json_file, {"trace": trace.name, **figures, "folds": folds}, leave_out.SEED)
+    page = Console()
+    (page if page.is_terminal else Console(width=WIDE)).print(changes.table(measured))
+
+
+@app.command()
 def report(
     results: Annotated[list[Path], typer.Argument(help="Files that `guardian evaluate --json` has written.")],
     out: Annotated[Path, typer.Option(help="The page; .md gives the tables alone.")] = Path("report.html"),
