@@ -322,6 +322,7 @@ def rows_of(board: Board, cards: Mapping[str, str], now_ms: int) -> list[HomeRow
             temperature_c=None if np.isnan(state.temperature_c[i]) else float(state.temperature_c[i]),
             last_life_ms=int(state.last_life_ms[i]) if state.last_life_ms[i] >= 0 else None,
             blind=bool(state.people[i] < 0),
+            degraded=bool(state.degraded[i]),
         )
         for i, home in enumerate(board.homes)
     ]

@@ -297,9 +297,10 @@ class Board:
         y_m: NDArray[np.float32],
         confidence: NDArray[np.float32],
         now_ms: int,
+        degraded: NDArray[np.bool_] | bool = False,
     ) -> None:
         """Take what the thermal detectors saw in one batch; arrays (N,), see `Homes.see`."""
-        self._homes.see(group, sensor, people, posture, x_m, y_m, confidence, now_ms)
+        self._homes.see(group, sensor, people, posture, x_m, y_m, confidence, now_ms, degraded)
 
     def state(self, now_ms: int | None = None) -> StateOfHomes:
         """What is known of every home at `now_ms` (None: at the newest thing heard)."""

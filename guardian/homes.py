@@ -93,6 +93,8 @@ class StateOfHomes:
     """(H,) of room and position, 0 to 1; NaN = unknown."""
     people: NDArray[np.int8]
     """(H,) bodies seen now, in each room the most that one sensor sees; −1 where none has sent lately."""
+    degraded: NDArray[np.bool_]
+    """(H,) in a room that is looked at, a body would hardly stand out: a fall could be missed."""
     activity: NDArray[np.int8]
     """(H,) `Activity`."""
     last_life_ms: NDArray[np.int64]
@@ -119,6 +121,7 @@ class Homes:
         self._event_specs = tuple(events)
         self._room_of_sensor = [np.array([room_of[s.room] for s in g.specs], np.int32) for g in groups]
         self._people = [np.zeros(len(g.specs), np.int8) for g in groups]
+        self._degraded = [np.zeros(len(g.specs), np.bool_) for g in groups]
         self._looked_ms = [np.full(len(g.specs), NEVER, np.int64) for g in groups]
         h, e = len(self.homes), len(events)
         self._home: dict[str, NDArray[Any]] = {
@@ -226,6 +229,7 @@ class Homes:
         y_m: NDArray[np.float32],
         confidence: NDArray[np.float32],
         now_ms: int,
+        degraded: NDArray[np.bool_] | bool = False,
     ) -> None:
         """Take what the thermal detectors saw in one batch; all arrays (N,), one row a frame.
 
@@ -234,6 +238,7 @@ class Homes:
         self._now_ms = max(self._now_ms, now_ms)
         g = self._groups.index(group)
         self._people[g][sensor] = people
+        self._degraded[g][sensor] = degraded
         self._looked_ms[g][sensor[posture != Posture.UNKNOWN]] = now_ms  # unknown: it does not see yet
         seen = np.flatnonzero(people)
         homes = group.home_of[sensor[seen]]
@@ -269,6 +274,9 @@ class Homes:
         now = self._now_ms if now_ms is None else now_ms
         h = self._home
         looking, blind, people = self._looks(now)
+        degraded = np.zeros(len(self.homes), np.bool_)
+        for g, group in enumerate(self._groups):
+            degraded[group.home_of[self._degraded[g] & self._fresh(g, now)]] = True
         seen = (h["posture_ms"] != NEVER) & (now - h["posture_ms"] <= FRESH_MS)
         out = (h["way_out_ms"] > h["inside_ms"]) & (now - h["way_out_ms"] > OUT_AFTER_MS)
         choices: list[tuple[NDArray[np.bool_], Any]] = [
@@ -290,6 +298,7 @@ class Homes:
             y_m=h["y_m"].copy(),
             confidence=h["confidence"].copy(),
             people=people,
+            degraded=degraded,
             activity=activity.astype(np.int8),
             last_life_ms=h["life_ms"].copy(),
             temperature_c=h["temperature_c"].copy(),
@@ -302,7 +311,7 @@ class Homes:
         looking, blind = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         rooms, most = [], []
         for g, group in enumerate(self._groups):
-            fresh = (self._looked_ms[g] != NEVER) & (now - self._looked_ms[g] <= FRESH_MS)
+            fresh = self._fresh(g, now)
             looking[group.home_of[fresh]] = True
             blind[group.home_of[~fresh]] = True
             rooms.append(group.home_of[fresh] * len(self.rooms) + self._room_of_sensor[g][fresh])
@@ -314,6 +323,11 @@ class Homes:
         np.maximum.at(in_room, which, np.concatenate(most))  # sensors of one room see the same people
         people = np.bincount(room // len(self.rooms), in_room, n).astype(np.int8)
         return looking, blind, np.where(looking, people, np.int8(-1))
+
+    def _fresh(self, g: int, now: int) -> NDArray[np.bool_]:
+        """Which sensors of a group look."""
+        looked = self._looked_ms[g]
+        return np.asarray((looked != NEVER) & (now - looked <= FRESH_MS))
 
     # --- restarts -----------------------------------------------------------------------------------
 

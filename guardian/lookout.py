@@ -58,6 +58,7 @@ class Lookout:
                 seen.y_m,
                 seen.confidence,
                 now_ms,
+                seen.degraded,
             )
             yield [_concern(group, f) for f in findings]
 

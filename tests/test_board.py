@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.fall import Posture
 from detectors.frame import Frames
+from guardian.app import rows_of
 from guardian.board import (
     Activity,
     Board,
@@ -426,6 +427,17 @@ def look(board: Board, group: Group, seen: list[tuple[int, Posture, float, float
         np.array(confidence, np.float32),
         now_ms,
     )
+
+
+def test_a_home_is_degraded_while_one_of_its_rooms_is_too_warm_and_looked_at() -> None:
+    board = Board("s", [camera("h1"), camera("h1", "cam2", room="bathroom"), camera("h2")])
+    postures = np.full(3, Posture.ABSENT, np.int8)
+    nowhere = np.full(3, np.nan, np.float32)
+    nobody, warm = np.zeros(3, np.int8), np.array([False, True, False])
+    board.see(board.groups[8, 8], np.arange(3), nobody, postures, nowhere, nowhere, nowhere, T, warm)
+    assert board.state(T).degraded.tolist() == [True, False]
+    assert rows_of(board, {}, T)[0].degraded
+    assert board.state(T + 3_600_000).degraded.tolist() == [False, False]  # nobody looks: blind
 
 
 def test_what_thermal_sensors_see_is_room_position_posture_and_people() -> None:

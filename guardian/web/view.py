@@ -45,6 +45,8 @@ class HomeRow:
     """Last proof of life; None = none since the start."""
     blind: bool
     """No valid data now."""
+    degraded: bool = False
+    """A room is about as warm as a body: a fall there could be missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +264,7 @@ def as_json(
                 "temperature_c": r.temperature_c,
                 "last_life_ms": r.last_life_ms,
                 "blind": r.blind,
+                "degraded": r.degraded,
             }
             for r in rows
         ],

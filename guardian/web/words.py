@@ -73,6 +73,7 @@ class Words:
     proof_of_life: str
     never: str
     blind: str
+    degraded: str
     temperature: str
     temperature_unknown: str
     minutes: str
@@ -185,6 +186,7 @@ ZH = Words(
     proof_of_life="最近活动",
     never="尚无",
     blind="看不到",
+    degraded="太热，跌倒可能看不出",
     temperature="室温",
     temperature_unknown="室温不明",
     minutes="{} 分",
@@ -383,6 +385,7 @@ EN = Words(
     proof_of_life="Last activity",
     never="none yet",
     blind="Blind",
+    degraded="Too warm to see a fall surely",
     temperature="Room",
     temperature_unknown="no temperature",
     minutes="{} min",
