@@ -30,8 +30,8 @@ from detectors.background import F32, Bools
 from detectors.fallstate import FallParams, FallState
 from detectors.finding import Finding, Kind
 from detectors.geometry import Patches, Shapes
-from detectors.posture import Doing
-from detectors.tracks import Tracks
+from detectors.posture import NUMBERS, Doing, inputs
+from detectors.tracks import BANK_S, Tracks
 from detectors.zones import ZoneKind
 
 I64 = NDArray[np.int64]
@@ -90,7 +90,7 @@ def nobody() -> View:
         Patches(**dict.fromkeys(Patches.__dataclass_fields__, f32)),
         Shapes(no, *[f32] * (len(Shapes.__dataclass_fields__) - 1)),
         np.zeros(0, np.int8),
-        np.zeros((0, 0), np.float32),
+        inputs(np.zeros((0, len(BANK_S), len(NUMBERS)), np.float32), f32),
         logits,
         logits[:, :-1],
     )
