@@ -26,7 +26,7 @@ Ints = NDArray[np.intp]
 
 SLOTS: Final = 2
 NEVER_MS: Final = -(2**62)
-FAR: Final = np.float32(1e6)
+FAR: Final = 1e6  # added up in double precision: beside it, single precision only tells 6 cm apart
 WARMTH_S: Final = 1.0
 FASTEST_M_S: Final = np.float32(3.0)
 """Nobody is faster at home (head in a fall 2.9 ± 0.9 m/s, J Biomech 48:911); more is noise or another
@@ -163,7 +163,7 @@ def follow(  # noqa: PLR0917  (one array a thing known of each frame)
         velocity.append(np.where(anew, 0, before + rate * (np.where(claimed, now, 0) - before)))
 
     beside = _beside(params, old, used, x, y, warm)
-    share = np.where(claimed, -np.expm1(-dt_s / np.float32(WARMTH_S))[:, None], have)
+    share = np.where(claimed & ~gap[:, None], -np.expm1(-dt_s / np.float32(WARMTH_S))[:, None], have)
     from_x, from_y = np.where(begin, x, old.from_x_m), np.where(begin, y, old.from_y_m)
     far = have & (np.hypot(x - from_x, y - from_y) > params.moved_m)
     moved = np.where(begin, beside, old.moved | far)
@@ -263,7 +263,7 @@ def _paired(  # noqa: PLR0917
     welcome = ~used[:, :, None] & there[:, None, :]
     unlike = np.abs(old.warmth[:, :, None] - warmth[:, None, :])
     apart = apart + np.float32(params.unlike_m) * unlike
-    cost = np.where(possible, apart, np.where(welcome, FAR - 100, FAR)).astype(np.float32)
+    cost = np.where(possible, apart, np.where(welcome, FAR - 100, FAR))
     swap = cost[:, 0, 1] + cost[:, 1, 0] < cost[:, 0, 0] + cost[:, 1, 1]
     one = np.where(swap[:, None], possible[:, [0, 1], [1, 0]], possible[:, [0, 1], [0, 1]])
     return swap, one, ~used
