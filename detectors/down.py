@@ -11,11 +11,11 @@ once; whoever fell is a track, so two people under one array are judged apart.
    any case; or, with strong evidence of a fall, down in any way (kneeling, crawling, struggling) for
    `struggle_s`. Out of sight on the spot is down, too: unknown is never fine. While somebody else is up and
    about there, every time is `second_person` times as long: help is there.
-4. Recovered: up, or sitting on furniture, for `recover_s`; for `walked_s`, when away from the place of the
-   fall; or walked off and gone; or out of sight there, and somebody who came into sight later is up.
-   Suspected again, in the same words, when armed and an event passes meanwhile; no time begins anew.
+4. Recovered: up, or sitting or lying on furniture, for `recover_s`; for `walked_s`, when up and away from the
+   place of the fall; or walked off and gone; or out of sight there, and somebody who came into sight later
+   is up. Suspected again, in the same words, when armed and an event passes meanwhile; no time begins anew.
 5. Armed again once `event` has been `rearm_odds` below the threshold, `refractory_s` after the last
-   suspicion.
+   suspicion; never while confirmed.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from detectors.fallstate import FallParams, FallState
 from detectors.finding import Finding, Kind
 from detectors.geometry import Patches, Shapes
 from detectors.posture import NUMBERS, Doing, inputs
-from detectors.tracks import BANK_S, Tracks
+from detectors.tracks import BANK_S, NEVER_MS, Tracks
 from detectors.zones import ZoneKind
 
 I64 = NDArray[np.int64]
@@ -109,6 +109,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     on |= view.belief[:, Doing.RAISED] > 0.5
 
     _observe(params, state, view, s, up_b)
+    state.down.person.reshape(-1)[view.line.at] = s["person"]  # the other track asks for it, too
     idle = s["stage"] == Stage.IDLE
     suspected = s["stage"] == Stage.SUSPECTED
 
@@ -194,20 +195,23 @@ def _limits(params: FallParams, state: FallState, view: View) -> _Limits:
 
 
 def _observe(params: FallParams, state: FallState, view: View, s: dict[str, NDArray[Any]], up_b: F32) -> None:
-    """Step 1, and whether it is a person."""
+    """Step 1, and whether it is a person; a track that is new takes over nothing of the one before it."""
     dt, there, begun = view.line.dt_s, view.line.there, view.line.begun
+    newborn = begun & (s["stage"] == Stage.IDLE)
+    fresh_track = newborn & (view.line.age_s == 0)
+    s["upright_ms"] = np.where(fresh_track, NEVER_MS, s["upright_ms"])
+    s["armed"] = s["armed"] | fresh_track
+    s["lie_s"] = np.where(fresh_track, np.float32(0), s["lie_s"])
     limit = np.float32(params.event_clip)
     new = np.clip(view.logits[:, len(Doing)], -limit, limit)
     share = np.where(there, -np.expm1(-dt / np.float32(params.event_tau_s)), 0)
     s["event"] = np.where(begun, -limit, s["event"] + share * (new - s["event"])).astype(np.float32)
     looks = 1 - view.belief[:, Doing.THING]
     share = np.where(there, -np.expm1(-dt / np.float32(params.person_tau_s)), 0)
-    newborn = begun & (s["stage"] == Stage.IDLE)
     s["person"] = np.where(newborn, looks * 0.5, s["person"] + share * (looks - s["person"])).astype(
         np.float32
     )
     moved = state.tracks.moved.reshape(-1)[view.line.at]
-    fresh_track = newborn & (view.line.age_s == 0)
     s["was_person"] = (s["was_person"] & ~fresh_track) | (moved & (s["person"] > 0.5))
     s["upright_ms"] = np.where(there & (up_b > 0.5), view.t_ms, s["upright_ms"])
 

@@ -1,17 +1,22 @@
-"""From beliefs to findings: stories of single tracks whose posture and log-odds are told outright."""
+"""From beliefs to findings: stories of tracks whose posture and log-odds are told outright, and the twin."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from detectors import down, fall
-from detectors.down import View
+from detectors.down import Stage, View
+from detectors.fallstate import DownState, FallState
 from detectors.finding import Finding, Kind
 from detectors.geometry import Patches, Shapes
 from detectors.posture import Doing
 from detectors.tracks import Tracks
 from detectors.zones import Box, ZoneKind, laid_out
+from simulator.twins.down import NaiveDown, Room, Sight
 from tests.thermal import optics, shipped
 
 PARAMS = shipped()
@@ -31,6 +36,8 @@ class Body:
     x_m: float = 0.0
     speed_m_s: float = 0.0
     moved: bool = True
+    new: bool = False
+    """The track begins."""
 
 
 class Story:
@@ -50,7 +57,7 @@ class Story:
     def _beat(self, bodies: tuple[Body, ...]) -> None:
         n, t_ms = len(bodies), round(self.k * STEP_S * 1000)
         s = self.state
-        begun = np.full(n, self.k == 0)
+        begun = np.array([self.k == 0 or b.new for b in bodies])
         for slot, body in enumerate(bodies):
             s.tracks.used[0, slot], s.tracks.moved[0, slot] = True, body.moved
             s.tracks.x_m[0, slot] = body.x_m
@@ -68,7 +75,7 @@ class Story:
             np.array([b.there for b in bodies]),
             begun,
             np.where(begun, 0, np.float32(STEP_S)).astype(np.float32),
-            np.full(n, self.k * STEP_S, np.float32),
+            np.where(begun, 0, np.float32(self.k * STEP_S)).astype(np.float32),
             np.array([b.speed_m_s for b in bodies], np.float32),
         )
         shape: dict[str, Any] = dict.fromkeys(Shapes.__dataclass_fields__, one)
@@ -206,3 +213,243 @@ def test_just_below_the_threshold_nothing_is_suspected() -> None:
     below, above = (Body(Doing.LYING, odds=LIMIT + d) for d in (-0.3, 0.3))
     assert Story(known=False).goes(20, UP).goes(12, below).kinds == []
     assert Story(known=False).goes(20, UP).goes(12, above).kinds[:1] == [Kind.FALL_SUSPECTED]
+
+
+def test_a_new_track_takes_over_nothing_of_the_one_before_it() -> None:
+    lay = Story().goes(50, replace(LIES, moved=False))  # warmth that was left on the floor, say
+    assert lay.goes(STEP_S, replace(LIES, new=True)).goes(10, LIES).kinds == []
+    fell = Story().goes(20, UP).goes(2, FALLS).goes(1, LIES).goes(6, UP)
+    fell.goes(STEP_S, replace(UP, new=True)).goes(1, UP).goes(2, FALLS)  # within the refractory time
+    assert fell.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_RECOVERED, Kind.FALL_SUSPECTED]
+    assert fell.found[2][1] - fell.found[0][1] < PARAMS.refractory_s + 3
+
+
+# --- Many sensors at once, and the naive twin
+
+APART = replace(PARAMS, suspect_odds=0.3, suspect_coarse_odds=-0.4, suspect_unscaled_odds=0.9)
+OFTEN: Final = [0.35, 0.1, 0.12, 0.31, 0.07, 0.05]
+"""How often somebody takes to each Doing."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One batch: what is true of the tracks of S sensors, (S, 2) each unless said."""
+
+    now_ms: int
+    some: NDArray[np.bool_]
+    """(S,) sends a frame."""
+    t_ms: NDArray[np.int64]
+    """(S,)."""
+    used: NDArray[np.bool_]
+    begun: NDArray[np.bool_]
+    there: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
+    dt_s: NDArray[np.float32]
+    speed_m_s: NDArray[np.float32]
+    x_m: NDArray[np.float32]
+    y_m: NDArray[np.float32]
+    born_ms: NDArray[np.int64]
+    seen_ms: NDArray[np.int64]
+    zone: NDArray[np.int8]
+    belief: NDArray[np.float32]
+    """(S, 2, len(Doing))."""
+    odds: NDArray[np.float32]
+
+    def sight(self, s: int, k: int) -> Sight | None:
+        if not self.used[s, k]:
+            return None
+        of = (s, k)
+        return Sight(
+            int(self.t_ms[s]),
+            bool(self.there[of]),
+            bool(self.begun[of]),
+            float(self.dt_s[of]),
+            float(self.speed_m_s[of]),
+            ZoneKind(self.zone[of]),
+            self.belief[of].tolist(),
+            float(self.odds[of]),
+            bool(self.moved[of]),
+            float(self.x_m[of]),
+            float(self.y_m[of]),
+            int(self.born_ms[of]),
+            int(self.seen_ms[of]),
+        )
+
+
+def rooms(rng: np.random.Generator, rows: int, cols: int, sensors: int) -> FallState:
+    """Arrays on walls and ceilings, half of them in rooms whose furniture is known."""
+    eyes = replace(optics(rows, cols, sensors), wall=rng.random(sensors) < 0.3)
+    laid = laid_out([[BED] if known else [] for known in rng.random(sensors) < 0.5])
+    return fall.fresh(eyes, laid, {})
+
+
+def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[Beat]:
+    """Lives of up to two tracks a sensor that begin, do this and that, fall, go out of sight, and end (unless
+    `state` suspects them).
+    """
+    n = len(state.optics.wall)
+    shape = (n, 2)
+    t_ms = rng.integers(10_000, 90_000, n)
+    used, there, moved, slips = (np.zeros(shape, np.bool_) for _ in range(4))
+    born, seen, until, hides = (np.zeros(shape, np.int64) for _ in range(4))
+    doing, zone = np.zeros(shape, np.int64), np.zeros(shape, np.int8)
+    x, y, sure = (np.zeros(shape, np.float32) for _ in range(3))
+    belief = np.full((*shape, len(Doing)), 1 / len(Doing), np.float32)
+    for _ in range(frames):
+        some = rng.random(n) < 0.95
+        on = some[:, None]
+        step = np.where(some, rng.choice([0, 61, 125, 250, 503, 970, 2300], n), 0)
+        t_ms = t_ms + step
+        now = t_ms[:, None]
+        gap = (rng.random(n) < 0.01)[:, None]
+        ends = on & used & (rng.random(shape) < 0.02) & (state.down.stage == Stage.IDLE)
+        new = on & ((~used & (rng.random(shape) < 0.2)) | (ends & (rng.random(shape) < 0.7)))
+        used = (used & ~ends) | new
+        turns = on & ((now >= until) | new)
+        doing = np.where(turns, rng.choice(len(Doing), shape, p=OFTEN), doing)
+        until = np.where(turns, now + rng.choice([2_000, 8_000, 30_000, 150_000], shape), until)
+        sure = np.where(turns, rng.choice([0.8, 3, 6], shape, p=[0.2, 0.3, 0.5]), sure)
+        zone = np.where(turns, rng.choice(5, shape, p=[0.7, 0.1, 0.05, 0.1, 0.05]), zone).astype(np.int8)
+        vanish = on & (now >= hides) & (rng.random(shape) < 0.03)
+        hides = np.where(vanish, now + rng.choice([500, 4_000, 20_000, 150_000], shape), hides)
+        hides = np.where(new, 0, hides)
+        there = np.where(on, used & (now >= hides), there)
+        goes = there & on & (doing == Doing.UP) & (rng.random(shape) < 0.4)
+        x, y = (np.where(goes, v + rng.normal(0, 0.4, shape), v).astype(np.float32) for v in (x, y))
+        moved = ((moved & ~new) | (goes & (rng.random(shape) < 0.5))) & used
+        says = rng.normal(0, 0.5, belief.shape)
+        says += np.where(doing[:, :, None] == np.arange(len(Doing)), sure[:, :, None], 0)
+        says = np.exp(says) / np.exp(says).sum(axis=2, keepdims=True)
+        belief = np.where((there & on)[:, :, None], says, belief).astype(np.float32)
+        born = np.where(new, now, born)
+        seen = np.where(there & on, now, seen)
+        slips = np.where(turns, rng.random(shape) < 0.5, slips ^ (rng.random(shape) < 0.01))
+        falls = np.isin(doing, [Doing.LOW, Doing.LYING, Doing.RAISED]) & slips
+        begun = new | (gap & used)
+        yield Beat(
+            int(t_ms.max()),
+            some,
+            t_ms,
+            used,
+            begun,
+            there,
+            moved,
+            np.where(begun, 0, step[:, None] / 1000).astype(np.float32),
+            np.abs(rng.normal(0, 0.35, shape)).astype(np.float32),
+            x,
+            y,
+            born,
+            seen,
+            zone,
+            belief,
+            np.where(falls, rng.normal(3, 4, shape), rng.normal(-4, 1, shape)).astype(np.float32),
+        )
+
+
+def decided(
+    state: FallState, beat: Beat, sensor: NDArray[np.intp], name: NDArray[np.intp] | None = None
+) -> list[tuple[int, Kind, int, int]]:
+    """Row, kind, onset and time of all findings of `sensor`, who are `name`[sensor] in the state; sorted."""
+    name = np.arange(len(beat.t_ms)) if name is None else name
+    for field in ("used", "moved", "x_m", "y_m", "born_ms", "seen_ms"):
+        getattr(state.tracks, field)[name[sensor]] = getattr(beat, field)[sensor]
+    state.down.belief[name[sensor]] = beat.belief[sensor]
+    nth, slot = np.nonzero(beat.used[sensor])
+    s = sensor[nth]
+    of, n = (s, slot), len(s)
+    one = np.ones(n, np.float32)
+    line = Tracks(
+        2 * name[s] + slot,
+        nth,
+        np.zeros(n, np.intp),
+        beat.there[of],
+        beat.begun[of],
+        beat.dt_s[of],
+        ((beat.t_ms[s] - beat.born_ms[of]) / 1000).astype(np.float32),
+        beat.speed_m_s[of],
+    )
+    shape: dict[str, Any] = dict.fromkeys(Shapes.__dataclass_fields__, one)
+    shape["metric"] = np.zeros(n, np.bool_)
+    logits = np.zeros((n, len(Doing) + 1), np.float32)
+    logits[:, -1] = beat.odds[of]
+    view = View(
+        nth,
+        name[s],
+        beat.t_ms[s],
+        line,
+        Patches(**dict.fromkeys(Patches.__dataclass_fields__, one)),
+        Shapes(**shape),
+        beat.zone[of],
+        np.zeros((n, 1), np.float32),
+        logits,
+        beat.belief[of],
+    )
+    found = down.decide(APART, state, view, beat.now_ms)
+    return sorted((f.row, f.kind, f.onset_ms, f.decided_ms) for f in found)
+
+
+def same(a: DownState, b: DownState) -> None:
+    for f in fields(DownState):
+        np.testing.assert_array_equal(getattr(a, f.name), getattr(b, f.name), err_msg=f.name)
+
+
+@pytest.mark.parametrize(("seed", "rows", "cols"), [(1, 8, 8), (2, 12, 16), (3, 24, 32)])
+def test_equals_the_naive_twin(seed: int, rows: int, cols: int) -> None:
+    rng = np.random.default_rng(seed)
+    state = rooms(rng, rows, cols, 40)
+    state.optics.fov_deg[::3] = np.nan
+    lens = np.isfinite(state.optics.fov_deg).tolist()
+    wall, known = state.optics.wall.tolist(), state.zones.known.tolist()
+    told_of = zip(wall, lens, known, strict=True)
+    twins = [NaiveDown(APART, Room(w, rows * cols, f, k)) for w, f, k in told_of]
+    told: dict[Kind, int] = dict.fromkeys((Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED, Kind.FALL_RECOVERED), 0)
+    for nth, beat in enumerate(beats(rng, state, 400)):
+        some = np.flatnonzero(beat.some)
+        got = decided(state, beat, some)
+        want = []
+        for s in some.tolist():
+            sights = [beat.sight(s, k) for k in (0, 1)]
+            for said in twins[s].decide(sights):
+                want += [(s, kind, onset, beat.now_ms) for kind, onset in said]
+            for k, sight in enumerate(sights):
+                if sight is not None:
+                    track = twins[s].slots[k]
+                    assert state.down.stage[s, k] == track.stage, (nth, s, k)
+                    assert state.down.armed[s, k] == track.armed, (nth, s, k)
+                    assert track.stage is Stage.IDLE or state.down.quick[s, k] == track.quick, (nth, s, k)
+        want.sort()
+        assert [(r, kind, now) for r, kind, _, now in got] == [(r, kind, now) for r, kind, _, now in want], (
+            nth
+        )
+        for g, w in zip(got, want, strict=True):
+            assert abs(g[2] - w[2]) <= 2, nth  # ms: single precision
+            told[g[1]] += 1
+    assert min(told.values()) > 40, told
+
+
+def test_a_batch_in_parts_equals_the_whole() -> None:
+    rng = np.random.default_rng(4)
+    whole, parts = (rooms(np.random.default_rng(5), 24, 32, 60) for _ in range(2))
+    for beat in beats(np.random.default_rng(6), whole, 200):
+        some = rng.permutation(np.flatnonzero(beat.some))
+        pieces = np.split(some, np.sort(rng.integers(0, len(some) + 1, 3)))
+        found = [f for piece in pieces for f in decided(parts, beat, piece)]
+        assert decided(whole, beat, some) == sorted(found)
+        same(whole.down, parts.down)
+
+
+def test_permuted_sensors_give_permuted_findings() -> None:
+    rng = np.random.default_rng(7)
+    plain = rooms(rng, 24, 32, 60)
+    name = rng.permutation(60)
+    back = np.argsort(name)
+    other = fall.fresh(
+        replace(plain.optics, wall=plain.optics.wall[back]),
+        laid_out([[BED] if known else [] for known in plain.zones.known[back]]),
+        {},
+    )
+    for beat in beats(rng, plain, 200):
+        some = np.flatnonzero(beat.some)
+        found = [(int(name[row]), *rest) for row, *rest in decided(plain, beat, some)]
+        assert decided(other, beat, rng.permutation(some), name) == sorted(found)
+    same(plain.down, DownState(*(getattr(other.down, f.name)[name] for f in fields(DownState))))

@@ -1,15 +1,19 @@
-"""Who is who from frame to frame: stories of one sensor, and averages that equal a loop."""
+"""Who is who from frame to frame: stories of one sensor, averages that equal a loop, the naive twin."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from detectors import tracks
 from detectors.tracks import BANK_S, Tracks, TrackState
+from simulator.twins.tracks import NaiveTracks
+from simulator.twins.tracks import Patch as NaivePatch
 from tests.thermal import shipped
 
 PARAMS = shipped().tracks
@@ -166,3 +170,194 @@ def test_averages_equal_the_loop(beats: list[tuple[float, bool, float, float]]) 
                 for n, value in enumerate((a, b)):
                     row[n] += (1 - math.exp(-dt_s / tau_s)) * (value - row[n])
         assert got[0].tolist() == [pytest.approx(row, abs=1e-3) for row in want]
+
+
+def test_of_two_tracks_the_nearer_one_takes_the_only_patch() -> None:
+    for x, places in ((0.51, [(0.0, 0.0), (0.51, 0.0)]), (0.49, [(0.49, 0.0), (1.0, 0.0)])):
+        seen = Seen()
+        seen.beat((0.0, 0.0, 5.0), (1.0, 0.0, 5.0))
+        seen.beat((x, 0.0, 5.0))
+        assert seen.places() == places
+
+
+def test_a_gap_starts_the_warmth_anew() -> None:
+    seen = Seen()
+    seen.beat((0.0, 0.0, 5.0))
+    seen.beat((0.0, 0.0, 2.0), gap=True)
+    assert seen.state.warmth[0, 0] == pytest.approx(math.log(2))
+
+
+# --- Many sensors at once, and the naive twin
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One batch of M frames of S sensors."""
+
+    sensor: NDArray[np.intp]
+    t_ms: NDArray[np.int64]
+    """(S,) of each sensor's newest frame."""
+    gap: NDArray[np.bool_]
+    """(S,) as are the rest."""
+    kept: NDArray[np.bool_]
+    there: NDArray[np.bool_]
+    x_m: NDArray[np.float32]
+    y_m: NDArray[np.float32]
+    peak_k: NDArray[np.float32]
+    numbers: NDArray[np.float32]
+    """(S, 2, 3) to be averaged, by slot."""
+
+    def patches(self, s: int) -> list[NaivePatch | None]:
+        return [
+            NaivePatch(float(self.x_m[s, k]), float(self.y_m[s, k]), float(self.peak_k[s, k]))
+            if self.there[s, k]
+            else None
+            for k in (0, 1)
+        ]
+
+
+def beats(rng: np.random.Generator, sensors: int, frames: int) -> Iterator[Beat]:
+    """Rooms with up to two people who walk, stop, vanish and jump, and with the warmth that they leave."""
+    spot = rng.uniform(-2, 2, (sensors, 3, 2))  # two people, and a warm place
+    speed = np.zeros((sensors, 2, 2))
+    heat = np.exp(rng.normal(1.4, 0.3, (sensors, 3)))
+    seen = rng.random((sensors, 3)) < 0.5
+    kept = np.zeros((sensors, 2), np.bool_)
+    t_ms = rng.integers(10_000, 90_000, sensors)
+    for _ in range(frames):
+        some = rng.random(sensors) < 0.9
+        gap = rng.random(sensors) < 0.015
+        step = rng.choice(
+            [0, 61, 125, 250, 251, 500, 970, 2300], sensors, p=[0.02, 0.1, 0.2, 0.4, *[0.07] * 4]
+        )
+        step = np.where(gap & (rng.random(sensors) < 0.7), rng.integers(3_000, 90_000, sensors), step)
+        t_ms = t_ms + np.where(some, step, 0)
+        turns = rng.random((sensors, 2, 1)) < 0.1
+        speed = np.where(turns, rng.normal(0, 0.8, speed.shape) * (rng.random(turns.shape) < 0.7), speed)
+        spot[:, :2] += speed * np.minimum(step, 1000)[:, None, None] / 1000
+        leaves = (rng.random(sensors) < 0.03) & seen[:, 0]  # warmth stays where one of them is
+        spot[:, 2] = np.where(leaves[:, None], spot[:, 0], spot[:, 2])
+        heat[:, 2] = np.where(leaves, heat[:, 0] * rng.uniform(0.1, 0.9, sensors), heat[:, 2] * 0.99)
+        jumps = rng.random((sensors, 3, 1)) < 0.01
+        spot = np.clip(np.where(jumps, rng.uniform(-3, 3, spot.shape), spot), -4, 4)
+        seen ^= rng.random(seen.shape) < np.where(seen, 0.04, 0.1)
+        seen[:, 2] |= leaves
+        shown = seen & (rng.random(seen.shape) < 0.93)
+        order = np.argsort(rng.random((sensors, 3)) - shown, axis=1)[:, :2]  # whoever is shown comes first
+        there = np.take_along_axis(shown, order, axis=1)
+        place = np.take_along_axis(spot, order[:, :, None], axis=1) + rng.normal(0, 0.03, (sensors, 2, 2))
+        peak = np.take_along_axis(heat, order, axis=1) * np.exp(rng.normal(0, 0.1, (sensors, 2)))
+        kept ^= rng.random(kept.shape) < 0.02
+        x, y = (np.where(there, place[:, :, k], 0).astype(np.float32) for k in (0, 1))
+        yield Beat(
+            rng.permutation(np.flatnonzero(some)),
+            t_ms,
+            gap,
+            kept.copy(),
+            there,
+            x,
+            y,
+            np.where(there, peak, 0).astype(np.float32),
+            rng.normal(0, 3, (sensors, 2, 3)).astype(np.float32),
+        )
+
+
+def followed(
+    state: TrackState, beat: Beat, sensor: NDArray[np.intp], name: NDArray[np.intp] | None = None
+) -> tuple[Tracks, NDArray[np.float32]]:
+    """The tracks and averages of the frames of `sensor` (M,), who are `name`[sensor] in the state."""
+    name = np.arange(len(beat.t_ms)) if name is None else name
+    kept = np.empty_like(beat.kept)
+    kept[name] = beat.kept
+    line = tracks.follow(
+        PARAMS,
+        state,
+        name[sensor],
+        beat.t_ms[sensor],
+        beat.gap[sensor],
+        kept,
+        beat.there[sensor],
+        beat.x_m[sensor],
+        beat.y_m[sensor],
+        beat.peak_k[sensor],
+    )
+    return line, tracks.average(state, line, beat.numbers[sensor[line.frame], line.at % 2])
+
+
+DISCRETE = ("moved", "born_ms", "seen_ms")
+
+
+def same(a: TrackState, b: TrackState) -> None:
+    for f in fields(TrackState):
+        np.testing.assert_array_equal(getattr(a, f.name), getattr(b, f.name), err_msg=f.name)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_equals_the_naive_twin(seed: int) -> None:
+    sensors = 40
+    state = tracks.fresh(sensors, 3)
+    twins = [NaiveTracks(PARAMS) for _ in range(sensors)]
+    told: dict[str, int] = dict.fromkeys(("begun", "unseen", "two", "moved"), 0)
+    for nth, beat in enumerate(beats(np.random.default_rng(seed), sensors, 250)):
+        line, bank = followed(state, beat, beat.sensor)
+        row_of = {int(at): k for k, at in enumerate(line.at)}
+        got: list[tuple[object, ...]] = []
+        want: list[tuple[object, ...]] = []
+        near: list[list[float]] = []
+        means: list[list[list[float]]] = []
+        rows: list[int] = []
+        for s in beat.sensor.tolist():
+            gap, kept = bool(beat.gap[s]), beat.kept[s].tolist()
+            lines = twins[s].follow(int(beat.t_ms[s]), beat.patches(s), gap=gap, kept=kept)
+            means += twins[s].average(lines, [beat.numbers[s, w.slot].tolist() for w in lines])
+            assert state.used[s].tolist() == [t is not None for t in twins[s].slots], (nth, s)
+            for w in lines:
+                k = row_of.pop(2 * s + w.slot)
+                track = twins[s].slots[w.slot]
+                assert track is not None
+                rows.append(k)
+                of = (s, w.slot)
+                patch = int(line.patch[k]) % 2 if line.there[k] else None
+                got.append((*of, patch, line.begun[k], *(getattr(state, n)[of] for n in DISCRETE)))
+                want.append((*of, w.patch, w.begun, *(getattr(track, n) for n in DISCRETE)))
+                near.append([w.dt_s, w.age_s, w.speed_m_s, track.warmth])
+            told["begun"] += sum(w.begun and not gap for w in lines)
+            told["unseen"] += sum(w.patch is None for w in lines)
+            told["two"] += len(lines) == 2
+            told["moved"] += sum(t is not None and t.moved for t in twins[s].slots)
+        assert not row_of  # no other tracks
+        assert got == want, nth
+        found = (line.dt_s, line.age_s, line.speed_m_s, state.warmth.reshape(-1)[line.at])
+        np.testing.assert_allclose(np.stack(found, axis=1)[rows], near, rtol=0, atol=1e-4, err_msg=str(nth))
+        np.testing.assert_allclose(bank[rows], means, rtol=0, atol=1e-4, err_msg=str(nth))
+    assert min(told.values()) > 100, told
+
+
+def test_a_batch_in_parts_equals_the_whole() -> None:
+    rng = np.random.default_rng(3)
+    whole, parts = tracks.fresh(60, 3), tracks.fresh(60, 3)
+    for beat in beats(np.random.default_rng(4), 60, 120):
+        line, bank = followed(whole, beat, beat.sensor)
+        cuts = np.sort(rng.integers(0, len(beat.sensor) + 1, 3))
+        pieces = [followed(parts, beat, piece) for piece in np.split(beat.sensor, cuts)]
+        np.testing.assert_array_equal(bank, np.concatenate([b for _, b in pieces]))
+        for name in ("at", "there", "begun", "dt_s", "age_s", "speed_m_s"):
+            got = np.concatenate([getattr(p, name) for p, _ in pieces])
+            np.testing.assert_array_equal(getattr(line, name), got, err_msg=name)
+        same(whole, parts)
+
+
+def test_permuted_sensors_give_permuted_tracks() -> None:
+    rng = np.random.default_rng(5)
+    name = rng.permutation(60)
+    plain, other = tracks.fresh(60, 3), tracks.fresh(60, 3)
+    for beat in beats(np.random.default_rng(6), 60, 120):
+        line, bank = followed(plain, beat, beat.sensor)
+        there, means = followed(other, beat, rng.permutation(beat.sensor), name)
+        at = 2 * name[line.at // 2] + line.at % 2
+        order, wanted = np.argsort(there.at), np.argsort(at)
+        np.testing.assert_array_equal(there.at[order], at[wanted])
+        np.testing.assert_array_equal(means[order], bank[wanted])
+        for told in ("there", "begun", "dt_s", "age_s", "speed_m_s"):
+            np.testing.assert_array_equal(getattr(there, told)[order], getattr(line, told)[wanted])
+    same(plain, TrackState(*(getattr(other, f.name)[name] for f in fields(TrackState))))

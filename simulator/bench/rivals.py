@@ -96,7 +96,7 @@ def stopwatch() -> Iterator[dict[str, float]]:
 def naive(params: FallParams, rows: int, cols: int, sensors: int) -> Watch:
     """The slow twins, frame by frame and pixel by pixel in plain Python: background and blobs.
 
-    Tracks, posture and the logic of falls have no twins and are left out: some hundred operations beside
+    The twins of tracks, posture and the logic of falls are left out: some hundred operations beside
     thousands. Whatever has a patch counts as alive and is held, with a rim of a pixel.
     """
     rooms = [NaiveBackground(params.background, rows, cols) for _ in range(sensors)]

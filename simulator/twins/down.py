@@ -1,0 +1,219 @@
+"""Naive twin of detectors/down.py: one sensor, one track after the other, plain ifs; for tests.
+
+The same five steps. A track is an object here that is made when it begins, so that nothing of it can be left
+to the next one. Evidence is left out.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detectors.down import Stage
+from detectors.fallstate import FallParams
+from detectors.finding import Kind
+from detectors.posture import Doing
+from detectors.zones import ZoneKind
+from simulator.twins.tracks import share
+
+Said = tuple[Kind, int]
+"""What is said, and the onset in ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One sensor."""
+
+    wall: bool
+    pixels: int
+    lens_known: bool
+    furniture_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of one track in one frame; names as in View and TrackState."""
+
+    t_ms: int
+    there: bool
+    begun: bool
+    dt_s: float
+    speed_m_s: float
+    zone: ZoneKind
+    belief: Sequence[float]
+    fall_odds: float
+    moved: bool
+    x_m: float
+    y_m: float
+    born_ms: int
+    seen_ms: int
+
+    @property
+    def up(self) -> float:
+        """It stands, walks or sits."""
+        return self.belief[Doing.UP] + self.belief[Doing.SITTING]
+
+    @property
+    def on_furniture(self) -> bool:
+        """It is on something to lie on."""
+        soft = self.zone in {ZoneKind.BED, ZoneKind.SOFA, ZoneKind.BATH}
+        return self.there and (soft or self.belief[Doing.RAISED] > 0.5)
+
+
+@dataclass(slots=True)
+class Fallen:
+    """What is remembered of one track; names as in DownState."""
+
+    event: float = 0.0
+    person: float = 0.0
+    was_person: bool = False
+    stage: Stage = Stage.IDLE
+    armed: bool = True
+    quick: bool = False
+    upright_ms: float = -math.inf
+    onset_ms: int = 0
+    suspected_ms: int = 0
+    most: float = 0.0
+    lie_s: float = 0.0
+    low_s: float = 0.0
+    up_s: float = 0.0
+    place: tuple[float, float] = (0.0, 0.0)
+
+
+class NaiveDown:
+    """What one sensor remembers."""
+
+    def __init__(self, params: FallParams, room: Room) -> None:
+        self.params, self.room = params, room
+        self.slots = [Fallen(), Fallen()]
+        small = room.wall or room.pixels < params.small_pixels
+        odds = params.suspect_coarse_odds if room.pixels < params.small_pixels else params.suspect_odds
+        odds = odds if room.lens_known else params.suspect_unscaled_odds
+        self.suspect_odds = params.suspect_odds if room.wall else odds
+        self.fast_s = params.fast_small_s if small else params.fast_large_s
+        self.slow_s = params.slow_small_s if small else params.slow_large_s
+
+    def decide(self, sights: Sequence[Sight | None]) -> list[list[Said]]:
+        """What there is to say of each slot; None: it has no track."""
+        for slot, sight in enumerate(sights):
+            if sight is not None:
+                self._observe(slot, sight)
+        said: list[list[Said]] = []
+        for slot, sight in enumerate(sights):
+            other = sights[1 - slot]
+            helped = other is not None and self._about(self.slots[1 - slot], other)
+            later = other is not None and sight is not None and other.born_ms > sight.seen_ms
+            said.append([] if sight is None else self._judge(self.slots[slot], sight, helped, later))
+        return said
+
+    def _observe(self, slot: int, sight: Sight) -> None:
+        """Step 1, and whether it is a person."""
+        p = self.params
+        if sight.begun and sight.t_ms == sight.born_ms:
+            self.slots[slot] = Fallen()
+        track = self.slots[slot]
+        looks = 1 - sight.belief[Doing.THING]
+        if sight.begun:
+            track.event = -p.event_clip
+        elif sight.there:
+            odds = min(max(sight.fall_odds, -p.event_clip), p.event_clip)
+            track.event += share(sight.dt_s, p.event_tau_s) * (odds - track.event)
+        if sight.begun and track.stage is Stage.IDLE:
+            track.person = looks / 2
+        elif sight.there:
+            track.person += share(sight.dt_s, p.person_tau_s) * (looks - track.person)
+        if sight.moved and track.person > 0.5:
+            track.was_person = True
+        if sight.there and sight.up > 0.5:
+            track.upright_ms = sight.t_ms
+
+    def _about(self, track: Fallen, sight: Sight) -> bool:
+        """It is a person who is up."""
+        return track.person > 0.5 and sight.up > 0.5 and sight.moved
+
+    def _judge(self, track: Fallen, sight: Sight, helped: bool, later: bool) -> list[Said]:
+        p = self.params
+        up = sight.there and sight.up > p.up_belief
+        if up or sight.on_furniture:
+            track.lie_s = 0.0
+        elif sight.there and sight.belief[Doing.LYING] > p.lying_belief:
+            track.lie_s += sight.dt_s
+        elif sight.there:
+            track.lie_s = max(track.lie_s - sight.dt_s, 0.0)
+
+        was = track.stage
+        said: list[Said] = []
+        if was is Stage.IDLE:
+            track.low_s = track.up_s = 0.0
+            said = self._suspect(track, sight)
+        else:
+            if was is Stage.SUSPECTED and self._falls(track, sight):
+                self._mark(track, sight)
+                said.append((Kind.FALL_SUSPECTED, track.onset_ms))
+            risen = self._risen(track, sight, up, helped and later)
+            track.most = max(track.most, track.event)
+            track.quick |= was is Stage.SUSPECTED and track.event > self.suspect_odds
+            if track.up_s >= p.recover_s:
+                track.stage = Stage.IDLE
+                track.lie_s = track.up_s = 0.0
+                said.append((Kind.FALL_RECOVERED, track.onset_ms))
+            elif was is Stage.SUSPECTED and not risen and self._confirms(track, sight, helped):
+                track.stage = Stage.CONFIRMED
+                said.append((Kind.FALL_CONFIRMED, track.onset_ms))
+
+        rested = sight.t_ms - track.suspected_ms > p.refractory_s * 1000
+        if track.stage is not Stage.CONFIRMED and track.event < self.suspect_odds - p.rearm_odds and rested:
+            track.armed = True  # step 5
+        return said
+
+    def _ready(self, track: Fallen, sight: Sight) -> bool:
+        return track.armed and sight.there and not sight.on_furniture
+
+    def _falls(self, track: Fallen, sight: Sight) -> bool:
+        """Step 2, its first half: a fall is seen."""
+        down = sight.belief[Doing.LYING] + sight.belief[Doing.LOW]
+        low = self._ready(track, sight) and down > self.params.suspect_belief
+        return low and track.event > self.suspect_odds and (track.was_person or track.person > 0.5)
+
+    def _suspect(self, track: Fallen, sight: Sight) -> list[Said]:
+        """Step 2."""
+        drop = self._falls(track, sight)
+        linger = self._ready(track, sight) and track.was_person
+        linger = linger and self.room.furniture_known and track.lie_s >= self.slow_s / 2
+        if not drop and not linger:
+            return []
+        onset = max(track.upright_ms, sight.t_ms - 10_000) if drop else sight.t_ms - track.lie_s * 1000
+        track.onset_ms = round(onset)
+        track.stage, track.quick, track.most = Stage.SUSPECTED, drop, track.event
+        self._mark(track, sight)
+        return [(Kind.FALL_SUSPECTED, track.onset_ms)]
+
+    def _mark(self, track: Fallen, sight: Sight) -> None:
+        track.suspected_ms, track.place, track.armed = sight.t_ms, (sight.x_m, sight.y_m), False
+
+    def _risen(self, track: Fallen, sight: Sight, up: bool, relieved: bool) -> bool:
+        """Step 4: whether it is up or gone; how long it has been, or has been down."""
+        p = self.params
+        away = math.dist((sight.x_m, sight.y_m), track.place) > p.away_m
+        if sight.there:
+            risen = up or (sight.on_furniture and sight.belief[Doing.RAISED] > p.up_belief)
+        else:
+            risen = away or sight.up > p.up_belief or relieved
+        if risen:
+            track.up_s += sight.dt_s * (p.recover_s / p.walked_s if up and away else 1.0)
+        elif not sight.there or sight.belief[Doing.LYING] + sight.belief[Doing.LOW] > p.low_belief:
+            track.low_s += sight.dt_s
+            track.up_s = 0.0
+        return risen
+
+    def _confirms(self, track: Fallen, sight: Sight, helped: bool) -> bool:
+        """Step 3."""
+        p = self.params
+        times = p.second_person if helped else 1.0
+        if track.quick and track.lie_s >= times * self.fast_s and sight.speed_m_s < p.still_m_s:
+            return True
+        strong = track.quick and track.most > self.suspect_odds + p.strong_odds
+        if strong and track.low_s >= times * p.struggle_s:
+            return True
+        if not sight.there and track.low_s >= times * self.slow_s:
+            return True
+        return track.lie_s >= times * self.slow_s
