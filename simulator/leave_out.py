@@ -30,7 +30,6 @@ from simulator.stress import (
     Figures,
     Recording,
     Say,
-    batches,
     coarser,
     conditions,
     contrast,
@@ -39,7 +38,7 @@ from simulator.stress import (
     play,
     zoom,
 )
-from simulator.train import IGNORED, Examples, untrained
+from simulator.train import IGNORED, Examples, batches, untrained
 from simulator.world import F64, I64
 
 SEED: Final = 1
@@ -135,7 +134,7 @@ def _tested(params: FallParams, recordings: Sequence[Recording], fold: Fold, say
             continue
         net = fitted_on(params, seen, say)
         limit = threshold(params, seen, net, say)
-        at_limit = replace(params, suspect_odds=limit, suspect_coarse_odds=limit)
+        at_limit = suspecting_at(params, limit)
         played = {}
         for k, (name, change) in enumerate(wanted.items()):
             say(k, len(wanted), f"{', '.join(fold.tested)}: {name}")
@@ -227,10 +226,14 @@ def threshold(params: FallParams, copies: Sequence[Sequence[Recording]], net: Ne
     scores = []
     for k, limit in enumerate(THRESHOLDS.tolist()):
         say(k, len(THRESHOLDS), "threshold")
-        tried = replace(params, suspect_odds=limit, suspect_coarse_odds=limit)
-        scores.append(figures(play(tried, together, _networks(net))).f1)
+        scores.append(figures(play(suspecting_at(params, limit), together, _networks(net))).f1)
     best = np.flatnonzero(np.asarray(scores) == max(scores))
     return float(THRESHOLDS[best[len(best) // 2]])
+
+
+def suspecting_at(params: FallParams, limit: float) -> FallParams:
+    """The parameters with `limit` for every array, whatever its size and whether its lens is known."""
+    return replace(params, suspect_odds=limit, suspect_coarse_odds=limit, suspect_unscaled_odds=limit)
 
 
 def _networks(net: Network) -> dict[str, Network]:

@@ -45,7 +45,7 @@ def teach(  # noqa: PLR0917  (one network is told by all of these)
     seen = []
     for group in (g for block in _blocks(drawn) for g in _groups(block)):
         some = train.examples(params, group)
-        seen.append(_in_laboratories(group, some) if tier == UNSCALED else some)
+        seen.append(in_laboratories(group, some) if tier == UNSCALED else some)
     fitted = fitting.fit(Examples.joined(seen), seed, say)
     out.mkdir(parents=True, exist_ok=True)
     posture.saved(
@@ -93,7 +93,7 @@ def _groups(block: Sequence[Lesson]) -> Iterator[list[Lesson]]:
     return iter(by.values())
 
 
-def _in_laboratories(group: Sequence[Lesson], some: Examples) -> Examples:
+def in_laboratories(group: Sequence[Lesson], some: Examples) -> Examples:
     """Falls are learnt from acted lessons alone (recorded falls: F1 .94, with those of homes .93)."""
     acted = [one.number for one in group if one.kind in ACTED]
     fell = np.where(np.isin(some.lesson, acted), some.fell, IGNORED).astype(np.int8)

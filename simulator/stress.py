@@ -11,7 +11,7 @@ picture, and recorded traces hold none.
 
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -26,10 +26,10 @@ from detectors import fall
 from detectors.fallstate import FallParams
 from detectors.frame import BAD_PIXEL, Frames, Optics, halved
 from detectors.posture import Network
-from guardian.slab import GAP_MS
 from guardian.trace import Trace, TraceError, TraceSensor, TruthRow
 from guardian.watch import BEAT_MS
 from simulator.score import Found, HomeCase, score
+from simulator.train import batches
 from simulator.world import F32, F64, I16, I64
 
 KIND: Final = "fall-suspected"
@@ -240,16 +240,6 @@ def play(
         )
         for r, some in zip(recordings, found, strict=True)
     ]
-
-
-def batches(recordings: Sequence[Recording]) -> Iterator[Frames]:
-    """The k-th frames of all recordings that have one, k = 0, 1, …; the row is the place in `recordings`."""
-    for k in range(max(len(r.t_ms) for r in recordings)):
-        rows = np.array([i for i, r in enumerate(recordings) if len(r.t_ms) > k], np.intp)
-        t_ms = np.array([recordings[i].t_ms[k] for i in rows], np.int64)
-        step_ms = t_ms - np.array([recordings[i].t_ms[max(k - 1, 0)] for i in rows], np.int64)
-        dt_s = np.where((k > 0) & (step_ms <= GAP_MS), step_ms / 1000, np.nan).astype(np.float32)
-        yield Frames(rows, np.stack([recordings[i].centi[k] for i in rows]), t_ms, dt_s)
 
 
 def optics(recordings: Sequence[Recording]) -> Optics:

@@ -5,9 +5,9 @@ network will see with what is true of it; fits, calibrates and writes weights wi
 looks at the suites or at recordings.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from detectors.frame import WIDEST, Frames, Optics
 from detectors.geometry import Patches
 from detectors.posture import ABSOLUTE, NUMBERS, Doing, Network
 from detectors.tracks import BANK_S, SLOTS
+from guardian.slab import GAP_MS
 from simulator.lessons import FIELDS, Lesson, Pose
 from simulator.randomised import ACTED
 from simulator.scenes import START_MS
+from simulator.world import I16, I64
 
 F32 = NDArray[np.float32]
 Places = F32 | NDArray[np.float64]
@@ -113,14 +115,28 @@ def untrained() -> Network:
     )
 
 
-def batches(lessons: Sequence[Lesson]) -> Iterable[tuple[int, NDArray[np.intp], Frames]]:
-    """The k-th frames of all lessons of one resolution that have one, k = 0, 1, …: (k, rows, frames)."""
-    for k in range(max(len(one.t_ms) for one in lessons)):
-        rows = np.array([i for i, one in enumerate(lessons) if len(one.t_ms) > k], np.intp)
-        t_ms = np.array([lessons[i].t_ms[k] for i in rows], np.int64)
-        before = np.array([lessons[i].t_ms[k - 1] if k else -1 for i in rows], np.int64)
-        dt_s = np.where(before >= 0, (t_ms - before) / 1000, np.nan).astype(np.float32)
-        yield k, rows, Frames(rows, np.stack([lessons[i].centi[k] for i in rows]), t_ms, dt_s)
+class Film(Protocol):
+    """What one array has sent: a lesson, or a recording."""
+
+    @property
+    def t_ms(self) -> I64:
+        """(N,)."""
+
+    @property
+    def centi(self) -> I16:
+        """(N, rows, cols) centi-°C."""
+
+
+def batches(films: Sequence[Film]) -> Iterator[Frames]:
+    """The k-th frames of all films of one resolution that have one, k = 0, 1, …; `sensor` is the place in
+    `films`.
+    """
+    for k in range(max(len(one.t_ms) for one in films)):
+        rows = np.array([i for i, one in enumerate(films) if len(one.t_ms) > k], np.intp)
+        t_ms = np.array([films[i].t_ms[k] for i in rows], np.int64)
+        step_ms = t_ms - np.array([films[i].t_ms[max(k - 1, 0)] for i in rows], np.int64)
+        dt_s = np.where((k > 0) & (step_ms <= GAP_MS), step_ms / 1000, np.nan).astype(np.float32)
+        yield Frames(rows, np.stack([films[i].centi[k] for i in rows]), t_ms, dt_s)
 
 
 def examples(params: FallParams, lessons: Sequence[Lesson]) -> Examples:
@@ -130,7 +146,7 @@ def examples(params: FallParams, lessons: Sequence[Lesson]) -> Examples:
     falls = [one.falls for one in lessons]
     scale = _pixels_a_metre(lessons)
     out = []
-    for k, _, frames in batches(lessons):
+    for k, frames in enumerate(batches(lessons)):
         _, view = fall.observe(params, state, frames)
         some = np.flatnonzero(view.line.there & (view.line.age_s > 0))
         if not some.size:

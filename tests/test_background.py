@@ -62,6 +62,21 @@ def picture(seen: Look, state: BackgroundState, sensor: int = 0) -> NDArray[np.f
     return seen.kelvin[at[0]].reshape(shape).copy() if at.size else np.zeros(shape, np.float32)
 
 
+def test_the_noise_of_an_array_that_averages_is_known_after_some_updates() -> None:
+    """Eleven pictures a frame: within the warm-up they are nearly the same one, and the noise seems less. Then
+    it seems a little more: the room that was learnt in the warm-up errs, too.
+    """
+    rng = np.random.default_rng(3)
+    state = background.fresh(4, 16, 16)
+    raw = rng.normal(0, 66, (120, 4, 16, 16))
+    sent = [raw[k : k + 11].mean(axis=0) for k in range(109)]
+    truly_k = float(np.std(sent)) / 100
+    sigma = [beat(state, frames((2200 + f).astype(np.int16), k, 0.11)).sigma_k for k, f in enumerate(sent)]
+    assert (sigma[15] < 0.7 * truly_k).all()
+    assert (sigma[-1] > 0.95 * truly_k).all()
+    assert (sigma[-1] < 1.25 * truly_k).all()
+
+
 @pytest.mark.parametrize(("rows", "cols"), SIZES)
 def test_equals_the_naive_twin(rows: int, cols: int) -> None:
     rng = np.random.default_rng(5)

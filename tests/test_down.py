@@ -142,6 +142,17 @@ def test_a_few_steps_away_from_the_place_are_enough_to_have_recovered() -> None:
     assert fell.goes(2, UP).kinds == [Kind.FALL_SUSPECTED]
 
 
+def test_who_is_out_of_sight_has_recovered_once_somebody_who_came_later_is_up() -> None:
+    def settled(born_s: int) -> list[Kind]:
+        story = Story().goes(20, UP).goes(2, FALLS).goes(3, LIES).goes(3, OUT_OF_SIGHT)
+        tracks, known = story.state.tracks, story.state.down
+        tracks.seen_ms[0, 0], tracks.born_ms[0, 1], known.person[0, 1] = 25_000, born_s * 1000, 0.9
+        return story.goes(PARAMS.recover_s + 1, OUT_OF_SIGHT, UP).kinds
+
+    assert settled(28) == [Kind.FALL_SUSPECTED, Kind.FALL_RECOVERED]
+    assert settled(10) == [Kind.FALL_SUSPECTED]
+
+
 def test_a_fall_onto_the_bed_is_none() -> None:
     assert Story().goes(20, UP).goes(2, Body(Doing.RAISED, 6.0, ZoneKind.BED)).kinds == []
 

@@ -1,5 +1,6 @@
 """Weights say where they come from, the same seed gives the same file, and wrong names are named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from detectors.posture import Doing, Network
 from simulator import fitting, school
 from simulator.fingerprint import fingerprint
-from simulator.train import INPUTS, Examples
+from simulator.lessons import draw
+from simulator.train import IGNORED, INPUTS, Examples
 from tests.thermal import shipped
 
 LESSONS = 6
@@ -67,6 +69,21 @@ def test_tiers_and_mounts_are_chosen_by_name() -> None:
         school.chosen("fine,huge", "wall")
     with pytest.raises(ValueError, match="no mount given, there are: ceiling, wall"):
         school.chosen("fine", ",")
+
+
+def test_arrays_of_unknown_lens_learn_falls_from_acted_lessons_alone() -> None:
+    group = [draw(1, k, "coarse", wall=False) for k in range(2)]
+    acted, home = replace(group[0], number=0, kind="acted"), replace(group[1], number=1, kind="life")
+    some = Examples(
+        np.zeros((4, INPUTS), np.float32),
+        np.zeros(4, np.int8),
+        np.array([1, 0, 1, 0], np.int8),
+        np.array([0, 0, 1, 1], np.int32),
+        np.zeros(4, np.float32),
+    )
+    seen = school.in_laboratories([acted, home], some)
+    assert seen.fell.tolist() == [1, 0, IGNORED, IGNORED]
+    assert np.array_equal(seen.doing, some.doing)
 
 
 def test_no_examples_are_joined_to_none() -> None:

@@ -121,6 +121,16 @@ async def test_a_home_without_valid_data_is_blind_whatever_was_known_before(site
     assert "1 blind" in html
 
 
+async def test_a_home_too_warm_to_see_a_fall_says_so_while_it_is_seen_at_all(site: Site) -> None:
+    site.rows[:] = [dataclasses.replace(row, degraded=row.home in {"h01", "h04"}) for row in site.rows]
+    async with site.client() as client:
+        html, chinese = (await client.get("/")).text, (await client.get("/?lang=zh")).text
+    assert "Too warm to see a fall" in tile(html, "h01")
+    assert "太热" in tile(chinese, "h01")
+    assert "Too warm" not in tile(html, "h02")
+    assert "Too warm" not in tile(html, "h04")  # blind says more
+
+
 async def test_unknown_is_never_fine(site: Site) -> None:
     async with site.client() as client:
         unknown = tile((await client.get("/")).text, "h05")
