@@ -63,8 +63,8 @@ def picture(seen: Look, state: BackgroundState, sensor: int = 0) -> NDArray[np.f
 
 
 def test_the_noise_of_an_array_that_averages_is_known_after_some_updates() -> None:
-    """Eleven pictures a frame: within the warm-up they are nearly the same one, and the noise seems less. Then
-    it seems a little more: the room that was learnt in the warm-up errs, too.
+    """Eleven pictures a frame: within the warm-up they are nearly the same one, and the noise seems less.
+    Then it seems a little more: the room that was learnt in the warm-up errs, too.
     """
     rng = np.random.default_rng(3)
     state = background.fresh(4, 16, 16)
