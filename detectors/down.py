@@ -6,11 +6,13 @@ once; whoever fell is a track, so two people under one array are judged apart.
 1. `event` = mean of the network's log-odds that a fall is just over, each clipped, over `event_tau_s`.
 2. Suspected at once where `event` passes its threshold, for a track that is or was a person, may be down and
    is not on furniture; or, where the furniture is known, where somebody has lain outside it for half of the
-   slow time (a slide, or a fall that nobody saw begin).
-3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still; for the slow time in
-   any case; or, with strong evidence of a fall, down in any way (kneeling, crawling, struggling) for
-   `struggle_s`. Out of sight on the spot is down, too: unknown is never fine. While somebody else is up and
-   about there, every time is `second_person` times as long: help is there.
+   slow time (a slide, or a fall that nobody saw begin), or been down in any way on one spot for half of
+   `calm_s`.
+3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still on one spot (`weak`
+   times as long without strong evidence of a fall); for the slow time in any case. Down in any way (kneeling,
+   crawling, struggling): for `struggle_s` after strong evidence, on one spot for `calm_fell_s` after it and
+   for `calm_s` without any. Out of sight on the spot is down, too: unknown is never fine. While somebody else
+   is up and about there, every time is `second_person` times as long: help is there.
 4. Recovered: up, or sitting or lying on furniture, for `recover_s`; for `walked_s`, when up and away from the
    place of the fall; or walked off and gone; or out of sight there, and somebody who came into sight later
    is up. Suspected again, in the same words, when armed and an event passes meanwhile; no time begins anew.
@@ -30,9 +32,8 @@ from detectors.background import F32, Bools
 from detectors.fallstate import FallParams, FallState
 from detectors.finding import Finding, Kind
 from detectors.geometry import Patches, Shapes
-from detectors.posture import NUMBERS, Doing, inputs
+from detectors.posture import BANKED, Doing, inputs
 from detectors.tracks import BANK_S, NEVER_MS, Tracks
-from detectors.zones import ZoneKind
 
 I64 = NDArray[np.int64]
 Ints = NDArray[np.intp]
@@ -56,9 +57,8 @@ class View:
     t_ms: I64
     line: Tracks
     patch: Patches
-    """Right only where line.there; so are shape and zone."""
+    """Right only where line.there; so is shape."""
     shape: Shapes
-    zone: NDArray[np.int8]
     x: F32
     """(L, D) what the network saw."""
     logits: F32
@@ -74,6 +74,8 @@ class _Limits:
     fast_s: F32
     slow_s: F32
     suspect: F32
+    coarse: bool
+    """So few pixels that somebody at the edge of the picture hardly moves in it."""
 
 
 @cache
@@ -89,8 +91,7 @@ def nobody() -> View:
         Tracks(none, none, none, no, no, f32, f32, f32),
         Patches(**dict.fromkeys(Patches.__dataclass_fields__, f32)),
         Shapes(no, *[f32] * (len(Shapes.__dataclass_fields__) - 1)),
-        np.zeros(0, np.int8),
-        inputs(np.zeros((0, len(BANK_S), len(NUMBERS)), np.float32), f32),
+        inputs(np.zeros((0, len(BANK_S), BANKED), np.float32), f32, no),
         logits,
         logits[:, :-1],
     )
@@ -105,29 +106,29 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     dt, there = view.line.dt_s, view.line.there
     up_b = view.belief[:, Doing.UP] + view.belief[:, Doing.SITTING]
     lying_b, low_b = view.belief[:, Doing.LYING], view.belief[:, Doing.LOW]
-    on = (view.zone == ZoneKind.BED) | (view.zone == ZoneKind.SOFA) | (view.zone == ZoneKind.BATH)
-    on |= view.belief[:, Doing.RAISED] > 0.5
+    on = view.belief[:, Doing.RAISED] > 0.5
 
     _observe(params, state, view, s, up_b)
     state.down.person.reshape(-1)[view.line.at] = s["person"]  # the other track asks for it, too
     idle = s["stage"] == Stage.IDLE
     suspected = s["stage"] == Stage.SUSPECTED
 
-    lies = there & (lying_b > params.lying_belief)
     up = there & (up_b > params.up_belief)
-    lie_s = np.where(lies, s["lie_s"] + dt, np.where(there, np.maximum(s["lie_s"] - dt, 0), s["lie_s"]))
-    lie_s = np.where(up | (there & on), np.float32(0), lie_s)
+    x, y = (getattr(state.tracks, n).reshape(-1)[view.line.at] for n in ("x_m", "y_m"))
+    _dwell(params, view, s, x, y, there & (up | on))
+    lie_s, rest_s = s["lie_s"], s["rest_s"]
     armed, event = s["armed"], s["event"]
     ready = armed & there & ~on
     fell = ready & (event > limits.suspect) & (lying_b + low_b > params.suspect_belief)
     fell &= s["was_person"] | (s["person"] > 0.5)
     drop, anew = fell & idle, fell & suspected
-    linger = ready & idle & s["was_person"] & state.zones.known[view.sensor] & (lie_s >= limits.slow_s / 2)
+    alive = limits.coarse | state.tracks.moved.reshape(-1)[view.line.at]
+    linger = (lie_s >= limits.slow_s / 2) | (alive & (rest_s >= params.calm_s / 2))
+    linger &= ready & idle & s["was_person"] & state.zones.known[view.sensor]
     begin = drop | linger
 
-    x, y = (getattr(state.tracks, n).reshape(-1)[view.line.at] for n in ("x_m", "y_m"))
     s["quick"] = np.where(begin, drop, s["quick"])
-    lie_ms = (lie_s * 1000).astype(np.int64)
+    lie_ms = (np.where(lie_s >= limits.slow_s / 2, lie_s, rest_s) * 1000).astype(np.int64)
     onset = np.where(drop, np.maximum(s["upright_ms"], view.t_ms - 10_000), view.t_ms - lie_ms)
     s["onset_ms"] = np.where(begin, onset, s["onset_ms"])
     for name, value in (("suspected_ms", view.t_ms), ("place_x_m", x), ("place_y_m", y)):
@@ -145,11 +146,15 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     recover = ~idle & (s["up_s"] >= params.recover_s)
 
     many = np.where(_helped(state, view), np.float32(params.second_person), np.float32(1))
-    fast = s["quick"] & (lie_s >= many * limits.fast_s) & (view.line.speed_m_s < params.still_m_s)
-    struggle = s["quick"] & (s["most"] > limits.suspect + params.strong_odds)
-    struggle &= s["low_s"] >= many * params.struggle_s
-    vanished = ~there & (s["low_s"] >= many * limits.slow_s)
-    confirm = suspected & ~recover & ~risen & (fast | struggle | vanished | (lie_s >= many * limits.slow_s))
+    strong = s["quick"] & (s["most"] > limits.suspect + params.strong_odds)
+    fast_s = many * limits.fast_s * np.where(strong, np.float32(1), np.float32(params.weak))
+    fast = s["quick"] & (lie_s >= fast_s) & (view.line.speed_m_s < params.still_m_s)
+    fast &= rest_s >= np.float32(params.fast_rest) * fast_s
+    struggle = strong & (s["low_s"] >= many * params.struggle_s)
+    calm_s = np.where(strong, np.float32(params.calm_fell_s), np.float32(params.calm_s))
+    calm = alive & (rest_s >= many * calm_s)
+    slow = (lie_s >= many * limits.slow_s) | (~there & (s["low_s"] >= many * limits.slow_s))
+    confirm = suspected & ~recover & ~risen & (fast | struggle | calm | slow)
 
     stage = np.where(begin, Stage.SUSPECTED, np.where(confirm, Stage.CONFIRMED, s["stage"]))
     stage = np.where(recover, Stage.IDLE, stage)
@@ -157,8 +162,8 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     again = (stage != Stage.CONFIRMED) & (event < limits.suspect - params.rearm_odds) & rested
     s["armed"] = (armed | again) & ~begin & ~anew
     s["stage"] = stage.astype(np.int8)
-    s["lie_s"] = np.where(recover, np.float32(0), lie_s)
-    s["up_s"] = np.where(recover, np.float32(0), s["up_s"])
+    for name in ("lie_s", "rest_s", "up_s"):
+        s[name] = np.where(recover, np.float32(0), s[name])
     for name, values in s.items():
         getattr(state.down, name).reshape(-1)[view.line.at] = values
 
@@ -174,7 +179,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
 
 _OWN = (
     "event", "person", "was_person", "stage", "armed", "quick", "upright_ms", "onset_ms", "suspected_ms",
-    "most", "lie_s", "low_s", "up_s", "place_x_m", "place_y_m",
+    "most", "lie_s", "low_s", "rest_s", "up_s", "place_x_m", "place_y_m", "spot_x_m", "spot_y_m",
 )  # fmt: skip
 
 
@@ -191,6 +196,7 @@ def _limits(params: FallParams, state: FallState, view: View) -> _Limits:
         np.where(small, np.float32(params.fast_small_s), np.float32(params.fast_large_s)),
         np.where(small, np.float32(params.slow_small_s), np.float32(params.slow_large_s)),
         suspect,
+        coarse,
     )
 
 
@@ -201,7 +207,8 @@ def _observe(params: FallParams, state: FallState, view: View, s: dict[str, NDAr
     fresh_track = newborn & (view.line.age_s == 0)
     s["upright_ms"] = np.where(fresh_track, NEVER_MS, s["upright_ms"])
     s["armed"] = s["armed"] | fresh_track
-    s["lie_s"] = np.where(fresh_track, np.float32(0), s["lie_s"])
+    for name in ("lie_s", "rest_s"):
+        s[name] = np.where(fresh_track, np.float32(0), s[name])
     limit = np.float32(params.event_clip)
     new = np.clip(view.logits[:, len(Doing)], -limit, limit)
     share = np.where(there, -np.expm1(-dt / np.float32(params.event_tau_s)), 0)
@@ -212,8 +219,28 @@ def _observe(params: FallParams, state: FallState, view: View, s: dict[str, NDAr
         np.float32
     )
     moved = state.tracks.moved.reshape(-1)[view.line.at]
-    s["was_person"] = (s["was_person"] & ~fresh_track) | (moved & (s["person"] > 0.5))
+    clearly = (moved & (s["person"] > 0.5)) | (s["person"] > params.sure_person)
+    s["was_person"] = (s["was_person"] & ~fresh_track) | clearly
     s["upright_ms"] = np.where(there & (up_b > 0.5), view.t_ms, s["upright_ms"])
+
+
+def _dwell(  # noqa: PLR0917  (called once, above)
+    params: FallParams, view: View, s: dict[str, NDArray[Any]], x: F32, y: F32, fine: Bools
+) -> None:
+    """How long each track lies, and how long it has been down on one spot; `fine` (L,) ends both."""
+    dt, there = view.line.dt_s, view.line.there
+    lying = view.belief[:, Doing.LYING]
+    low = view.belief[:, Doing.LOW] + lying > params.low_belief
+    off = there & (np.hypot(x - s["spot_x_m"], y - s["spot_y_m"]) > params.spot_m)
+    for name, now, over in (
+        ("lie_s", lying > params.lying_belief, fine),
+        ("rest_s", low, fine | off),
+    ):
+        was = s[name]
+        after = np.where(there & now, was + dt, np.where(there, np.maximum(was - dt, 0), was))
+        s[name] = np.where(over, np.float32(0), after)
+    for name, value in (("spot_x_m", x), ("spot_y_m", y)):
+        s[name] = np.where(there & (s["rest_s"] <= 0), value, s[name])
 
 
 def _helped(state: FallState, view: View) -> Bools:

@@ -26,7 +26,7 @@ from detectors.finding import Finding
 from detectors.frame import WIDEST, Frames, halved
 from detectors.geometry import Patches, picked
 from detectors.posture import Doing
-from detectors.tracks import SLOTS
+from detectors.tracks import BANK_S, SLOTS
 
 __all__ = ["FallParams", "FallState", "Posture", "Seen", "Stage", "fresh", "observe", "step"]
 
@@ -126,16 +126,18 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
         picked(shape, line.patch),
     )
     owner = sensor[line.frame]
-    zone = zones.under(params.zones, state.zones, owner, shape)
-    bank = tracks.average(state.tracks, line, posture.numbers(patch, shape, line.speed_m_s))
-    x = posture.inputs(bank, line.age_s)
+    away = zones.away(params.zones, state.zones, owner, shape)
+    warmer = tracks.warmer(state.tracks, owner, line, patch.peak_k)
+    now = posture.numbers(patch, shape, line.speed_m_s)
+    before = state.tracks.bank.reshape(-1, len(BANK_S), posture.BANKED)[line.at]
+    more = posture.at_home(now, before, line, away, warmer)
+    bank = tracks.average(state.tracks, line, np.concatenate([now, more], axis=1))
+    x = posture.inputs(bank, line.age_s, state.zones.known[owner] & shape.metric)
     logits = _logits(state, owner, x)
     mine = state.down.belief.reshape(-1, len(Doing))
-    belief = posture.believed(
-        params.posture, mine.take(line.at, axis=0), line, logits, zone, state.zones.known[owner]
-    )
+    belief = posture.believed(params.posture, mine.take(line.at, axis=0), line, logits)
     mine[line.at] = belief
-    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, zone, x, logits, belief)
+    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief)
 
 
 def _logits(state: FallState, owner: Ints, x: F32) -> F32:

@@ -16,7 +16,7 @@ from detectors.background import F32, BackgroundParams, BackgroundState, Bools
 from detectors.blobs import BlobParams
 from detectors.frame import Optics, looked_at
 from detectors.geometry import GeometryParams
-from detectors.posture import NUMBERS, Doing, Network, PostureParams, shipped
+from detectors.posture import BANKED, Doing, Network, PostureParams, shipped
 from detectors.tracks import NEVER_MS, SLOTS, TrackParams, TrackState
 from detectors.zones import ZoneParams, Zones
 
@@ -43,6 +43,7 @@ class FallParams:
     refractory_s: float
     strong_odds: float
     person_tau_s: float
+    sure_person: float
     lying_belief: float
     low_belief: float
     up_belief: float
@@ -52,6 +53,11 @@ class FallParams:
     slow_small_s: float
     slow_large_s: float
     struggle_s: float
+    weak: float
+    fast_rest: float
+    calm_s: float
+    calm_fell_s: float
+    spot_m: float
     still_m_s: float
     second_person: float
     recover_s: float
@@ -92,6 +98,10 @@ class DownState:
     place_x_m: F32
     """Where the suspicion arose (TrackState.x_m)."""
     place_y_m: F32
+    rest_s: F32
+    """How long it has been down in any way on one spot, less the time in which it seemed not to."""
+    spot_x_m: F32
+    spot_y_m: F32
 
 
 @dataclass(slots=True)
@@ -136,9 +146,9 @@ def fresh(
 ) -> FallState:
     """State of sensors that have seen nothing; `networks` by mount, None = the shipped ones.
 
-    A sensor without any box in `furniture` (or None for all) has unknown furniture: lying with unseen start
-    is not judged there, for it may be a bed. The state's optics are those of the pictures that are looked at
-    (frame.looked_at).
+    A sensor without any box in `furniture` (or None for all), or on a wall without a place, has unknown
+    furniture: lying with unseen start is not judged there, for it may be a bed. The state's optics are those
+    of the pictures that are looked at (frame.looked_at).
     """
     optics = looked_at(optics)
     n = len(optics.height_m)
@@ -154,9 +164,9 @@ def fresh(
 
     return FallState(
         optics,
-        furniture if furniture is not None else zones.laid_out([()] * n),
+        zones.seen_from(furniture if furniture is not None else zones.laid_out([()] * n), optics),
         background.fresh(n, optics.rows, optics.cols),
-        tracks.fresh(n, len(NUMBERS)),
+        tracks.fresh(n, BANKED),
         DownState(
             np.full((n, SLOTS, len(Doing)), 1 / len(Doing), np.float32),
             zeros(),
@@ -168,6 +178,9 @@ def fresh(
             never(),
             never(),
             never(),
+            zeros(),
+            zeros(),
+            zeros(),
             zeros(),
             zeros(),
             zeros(),

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.background import F32, SMOOTH_FROM, Bools
 from detectors.frame import Optics
 from detectors.geometry import Patches, Shapes
 from detectors.tracks import BANK_S, Tracks
-from detectors.zones import ZoneKind
+from detectors.zones import AWAY
 
 MODELS: Final = Path(__file__).parent / "models"
 UNSCALED: Final = "unscaled"
@@ -56,6 +55,16 @@ NUMBERS: Final = (
 """What is averaged for every track. Lengths in metres. The last two are used as changes only: how warm
 somebody looks depends on clothes and room, how it changes on what they do."""
 ABSOLUTE: Final = len(NUMBERS) - 2
+AT_HOME: Final = (*AWAY, "warmer", "flutter_area", "flutter_along")
+"""Averaged too, for arrays that have been told metres: how far the furniture is; how much warmer it is than
+who walks there (logarithm); how far size and length are from their own averages."""
+BANKED: Final = len(NUMBERS) + len(AT_HOME)
+FLUTTER: Final = [NUMBERS.index("log_area"), NUMBERS.index("log_along")]
+STEADY: Final = BANK_S.index(1.0)
+"""Which average they are compared with."""
+PLAIN: Final = ABSOLUTE + (len(BANK_S) - 1) * len(NUMBERS) + 1
+"""Inputs of NUMBERS alone; all that weights see that have never been told metres."""
+INPUTS: Final = PLAIN + len(BANK_S) * len(AT_HOME) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,6 @@ class PostureParams:
     clip: float
     renew_s: float
     stay_s: float
-    zone_odds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +92,11 @@ class Network:
     out_bias: F32
 
     def __call__(self, x: F32) -> F32:
-        """(L, len(Doing) + 1) logits of inputs (L, D); every row's result is that of the row alone."""
-        n, d = x.shape
+        """(L, len(Doing) + 1) logits of the first D inputs; every row's result is that of the row alone."""
+        n, d = len(x), len(self.centre)
         blocks = -(-n // BLOCK)
         z = np.zeros((blocks * BLOCK, d), np.float32)
-        np.subtract(x, self.centre, out=z[:n])
+        np.subtract(x[:, :d], self.centre, out=z[:n])
         z *= self.scale
         np.clip(z, -FARTHEST, FARTHEST, out=z)
         layer = np.matmul(z.reshape(blocks, BLOCK, d), self.hidden) + self.hidden_bias
@@ -157,39 +165,40 @@ def numbers(p: Patches, shape: Shapes, speed_m_s: F32) -> F32:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def inputs(bank: F32, age_s: F32) -> F32:
-    """(L, D) what the network sees of averages (L, len(BANK_S), F): the newest, and how they changed."""
+def at_home(now: F32, bank: F32, tracks: Tracks, away: F32, warmer: F32) -> F32:
+    """(L, len(AT_HOME)) of NUMBERS `now` (L, len(NUMBERS)), the averages before (L, len(BANK_S), BANKED), and
+    the rest as it is.
+    """
+    flutter = np.abs(now[:, FLUTTER] - bank[:, STEADY, FLUTTER])
+    flutter = np.where(tracks.begun[:, None], np.float32(0), np.minimum(flutter, np.float32(1)))
+    return np.concatenate([away, warmer[:, None], flutter], axis=1)
+
+
+def inputs(bank: F32, age_s: F32, known: Bools) -> F32:
+    """(L, INPUTS) what the network sees of averages (L, len(BANK_S), BANKED): the newest, and the changes.
+
+    known (L,): whether it is known where the furniture stands, and where they are.
+    """
+    n = len(bank)
     steps = bank[:, :-1] - bank[:, 1:]
     age = np.log1p(np.minimum(age_s, np.float32(20)))
-    flat = steps.reshape(len(bank), (len(BANK_S) - 1) * len(NUMBERS))
-    return np.concatenate([bank[:, 0, :ABSOLUTE], flat, age[:, None]], axis=1)
+    pairs = len(BANK_S) - 1
+    own = steps[:, :, : len(NUMBERS)].reshape(n, pairs * len(NUMBERS))
+    away = steps[:, :, len(NUMBERS) :].reshape(n, pairs * len(AT_HOME))
+    return np.concatenate(
+        [bank[:, 0, :ABSOLUTE], own, age[:, None], bank[:, 0, len(NUMBERS) :], away, known[:, None]], axis=1
+    ).astype(np.float32, copy=False)
 
 
-def believed(  # noqa: PLR0917  (one argument for each thing known of the tracks)
-    params: PostureParams,
-    belief: F32,
-    tracks: Tracks,
-    logits: F32,
-    zone: NDArray[np.int8],
-    known: Bools,
-) -> F32:
+def believed(params: PostureParams, belief: F32, tracks: Tracks, logits: F32) -> F32:
     """(L, len(Doing)) the next belief, by a forward filter.
 
-    belief: the last one (L, len(Doing)); logits (L, len(Doing)) of this frame; zone (L,) codes of ZoneKind;
-    known (L,) whether the furniture is. Frames that follow each other say nearly the same: the evidence of a
-    frame counts by its share of `renew_s`. Where the furniture is known, lying on the open floor is lying on
-    the floor; where it is furniture, it is lying on that.
+    belief: the last one (L, len(Doing)); logits (L, len(Doing)) of this frame. Frames that
+    follow each other say nearly the same: the evidence of a frame counts by its share of `renew_s`.
     """
     limit = np.float32(params.clip)
     frame = logits[:, : len(Doing)] - logits[:, : len(Doing)].max(axis=1, keepdims=True)
     frame = np.maximum(frame, -limit)
-    lies = np.logaddexp(frame[:, Doing.LYING], frame[:, Doing.RAISED])
-    on = zone != ZoneKind.FLOOR
-    odds = np.float32(params.zone_odds)
-    bed = on & (zone != ZoneKind.CHAIR)
-    frame[:, Doing.LYING] = np.where(known, np.where(bed, lies - odds, lies), frame[:, Doing.LYING])
-    frame[:, Doing.RAISED] = np.where(known, np.where(on, lies, -2 * limit), frame[:, Doing.RAISED])
-    frame[:, Doing.LYING] -= np.where(known & (zone == ZoneKind.CHAIR), odds / 2, 0)
     dt = np.where(tracks.begun, np.float32(params.renew_s), tracks.dt_s)[:, None]
     weight = np.minimum(dt / np.float32(params.renew_s), np.float32(1))
     leave = -np.expm1(-dt / np.float32(params.stay_s))

@@ -28,6 +28,8 @@ SLOTS: Final = 2
 NEVER_MS: Final = -(2**62)
 FAR: Final = 1e6  # added up in double precision: beside it, single precision only tells 6 cm apart
 WARMTH_S: Final = 1.0
+WALKS_M_S: Final = 0.3  # who moves so fast is no warm spot: judgement
+WALKER_S: Final = (2.0, 60.0)
 FASTEST_M_S: Final = np.float32(3.0)
 """Nobody is faster at home (head in a fall 2.9 ± 0.9 m/s, J Biomech 48:911); more is noise or another
 patch."""
@@ -72,6 +74,8 @@ class TrackState:
     """(S, 2, len(BANK_S), F) its numbers averaged over those times."""
     warmth: F32
     """Logarithm of its peak in K, averaged over `WARMTH_S`."""
+    walker: F32
+    """(S,) logarithm of the peak in K of whoever walks there, averaged; NaN: nobody has yet."""
     last_ms: I64
     """(S,) time of the sensor's last frame that counted while a track was there."""
 
@@ -121,6 +125,7 @@ def fresh(sensors: int, numbers: int) -> TrackState:
         no(),
         np.zeros((sensors, SLOTS, len(BANK_S), numbers), np.float32),
         zeros(),
+        np.full(sensors, np.nan, np.float32),
         np.full(sensors, NEVER_MS, np.int64),
     )
 
@@ -196,6 +201,23 @@ def follow(  # noqa: PLR0917  (one array a thing known of each frame)
         ((t_ms[frame] - born[frame, slot]) / 1000).astype(np.float32),
         np.hypot(velocity[0], velocity[1])[frame, slot].astype(np.float32),
     )
+
+
+def warmer(state: TrackState, sensor: Ints, tracks: Tracks, peak_k: F32) -> F32:
+    """(L,) how much warmer each track (sensor, peak_k: (L,)) is than who walks there (log; 0 = unknown).
+
+    Warmth that somebody has left, and most pets, are far cooler. Who walks is learnt here, the warmer one of
+    two who walk: in seconds when warmer than known, in a minute of walking when cooler.
+    """
+    level = state.warmth.reshape(-1)[tracks.at]
+    walks = tracks.there & state.moved.reshape(-1)[tracks.at] & (tracks.speed_m_s > WALKS_M_S)
+    known = state.walker[sensor]
+    tau = np.where(level > known, np.float32(WALKER_S[0]), np.float32(WALKER_S[1]))
+    new = np.where(np.isnan(known), level, known - np.expm1(-tracks.dt_s / tau) * (level - known))
+    state.walker[sensor[walks]] = -np.inf
+    np.maximum.at(state.walker, sensor[walks], new[walks])
+    now = np.log(np.maximum(peak_k, np.float32(1e-3))) - state.walker[sensor]
+    return np.where(tracks.there & np.isfinite(now), np.clip(now, -3, 1), 0).astype(np.float32)
 
 
 def average(state: TrackState, tracks: Tracks, numbers: F32) -> F32:

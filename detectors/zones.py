@@ -1,16 +1,19 @@
-"""Furniture on the floor plan: what somebody who lies there is lying on.
+"""Furniture on the floor plan: how far from it somebody is.
 
-Takes boxes in the room's coordinates, says on which kind of furniture places are. Remembers nothing.
+Takes boxes in the room's coordinates, says how far places are from what one lies on and from what one sits
+on. Remembers nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.background import F32, Bools
+from detectors.frame import Optics
 from detectors.geometry import Shapes
 
 Box = tuple[float, float, float, float]
@@ -45,7 +48,7 @@ class Zones:
 class ZoneParams:
     """Table [zones] of config/detectors.toml."""
 
-    rim_m: float
+    far_m: float
 
 
 def laid_out(rooms: Sequence[Sequence[tuple[str, Box]]]) -> Zones:
@@ -63,19 +66,39 @@ def laid_out(rooms: Sequence[Sequence[tuple[str, Box]]]) -> Zones:
     return Zones(box, kind, np.asarray(np.isfinite(box).any(axis=(1, 2))))
 
 
-def under(params: ZoneParams, zones: Zones, sensor: NDArray[np.intp], shape: Shapes) -> NDArray[np.int8]:
-    """(L,) kind of furniture under each shape, FLOOR where there is none or its place is unknown.
-
-    A place counts if it is in the box as one on the floor or as one on the furniture. Where boxes overlap,
-    the first kind of ZoneKind's order wins.
+def seen_from(zones: Zones, optics: Optics) -> Zones:
+    """The furniture as far as it helps: none for a wall array that has not been told where it hangs, for it
+    cannot say where in the room somebody is. (A ceiling array hangs in the middle if nothing is said.)
     """
-    box, rim = zones.box[sensor], np.float32(params.rim_m)
-    kind = zones.kind[sensor]
-    inside = np.zeros(kind.shape, np.bool_)
-    for x_m, y_m in ((shape.floor_x_m, shape.floor_y_m), (shape.raised_x_m, shape.raised_y_m)):
-        x, y = x_m[:, None], y_m[:, None]
-        across = (x > box[:, :, 0] - rim) & (x < box[:, :, 2] + rim)
-        inside |= across & (y > box[:, :, 1] - rim) & (y < box[:, :, 3] + rim)
-    inside &= shape.metric[:, None] & (kind > 0)
-    best = np.where(inside, kind, np.int8(99)).min(axis=1)
-    return np.where(best == 99, np.int8(ZoneKind.FLOOR), best).astype(np.int8)
+    told = np.isfinite(optics.yaw_deg) & np.isfinite(optics.x_m) & np.isfinite(optics.y_m)
+    lost = optics.wall & ~told
+    box = np.where(lost[:, None, None], np.float32(np.nan), zones.box)
+    kind = np.where(lost[:, None], np.int8(ZoneKind.FLOOR), zones.kind)
+    return Zones(box, kind, zones.known & ~lost)
+
+
+AWAY: Final = ("bed_floor", "bed_raised", "seat_floor", "seat_raised")
+"""From what one lies on (bed, sofa, bath) and from chairs, of whoever lies on the floor or is raised."""
+LIES_ON: Final = np.isin(np.arange(len(ZoneKind)), (ZoneKind.BED, ZoneKind.SOFA, ZoneKind.BATH))
+"""Of each ZoneKind."""
+
+
+def away(params: ZoneParams, zones: Zones, sensor: NDArray[np.intp], shape: Shapes) -> F32:
+    """(L, len(AWAY)) how far each shape is from furniture, metres, negative inside.
+
+    `far_m` at most, and where there is none, or nobody knows: neither where it stands nor where the shape is.
+    """
+    box, kind = zones.box[sensor], zones.kind[sensor]
+    far = np.float32(params.far_m)
+    out = np.full((len(sensor), len(AWAY)), far, np.float32)
+    groups = (LIES_ON[kind], kind == ZoneKind.CHAIR)
+    for at, (x_m, y_m) in enumerate(
+        ((shape.floor_x_m, shape.floor_y_m), (shape.raised_x_m, shape.raised_y_m))
+    ):
+        dx = np.maximum(box[:, :, 0] - x_m[:, None], x_m[:, None] - box[:, :, 2])
+        dy = np.maximum(box[:, :, 1] - y_m[:, None], y_m[:, None] - box[:, :, 3])
+        outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0))
+        apart = np.where(np.maximum(dx, dy) < 0, np.maximum(dx, dy), outside)
+        for of, some in enumerate(groups):
+            out[:, 2 * of + at] = np.where(some, apart, far).min(axis=1)
+    return np.where(shape.metric[:, None], np.minimum(out, far), far)

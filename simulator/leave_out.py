@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from detectors import fall
 from detectors.fallstate import FallParams
-from detectors.posture import UNSCALED, Doing, Network
+from detectors.posture import PLAIN, UNSCALED, Doing, Network
 from detectors.tracks import SLOTS
 from guardian.trace import TruthRow
 from simulator import fitting
@@ -177,7 +177,7 @@ def fitted_on(params: FallParams, copies: Sequence[Sequence[Recording]], say: Sa
     for part in (aside, ~aside):
         if not ((seen.doing[part] != IGNORED).any() and (seen.fell[part] == 1).any()):
             raise ValueError(f"{len(copies[0])} recordings are too few to fit on")
-    return fitting.fit(seen, SEED, say).network
+    return fitting.fit(seen, fitting.LABORATORY, SEED, say).network
 
 
 def examples(params: FallParams, recordings: Sequence[Recording]) -> Examples:
@@ -193,7 +193,7 @@ def examples(params: FallParams, recordings: Sequence[Recording]) -> Examples:
         some = np.flatnonzero(view.line.there & (view.line.at % SLOTS == 0))
         rows.append(view.sensor[some])
         times.append(view.t_ms[some])
-        inputs.append(view.x[some])
+        inputs.append(view.x[some, :PLAIN])
     row, t_ms, x = np.concatenate(rows), np.concatenate(times), np.concatenate(inputs)
     doing = np.full(len(row), IGNORED, np.int8)
     fell = np.zeros(len(row), np.int8)

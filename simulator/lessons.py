@@ -26,7 +26,7 @@ from simulator.bodies import HEAD_M, TORSO_M, body
 from simulator.camera import Camera, Painter, axes
 from simulator.cores import CORES, pool
 from simulator.nuisances import NUISANCES
-from simulator.randomised import ACTED, SHARES, TRIES, Scene, Tier
+from simulator.randomised import ACTED, HOME_SHARES, SHARES, TRIES, Scene, Tier
 from simulator.residue import residues
 from simulator.world import F32, F64, I16, I64, Actor, Air, Bools, Build, Motion, Room, Zone
 
@@ -112,13 +112,14 @@ def seed_of(seed: int, number: int, attempt: int = 0) -> int:
 
 
 def kind_of(seed: int, number: int, tier: Tier = "fine") -> str:
-    """What happens in a lesson, the same for every tier and mount; arrays of unknown scale are found in
-    laboratories more often than in homes (judgement).
+    """What happens in a lesson, the same for every mount and tier, but that arrays of unknown scale are
+    found in laboratories more often than in homes (judgement).
     """
     if tier == "unscaled" and number % 10 < IN_LABORATORY:
         return ACTED[0]
     rng = np.random.default_rng([seed_of(seed, number), _KIND])
-    kinds, _ = SHARES[int(rng.choice(len(SHARES), p=[share for _, share in SHARES]))]
+    shares = SHARES if tier == "unscaled" else HOME_SHARES
+    kinds, _ = shares[int(rng.choice(len(shares), p=[share for _, share in shares]))]
     return str(kinds[int(rng.integers(len(kinds)))])
 
 

@@ -83,6 +83,15 @@ SHARES: Final[tuple[tuple[tuple[str, ...], float], ...]] = (
     (LIFE, 0.08),
 )
 """Which lessons there are, each kind of a group as often as the others: judgement."""
+HOME_SHARES: Final[tuple[tuple[tuple[str, ...], float], ...]] = (
+    (FALLS, 0.28),
+    (VISITS, 0.10),
+    (ACTED, 0.08),
+    (tuple(scenes.MOVES), 0.34),
+    (tuple(NUISANCES), 0.12),
+    (LIFE, 0.08),
+)
+"""The same for arrays in homes: more of what looks like a fall and is none."""
 EMPTY_S: Final = (12.0, 18.0)
 """Until somebody comes in: the detector's first look at the room."""
 WELL_IN_VIEW: Final = 0.5

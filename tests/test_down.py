@@ -15,7 +15,7 @@ from detectors.finding import Finding, Kind
 from detectors.geometry import Patches, Shapes
 from detectors.posture import Doing
 from detectors.tracks import Tracks
-from detectors.zones import Box, ZoneKind, laid_out
+from detectors.zones import Box, laid_out
 from simulator.twins.down import NaiveDown, Room, Sight
 from tests.thermal import optics, shipped
 
@@ -31,11 +31,12 @@ class Body:
 
     doing: Doing
     odds: float = -6.0
-    zone: ZoneKind = ZoneKind.FLOOR
     there: bool = True
     x_m: float = 0.0
     speed_m_s: float = 0.0
     moved: bool = True
+    thing: float = 0.01
+    """Belief that it is none of a person's doings."""
     new: bool = False
     """The track begins."""
 
@@ -62,7 +63,8 @@ class Story:
             s.tracks.used[0, slot], s.tracks.moved[0, slot] = True, body.moved
             s.tracks.x_m[0, slot] = body.x_m
         belief = np.full((n, len(Doing)), 0.01, np.float32)
-        belief[np.arange(n), [b.doing for b in bodies]] = 0.95
+        belief[:, Doing.THING] = [b.thing for b in bodies]
+        belief[np.arange(n), [b.doing for b in bodies]] = [0.96 - b.thing for b in bodies]
         s.down.belief[0, :n] = belief
         logits = np.zeros((n, len(Doing) + 1), np.float32)
         logits[:, -1] = [b.odds for b in bodies]
@@ -87,7 +89,6 @@ class Story:
             line,
             Patches(**dict.fromkeys(Patches.__dataclass_fields__, one)),
             Shapes(**shape),
-            np.array([b.zone for b in bodies], np.int8),
             np.zeros((n, 1), np.float32),
             logits,
             belief,
@@ -119,13 +120,19 @@ def test_a_seen_fall_is_suspected_at_once_and_confirmed_after_the_fast_time() ->
 def test_nobody_who_never_was_a_person_falls() -> None:
     thing = Body(Doing.THING)
     assert Story().goes(20, thing).goes(1, FALLS).goes(60, thing).kinds == []
-    assert Story().goes(200, replace(LIES, moved=False)).kinds == []
+    assert Story().goes(200, replace(LIES, moved=False, thing=0.3)).kinds == []
 
 
 def test_who_is_seen_to_fall_need_not_have_walked() -> None:
     still = [replace(b, moved=False) for b in (UP, FALLS, LIES)]
     story = Story().goes(20, still[0]).goes(2, still[1]).goes(30, still[2])
     assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+
+
+def test_who_clearly_lies_at_the_edge_of_the_picture_need_not_have_been_seen_to_walk() -> None:
+    story = Story().goes(5, replace(UP, moved=False)).goes(80, replace(LIES, moved=False))
+    assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+    assert abs(story.found[1][1] - 5 - PARAMS.slow_large_s) < 1
 
 
 def test_who_falls_again_before_the_first_fall_is_settled_is_told_again() -> None:
@@ -154,7 +161,7 @@ def test_who_is_out_of_sight_has_recovered_once_somebody_who_came_later_is_up() 
 
 
 def test_a_fall_onto_the_bed_is_none() -> None:
-    assert Story().goes(20, UP).goes(2, Body(Doing.RAISED, 6.0, ZoneKind.BED)).kinds == []
+    assert Story().goes(20, UP).goes(2, Body(Doing.RAISED, 6.0)).kinds == []
 
 
 def test_lying_down_unseen_is_a_long_lie_only_where_the_furniture_is_known() -> None:
@@ -180,9 +187,35 @@ def test_who_moves_about_on_the_floor_is_confirmed_later() -> None:
 
 
 def test_who_kneels_after_a_clear_fall_is_confirmed_after_the_struggle_time() -> None:
-    story = Story().goes(20, UP).goes(2, Body(Doing.LOW, 6.0)).goes(80, Body(Doing.LOW))
+    story = Story().goes(20, UP).goes(2, Body(Doing.LOW, 6.0))
+    for k in range(16):
+        story.goes(5, Body(Doing.LOW, x_m=0.5 * (k % 2)))  # on all fours, here and there
     assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
     assert abs(story.found[1][1] - 20 - PARAMS.struggle_s) < 2
+
+
+def test_who_is_down_on_one_spot_after_a_clear_fall_is_confirmed_earlier() -> None:
+    story = Story().goes(20, UP).goes(2, Body(Doing.LOW, 6.0)).goes(80, Body(Doing.LOW))
+    assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+    assert abs(story.found[1][1] - 20 - PARAMS.calm_fell_s) < 2
+
+
+def test_who_slid_to_sitting_on_the_floor_is_asked_and_then_helped_but_not_who_cleans_it() -> None:
+    slid = Story().goes(20, UP).goes(PARAMS.calm_s + 5, Body(Doing.LOW))
+    assert slid.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+    assert abs(slid.found[0][1] - 20 - PARAMS.calm_s / 2) < 1
+    assert abs(slid.found[1][1] - 20 - PARAMS.calm_s) < 1
+    cleans = Story().goes(20, UP)
+    for k in range(30):
+        cleans.goes(10, Body(Doing.LOW, x_m=0.25 * k))
+    assert cleans.kinds == []
+
+
+def test_without_strong_evidence_the_fast_time_is_longer() -> None:
+    weak = replace(FALLS, odds=LIMIT + 1)
+    story = Story().goes(20, UP).goes(3, weak).goes(40, replace(LIES, odds=LIMIT))
+    assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+    assert abs(story.found[1][1] - 20 - PARAMS.weak * PARAMS.fast_large_s) < 1
 
 
 def test_out_of_sight_on_the_spot_is_not_fine_but_walked_off_is() -> None:
@@ -227,7 +260,7 @@ def test_just_below_the_threshold_nothing_is_suspected() -> None:
 
 
 def test_a_new_track_takes_over_nothing_of_the_one_before_it() -> None:
-    lay = Story().goes(50, replace(LIES, moved=False))  # warmth that was left on the floor, say
+    lay = Story().goes(50, replace(LIES, moved=False, thing=0.3))  # warmth that was left on the floor, say
     assert lay.goes(STEP_S, replace(LIES, new=True)).goes(10, LIES).kinds == []
     fell = Story().goes(20, UP).goes(2, FALLS).goes(1, LIES).goes(6, UP)
     fell.goes(STEP_S, replace(UP, new=True)).goes(1, UP).goes(2, FALLS)  # within the refractory time
@@ -261,7 +294,6 @@ class Beat:
     y_m: NDArray[np.float32]
     born_ms: NDArray[np.int64]
     seen_ms: NDArray[np.int64]
-    zone: NDArray[np.int8]
     belief: NDArray[np.float32]
     """(S, 2, len(Doing))."""
     odds: NDArray[np.float32]
@@ -276,7 +308,6 @@ class Beat:
             bool(self.begun[of]),
             float(self.dt_s[of]),
             float(self.speed_m_s[of]),
-            ZoneKind(self.zone[of]),
             self.belief[of].tolist(),
             float(self.odds[of]),
             bool(self.moved[of]),
@@ -303,7 +334,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
     t_ms = rng.integers(10_000, 90_000, n)
     used, there, moved, slips = (np.zeros(shape, np.bool_) for _ in range(4))
     born, seen, until, hides = (np.zeros(shape, np.int64) for _ in range(4))
-    doing, zone = np.zeros(shape, np.int64), np.zeros(shape, np.int8)
+    doing = np.zeros(shape, np.int64)
     x, y, sure = (np.zeros(shape, np.float32) for _ in range(3))
     belief = np.full((*shape, len(Doing)), 1 / len(Doing), np.float32)
     for _ in range(frames):
@@ -320,7 +351,6 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
         doing = np.where(turns, rng.choice(len(Doing), shape, p=OFTEN), doing)
         until = np.where(turns, now + rng.choice([2_000, 8_000, 30_000, 150_000], shape), until)
         sure = np.where(turns, rng.choice([0.8, 3, 6], shape, p=[0.2, 0.3, 0.5]), sure)
-        zone = np.where(turns, rng.choice(5, shape, p=[0.7, 0.1, 0.05, 0.1, 0.05]), zone).astype(np.int8)
         vanish = on & (now >= hides) & (rng.random(shape) < 0.03)
         hides = np.where(vanish, now + rng.choice([500, 4_000, 20_000, 150_000], shape), hides)
         hides = np.where(new, 0, hides)
@@ -351,7 +381,6 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
             y,
             born,
             seen,
-            zone,
             belief,
             np.where(falls, rng.normal(3, 4, shape), rng.normal(-4, 1, shape)).astype(np.float32),
         )
@@ -390,7 +419,6 @@ def decided(
         line,
         Patches(**dict.fromkeys(Patches.__dataclass_fields__, one)),
         Shapes(**shape),
-        beat.zone[of],
         np.zeros((n, 1), np.float32),
         logits,
         beat.belief[of],

@@ -39,7 +39,7 @@ from simulator.lessons import (
     seed_of,
     truth,
 )
-from simulator.randomised import ACTED, FALLS, MOVES, SHARES, VISITS, Tier
+from simulator.randomised import ACTED, FALLS, HOME_SHARES, MOVES, SHARES, VISITS, Tier
 from simulator.sight import pixel_of
 from simulator.suites import Options
 from simulator.world import F64, Actor, Air, Motion, Room, Zone
@@ -84,8 +84,10 @@ def test_every_kind_occurs_about_as_often_as_wanted() -> None:
     kinds = [kind_of(1, k) for k in range(3000)]
     wanted = {*(f"fall:{k}" for k in FallKind), *scenes.NEGATIVES, "life", "visits", "acted"}
     assert set(kinds) == wanted
-    for some, share in SHARES:
+    for some, share in HOME_SHARES:
         assert np.mean([k in some for k in kinds]) == pytest.approx(share, abs=0.03)
+    for shares in (SHARES, HOME_SHARES):
+        assert sum(share for _, share in shares) == pytest.approx(1)
     assert set(MOVES) == set(scenes.MOVES)
     unscaled = [kind_of(1, k, "unscaled") for k in range(1000)]
     assert 0.7 < np.mean([k in ACTED for k in unscaled]) < 0.85
@@ -103,7 +105,7 @@ def test_no_lesson_shares_a_seed_with_a_suite() -> None:
 
 
 def test_a_lesson_holds_what_it_says() -> None:
-    some = drawn(range(14), "middle", wall=False)
+    some = drawn(range(7, 21), "middle", wall=False)
     assert {one.kind for one in some} > {*VISITS, *ACTED}
     for lesson in some:
         n = len(lesson.t_ms)

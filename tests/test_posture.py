@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors import posture
-from detectors.posture import ABSOLUTE, BLOCK, NUMBERS, Doing, Network
+from detectors.posture import ABSOLUTE, AT_HOME, BANKED, BLOCK, INPUTS, NUMBERS, PLAIN, Doing, Network
 from detectors.tracks import BANK_S, Tracks
-from detectors.zones import ZoneKind
-from simulator.train import INPUTS
 from simulator.twins.posture import believed_one, logits_of
 from tests.thermal import optics, shipped
 
@@ -63,8 +61,6 @@ beliefs = st.lists(st.floats(0.01, 1.0), min_size=len(Doing), max_size=len(Doing
             beliefs,
             st.lists(st.floats(-30, 30), min_size=len(Doing) + 1, max_size=len(Doing) + 1),
             st.one_of(st.none(), st.floats(0.03, 10)),
-            st.sampled_from(ZoneKind),
-            st.booleans(),
             st.booleans(),
         ),
         min_size=1,
@@ -72,56 +68,74 @@ beliefs = st.lists(st.floats(0.01, 1.0), min_size=len(Doing), max_size=len(Doing
     )
 )
 def test_the_filter_equals_the_loop(
-    rows: list[tuple[list[float], list[float], float | None, ZoneKind, bool, bool]],
+    rows: list[tuple[list[float], list[float], float | None, bool]],
 ) -> None:
     before = np.array([r[0] for r in rows], np.float32)
     before /= before.sum(axis=1, keepdims=True)
     logits = np.array([r[1] for r in rows], np.float32)
-    zone = np.array([r[3] for r in rows], np.int8)
-    known = np.array([r[4] for r in rows])
-    line = lines([r[2] for r in rows], [r[5] for r in rows])
-    got = posture.believed(PARAMS, before, line, logits, zone, known)
-    for k, (_, _, dt_s, kind, knows, there) in enumerate(rows):
+    line = lines([r[2] for r in rows], [r[3] for r in rows])
+    got = posture.believed(PARAMS, before, line, logits)
+    for k, (_, _, dt_s, there) in enumerate(rows):
         want = before[k].tolist()
         if there:
-            want = believed_one(PARAMS, want, logits[k].tolist(), dt_s, kind, known=knows)
+            want = believed_one(PARAMS, want, logits[k].tolist(), dt_s)
         assert got[k].tolist() == pytest.approx(want, abs=1e-4)
 
 
-def after_a_while(says: Doing, zone: ZoneKind, *, known: bool) -> F32:
-    """Belief after ten seconds of the same clear word."""
-    logits = np.zeros((1, len(Doing) + 1), np.float32)
-    logits[0, says] = 4
+def test_one_word_is_doubted_and_ten_seconds_of_it_are_believed() -> None:
     belief = np.full((1, len(Doing)), 1 / len(Doing), np.float32)
-    for k in range(40):
-        belief = posture.believed(
-            PARAMS,
-            belief,
-            lines([0.25 if k else None], [True]),
-            logits,
-            np.array([zone], np.int8),
-            np.array([known]),
-        )
-    return np.asarray(belief[0])
-
-
-def test_furniture_decides_what_is_lain_on_where_it_is_known() -> None:
-    assert after_a_while(Doing.LYING, ZoneKind.BED, known=True).argmax() == Doing.RAISED
-    assert after_a_while(Doing.RAISED, ZoneKind.FLOOR, known=True).argmax() == Doing.LYING
-    assert after_a_while(Doing.RAISED, ZoneKind.FLOOR, known=False).argmax() == Doing.RAISED
-    for zone in ZoneKind:
-        assert after_a_while(Doing.UP, zone, known=True).argmax() == Doing.UP
+    believed = []
+    logits = np.zeros((1, len(Doing) + 1), np.float32)
+    for k, says in enumerate([Doing.UP] * 40 + [Doing.LYING] * 40):
+        logits[0, :-1] = np.where(np.arange(len(Doing)) == says, 4, 0)
+        belief = posture.believed(PARAMS, belief, lines([0.25 if k else None], [True]), logits)
+        believed.append(Doing(int(belief.argmax())))
+    assert believed[39:42] == [Doing.UP] * 3
+    assert believed[-1] == Doing.LYING
 
 
 def test_inputs_are_the_newest_and_its_changes() -> None:
-    bank = np.random.default_rng(1).normal(0, 1, (3, len(BANK_S), len(NUMBERS))).astype(np.float32)
-    x = posture.inputs(bank, np.array([0, 3, 500], np.float32))
+    bank = np.random.default_rng(1).normal(0, 1, (3, len(BANK_S), BANKED)).astype(np.float32)
+    x = posture.inputs(bank, np.array([0, 3, 500], np.float32), np.array([True, False, True]))
     assert x.shape == (3, INPUTS)
+    own, home = range(len(NUMBERS)), range(len(NUMBERS), BANKED)
+    pairs = range(len(BANK_S) - 1)
     for k, age_s in enumerate((0, 3, 20)):
-        want = [*bank[k, 0, :ABSOLUTE]]
-        for b in range(len(BANK_S) - 1):
-            want += [bank[k, b, n] - bank[k, b + 1, n] for n in range(len(NUMBERS))]
-        assert x[k].tolist() == pytest.approx([*map(float, want), float(np.log(1 + age_s))])
+        plain = [*bank[k, 0, :ABSOLUTE], *(bank[k, b, n] - bank[k, b + 1, n] for b in pairs for n in own)]
+        plain += [np.log(1 + age_s)]
+        more = [
+            *bank[k, 0, len(NUMBERS) :],
+            *(bank[k, b, n] - bank[k, b + 1, n] for b in pairs for n in home),
+        ]
+        assert len(plain) == PLAIN
+        assert x[k].tolist() == pytest.approx([*map(float, (*plain, *more)), float(k != 1)])
+
+
+def test_weights_that_were_never_told_metres_see_nothing_of_furniture() -> None:
+    net = Network(*(a[:PLAIN] if len(a) == INPUTS else a for a in vars_of(network(8))))
+    x = np.random.default_rng(9).normal(0, 1, (5, INPUTS)).astype(np.float32)
+    other = x.copy()
+    other[:, PLAIN:] += 7
+    assert np.array_equal(net(x), net(other))
+    assert len(posture.network("ceiling", posture.UNSCALED).centre) == PLAIN
+
+
+def vars_of(net: Network) -> list[F32]:
+    return [getattr(net, name) for name in Network.__dataclass_fields__]
+
+
+def test_at_home_size_that_flutters_is_told_from_size_that_stays() -> None:
+    bank = np.zeros((2, len(BANK_S), BANKED), np.float32)
+    now = np.zeros((2, len(NUMBERS)), np.float32)
+    now[:, NUMBERS.index("log_area")] = [0.25, -3.0]
+    now[:, NUMBERS.index("log_along")] = [-0.5, 0.0]
+    away = np.array([[1, 2, 3, 4]] * 2, np.float32)
+    warmer = np.array([-1.5, 0.5], np.float32)
+    got = posture.at_home(now, bank, lines([0.25, 0.25], [True, True]), away, warmer)
+    assert got.shape == (2, len(AT_HOME))
+    assert got.tolist() == [[1, 2, 3, 4, -1.5, 0.25, 0.5], [1, 2, 3, 4, 0.5, 1.0, 0.0]]
+    begun = posture.at_home(now, bank, lines([None, None], [True, True]), away, warmer)
+    assert begun[:, -2:].tolist() == [[0, 0], [0, 0]]
 
 
 def test_every_array_has_shipped_weights_that_fit() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detectors.posture import Doing, Network
+from detectors.posture import INPUTS, PLAIN, Doing, Network
 from simulator import fitting, school
 from simulator.fingerprint import fingerprint
 from simulator.lessons import draw
-from simulator.train import IGNORED, INPUTS, Examples
+from simulator.train import IGNORED, Examples
 from tests.thermal import shipped
 
 LESSONS = 6
@@ -84,6 +84,7 @@ def test_arrays_of_unknown_lens_learn_falls_from_acted_lessons_alone() -> None:
     seen = school.in_laboratories([acted, home], some)
     assert seen.fell.tolist() == [1, 0, IGNORED, IGNORED]
     assert np.array_equal(seen.doing, some.doing)
+    assert seen.x.shape == (4, PLAIN)
 
 
 def test_no_examples_are_joined_to_none() -> None:

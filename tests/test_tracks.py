@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -361,3 +361,48 @@ def test_permuted_sensors_give_permuted_tracks() -> None:
         for told in ("there", "begun", "dt_s", "age_s", "speed_m_s"):
             np.testing.assert_array_equal(getattr(there, told)[order], getattr(line, told)[wanted])
     same(plain, TrackState(*(getattr(other, f.name)[name] for f in fields(TrackState))))
+
+
+def seen_at(level_k: float, speed_m_s: float, *, moved: bool, slots: int = 1) -> tuple[TrackState, Tracks]:
+    """One sensor with tracks of that warmth that have been there for a second."""
+    state = tracks.fresh(1, 2)
+    state.used[0, :slots], state.moved[0, :slots], state.warmth[0, :slots] = True, moved, np.log(level_k)
+    one, zero = np.ones(slots, np.float32), np.zeros(slots, np.intp)
+    yes = np.ones(slots, np.bool_)
+    return state, Tracks(np.arange(slots), zero, zero, yes, ~yes, one, one, one * np.float32(speed_m_s))
+
+
+def test_warmth_is_told_beside_that_of_who_walks_there() -> None:
+    nobody, line = seen_at(4.0, 0.8, moved=False)
+    owner = np.zeros(1, np.intp)
+    assert tracks.warmer(nobody, owner, line, np.array([4.0], np.float32)).tolist() == [0]
+    assert np.isnan(nobody.walker).all()  # it has not moved: a lamp, perhaps
+    state, line = seen_at(4.0, 0.8, moved=True)
+    assert tracks.warmer(state, owner, line, np.array([4.0], np.float32)).tolist() == pytest.approx([0])
+    still = replace(line, speed_m_s=np.zeros(1, np.float32))
+    assert tracks.warmer(state, owner, still, np.array([0.4], np.float32)).tolist() == pytest.approx(
+        [np.log(0.1)], abs=1e-5
+    )
+    assert state.walker.tolist() == pytest.approx([np.log(4)])
+
+
+def test_who_walks_is_learnt_in_seconds_when_warmer_and_slowly_when_cooler() -> None:
+    state, line = seen_at(4.0, 0.8, moved=True)
+    owner = np.zeros(1, np.intp)
+
+    def walks(level_k: float) -> float:
+        state.warmth[0, 0] = np.log(level_k)
+        tracks.warmer(state, owner, line, np.array([level_k], np.float32))
+        return float(np.exp(state.walker[0]))
+
+    assert walks(4.0) == pytest.approx(4.0)
+    after_warmer = walks(8.0)
+    assert 5.0 < after_warmer < 6.0  # 1 - exp(-1/2) of the way, in logarithms
+    assert 0.97 * after_warmer < walks(2.0) < after_warmer
+
+
+def test_of_two_who_walk_the_warmer_one_counts() -> None:
+    state, line = seen_at(4.0, 0.8, moved=True, slots=2)
+    state.warmth[0] = np.log([4.0, 2.0])
+    tracks.warmer(state, np.zeros(2, np.intp), line, np.array([4.0, 2.0], np.float32))
+    assert state.walker.tolist() == pytest.approx([np.log(4)])

@@ -1,18 +1,21 @@
 """Furniture: every place in every box equals the naive twin, and unknown furniture is unknown."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import zones
 from detectors.geometry import Shapes
-from detectors.zones import Box, ZoneKind, ZoneParams, laid_out
-from simulator.twins.zones import under_one
+from detectors.zones import AWAY, Box, ZoneParams, laid_out
+from simulator.twins.zones import away_one
+from tests.thermal import optics
 
 NAMES = ("bed", "sofa", "chair", "bath", "table", "floor")
-RIM = 0.25
+FAR = 2.0
 quarter = st.integers(-12, 12).map(lambda n: n / 4 + 0.125)
 
 
@@ -34,19 +37,20 @@ def shapes(floor: list[tuple[float, float]], raised: list[tuple[float, float]], 
 
 
 @given(st.lists(st.lists(box(), max_size=4), min_size=1, max_size=4), st.data())
-def test_under_equals_the_naive_twin(rooms: list[list[tuple[str, Box]]], data: st.DataObject) -> None:
+def test_distances_equal_the_naive_twin(rooms: list[list[tuple[str, Box]]], data: st.DataObject) -> None:
     place = st.tuples(st.integers(-12, 12).map(float), st.integers(-12, 12).map(float))
     n = data.draw(st.integers(0, 6))
     sensor = data.draw(st.lists(st.integers(0, len(rooms) - 1), min_size=n, max_size=n))
     floor, raised = (data.draw(st.lists(place, min_size=n, max_size=n)) for _ in range(2))
     metric = data.draw(st.lists(st.booleans(), min_size=n, max_size=n))
-    got = zones.under(
-        ZoneParams(RIM), laid_out(rooms), np.array(sensor, np.intp), shapes(floor, raised, metric)
+    got = zones.away(
+        ZoneParams(FAR), laid_out(rooms), np.array(sensor, np.intp), shapes(floor, raised, metric)
     )
-    assert got.dtype == np.int8
-    assert got.tolist() == [
-        under_one(rooms[s], RIM, (floor[k], raised[k]), metric=metric[k]) for k, s in enumerate(sensor)
-    ]
+    assert got.shape == (n, len(AWAY))
+    assert got.dtype == np.float32
+    for k, s in enumerate(sensor):
+        want = away_one(rooms[s], FAR, floor[k], raised[k], metric=metric[k])
+        assert got[k].tolist() == pytest.approx(want, abs=1e-5)
 
 
 def test_a_room_with_any_zone_is_known_and_one_without_is_not() -> None:
@@ -55,13 +59,32 @@ def test_a_room_with_any_zone_is_known_and_one_without_is_not() -> None:
     laid = laid_out([(), (table,), (bed, table)])
     assert laid.known.tolist() == [False, True, True]
     here = shapes([(1, 0.5)] * 3, [(9, 9)] * 3, [True] * 3)
-    assert zones.under(ZoneParams(RIM), laid, np.arange(3), here).tolist() == [0, 0, ZoneKind.BED]
+    got = zones.away(ZoneParams(FAR), laid, np.arange(3), here)
+    assert got.tolist() == [[FAR] * 4, [FAR] * 4, [-0.5, FAR, FAR, FAR]]
     assert laid_out([]).box.shape == (0, 1, 4)
     assert laid_out([(), ()]).known.tolist() == [False, False]
 
 
-def test_where_boxes_overlap_the_bed_wins() -> None:
-    laid = laid_out([[("chair", (0, 0, 2, 2)), ("bed", (1, 1, 3, 3)), ("bath", (0, 0, 3, 3))]])
-    here = shapes([(1.5, 1.5), (0.2, 0.2), (2.9, 0.1)], [(9, 9)] * 3, [True] * 3)
-    got = zones.under(ZoneParams(0.1), laid, np.zeros(3, np.intp), here)
-    assert got.tolist() == [ZoneKind.BED, ZoneKind.CHAIR, ZoneKind.BATH]
+def test_who_lies_beside_the_bed_may_lie_on_it_as_far_as_one_picture_tells() -> None:
+    laid = laid_out([[("bed", (0, 0, 2, 1)), ("chair", (2.5, 0, 4, 1))]])
+    here = shapes([(1.0, 1.25)], [(1.0, 0.75)], [True])
+    assert zones.away(ZoneParams(FAR), laid, np.zeros(1, np.intp), here)[0].tolist() == pytest.approx(
+        [0.25, -0.25, np.hypot(1.5, 0.25), 1.5]
+    )
+
+
+def test_furniture_is_of_no_use_to_a_wall_array_that_does_not_know_where_it_hangs() -> None:
+    eyes = optics(24, 32, 3)
+    nan = np.float32("nan")
+    eyes = replace(
+        eyes,
+        wall=np.array([True, True, False]),
+        yaw_deg=np.array([0, nan, nan], np.float32),
+        x_m=np.array([0, 0, nan], np.float32),
+        y_m=np.zeros(3, np.float32),
+    )
+    bed: tuple[str, Box] = ("bed", (0, 0, 2, 1))
+    told = zones.seen_from(laid_out([(bed,)] * 3), eyes)
+    assert told.known.tolist() == [True, False, True]
+    here = shapes([(1, 0.5)] * 3, [(1, 0.5)] * 3, [True] * 3)
+    assert zones.away(ZoneParams(FAR), told, np.arange(3), here)[:, 0].tolist() == [-0.5, FAR, -0.5]

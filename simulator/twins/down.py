@@ -12,7 +12,6 @@ from detectors.down import Stage
 from detectors.fallstate import FallParams
 from detectors.finding import Kind
 from detectors.posture import Doing
-from detectors.zones import ZoneKind
 from simulator.twins.tracks import share
 
 Said = tuple[Kind, int]
@@ -38,7 +37,6 @@ class Sight:
     begun: bool
     dt_s: float
     speed_m_s: float
-    zone: ZoneKind
     belief: Sequence[float]
     fall_odds: float
     moved: bool
@@ -55,8 +53,12 @@ class Sight:
     @property
     def on_furniture(self) -> bool:
         """It is on something to lie on."""
-        soft = self.zone in {ZoneKind.BED, ZoneKind.SOFA, ZoneKind.BATH}
-        return self.there and (soft or self.belief[Doing.RAISED] > 0.5)
+        return self.there and self.belief[Doing.RAISED] > 0.5
+
+    @property
+    def down(self) -> float:
+        """It lies on the floor or is low."""
+        return self.belief[Doing.LYING] + self.belief[Doing.LOW]
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class Fallen:
     low_s: float = 0.0
     up_s: float = 0.0
     place: tuple[float, float] = (0.0, 0.0)
+    rest_s: float = 0.0
+    spot: tuple[float, float] = (0.0, 0.0)
 
 
 class NaiveDown:
@@ -85,8 +89,9 @@ class NaiveDown:
     def __init__(self, params: FallParams, room: Room) -> None:
         self.params, self.room = params, room
         self.slots = [Fallen(), Fallen()]
-        small = room.wall or room.pixels < params.small_pixels
-        odds = params.suspect_coarse_odds if room.pixels < params.small_pixels else params.suspect_odds
+        self.coarse = room.pixels < params.small_pixels
+        small = room.wall or self.coarse
+        odds = params.suspect_coarse_odds if self.coarse else params.suspect_odds
         odds = odds if room.lens_known else params.suspect_unscaled_odds
         self.suspect_odds = params.suspect_odds if room.wall else odds
         self.fast_s = params.fast_small_s if small else params.fast_large_s
@@ -121,7 +126,7 @@ class NaiveDown:
             track.person = looks / 2
         elif sight.there:
             track.person += share(sight.dt_s, p.person_tau_s) * (looks - track.person)
-        if sight.moved and track.person > 0.5:
+        if track.person > p.sure_person or (sight.moved and track.person > 0.5):
             track.was_person = True
         if sight.there and sight.up > 0.5:
             track.upright_ms = sight.t_ms
@@ -139,6 +144,7 @@ class NaiveDown:
             track.lie_s += sight.dt_s
         elif sight.there:
             track.lie_s = max(track.lie_s - sight.dt_s, 0.0)
+        self._rest(track, sight, up)
 
         was = track.stage
         said: list[Said] = []
@@ -154,7 +160,7 @@ class NaiveDown:
             track.quick |= was is Stage.SUSPECTED and track.event > self.suspect_odds
             if track.up_s >= p.recover_s:
                 track.stage = Stage.IDLE
-                track.lie_s = track.up_s = 0.0
+                track.lie_s = track.rest_s = track.up_s = 0.0
                 said.append((Kind.FALL_RECOVERED, track.onset_ms))
             elif was is Stage.SUSPECTED and not risen and self._confirms(track, sight, helped):
                 track.stage = Stage.CONFIRMED
@@ -165,23 +171,39 @@ class NaiveDown:
             track.armed = True  # step 5
         return said
 
+    def _rest(self, track: Fallen, sight: Sight, up: bool) -> None:
+        """How long it has been down on one spot."""
+        if not sight.there:
+            return
+        here = (sight.x_m, sight.y_m)
+        if up or sight.on_furniture or math.dist(here, track.spot) > self.params.spot_m:
+            track.rest_s = 0.0
+        elif sight.down > self.params.low_belief:
+            track.rest_s += sight.dt_s
+        else:
+            track.rest_s = max(track.rest_s - sight.dt_s, 0.0)
+        if track.rest_s == 0:
+            track.spot = here
+
     def _ready(self, track: Fallen, sight: Sight) -> bool:
         return track.armed and sight.there and not sight.on_furniture
 
     def _falls(self, track: Fallen, sight: Sight) -> bool:
         """Step 2, its first half: a fall is seen."""
-        down = sight.belief[Doing.LYING] + sight.belief[Doing.LOW]
-        low = self._ready(track, sight) and down > self.params.suspect_belief
+        low = self._ready(track, sight) and sight.down > self.params.suspect_belief
         return low and track.event > self.suspect_odds and (track.was_person or track.person > 0.5)
 
     def _suspect(self, track: Fallen, sight: Sight) -> list[Said]:
         """Step 2."""
         drop = self._falls(track, sight)
         linger = self._ready(track, sight) and track.was_person
-        linger = linger and self.room.furniture_known and track.lie_s >= self.slow_s / 2
+        calm = (sight.moved or self.coarse) and track.rest_s >= self.params.calm_s / 2
+        long = track.lie_s >= self.slow_s / 2 or calm
+        linger = linger and self.room.furniture_known and long
         if not drop and not linger:
             return []
-        onset = max(track.upright_ms, sight.t_ms - 10_000) if drop else sight.t_ms - track.lie_s * 1000
+        since_s = track.lie_s if track.lie_s >= self.slow_s / 2 else track.rest_s
+        onset = max(track.upright_ms, sight.t_ms - 10_000) if drop else sight.t_ms - since_s * 1000
         track.onset_ms = round(onset)
         track.stage, track.quick, track.most = Stage.SUSPECTED, drop, track.event
         self._mark(track, sight)
@@ -200,7 +222,7 @@ class NaiveDown:
             risen = away or sight.up > p.up_belief or relieved
         if risen:
             track.up_s += sight.dt_s * (p.recover_s / p.walked_s if up and away else 1.0)
-        elif not sight.there or sight.belief[Doing.LYING] + sight.belief[Doing.LOW] > p.low_belief:
+        elif not sight.there or sight.down > p.low_belief:
             track.low_s += sight.dt_s
             track.up_s = 0.0
         return risen
@@ -209,10 +231,14 @@ class NaiveDown:
         """Step 3."""
         p = self.params
         times = p.second_person if helped else 1.0
-        if track.quick and track.lie_s >= times * self.fast_s and sight.speed_m_s < p.still_m_s:
-            return True
         strong = track.quick and track.most > self.suspect_odds + p.strong_odds
+        fast_s = times * self.fast_s * (1.0 if strong else p.weak)
+        still = sight.speed_m_s < p.still_m_s and track.rest_s >= p.fast_rest * fast_s
+        if track.quick and track.lie_s >= fast_s and still:
+            return True
         if strong and track.low_s >= times * p.struggle_s:
+            return True
+        if (sight.moved or self.coarse) and track.rest_s >= times * (p.calm_fell_s if strong else p.calm_s):
             return True
         if not sight.there and track.low_s >= times * self.slow_s:
             return True

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from detectors.posture import FARTHEST, Doing, Network, PostureParams
-from detectors.zones import ZoneKind
 
 
 def logits_of(net: Network, x: Sequence[float]) -> list[float]:
@@ -28,20 +27,9 @@ def believed_one(
     belief: Sequence[float],
     logits: Sequence[float],
     dt_s: float | None,
-    zone: ZoneKind,
-    *,
-    known: bool,
 ) -> list[float]:
     """The next belief of a track that is there; dt_s None: it begins."""
     says = {d: max(logits[d] - max(logits[: len(Doing)]), -params.clip) for d in Doing}
-    if known:
-        lies = math.log(math.exp(says[Doing.LYING]) + math.exp(says[Doing.RAISED]))
-        if zone is ZoneKind.FLOOR:
-            says[Doing.LYING], says[Doing.RAISED] = lies, -2 * params.clip
-        elif zone is ZoneKind.CHAIR:
-            says[Doing.LYING], says[Doing.RAISED] = lies - params.zone_odds / 2, lies
-        else:
-            says[Doing.LYING], says[Doing.RAISED] = lies - params.zone_odds, lies
     even = 1 / len(Doing)
     if dt_s is None:
         prior, weight = [even] * len(Doing), 1.0

@@ -1,18 +1,31 @@
-"""The obvious way to tell what somebody lies on: look at every box."""
+"""The obvious way to tell how far furniture is: look at every box."""
 
+import math
 from collections.abc import Iterable
 
-from detectors.zones import Box, ZoneKind
+from detectors.zones import Box
+
+Place = tuple[float, float]
 
 
-def under_one(
-    zones: Iterable[tuple[str, Box]], rim_m: float, places: Iterable[tuple[float, float]], *, metric: bool
-) -> int:
-    """Code of the ZoneKind under one of the places, FLOOR where there is none or the scale is unknown."""
-    found = []
-    for name, (x0, y0, x1, y1) in zones:
-        if name in {"bed", "sofa", "chair", "bath"}:
-            for x, y in places:
-                if x0 - rim_m < x < x1 + rim_m and y0 - rim_m < y < y1 + rim_m:
-                    found.append(int(ZoneKind[name.upper()]))
-    return min(found, default=int(ZoneKind.FLOOR)) if metric else int(ZoneKind.FLOOR)
+def away_one(
+    zones: Iterable[tuple[str, Box]], far_m: float, floor: Place, raised: Place, *, metric: bool
+) -> list[float]:
+    """Of one shape, as zones.AWAY."""
+    out = [far_m] * 4
+    for name, box in zones:
+        for k, place in enumerate((floor, raised)):
+            if metric and name in {"bed", "sofa", "bath"}:
+                out[k] = min(out[k], _apart(box, place))
+            if metric and name == "chair":
+                out[2 + k] = min(out[2 + k], _apart(box, place))
+    return out
+
+
+def _apart(box: Box, place: Place) -> float:
+    """Metres from the box, negative inside."""
+    x0, y0, x1, y1 = box
+    x, y = place
+    if x0 < x < x1 and y0 < y < y1:
+        return -min(x - x0, x1 - x, y - y0, y1 - y)
+    return math.hypot(x - min(max(x, x0), x1), y - min(max(y, y0), y1))
