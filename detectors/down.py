@@ -187,11 +187,8 @@ def _limits(params: FallParams, state: FallState, view: View) -> _Limits:
     wall = state.optics.wall[view.sensor]
     coarse = state.optics.rows * state.optics.cols < params.small_pixels
     small = wall | coarse
-    suspect = np.where(
-        ~wall & coarse, np.float32(params.suspect_coarse_odds), np.float32(params.suspect_odds)
-    )
     unscaled = ~wall & np.isnan(state.optics.fov_deg[view.sensor])
-    suspect = np.where(unscaled, np.float32(params.suspect_unscaled_odds), suspect)
+    suspect = np.where(unscaled, np.float32(params.suspect_unscaled_odds), np.float32(params.suspect_odds))
     return _Limits(
         np.where(small, np.float32(params.fast_small_s), np.float32(params.fast_large_s)),
         np.where(small, np.float32(params.slow_small_s), np.float32(params.slow_large_s)),

@@ -36,7 +36,6 @@ class FallParams:
     event_tau_s: float
     event_clip: float
     suspect_odds: float
-    suspect_coarse_odds: float
     suspect_unscaled_odds: float
     suspect_belief: float
     rearm_odds: float

@@ -233,7 +233,7 @@ def threshold(params: FallParams, copies: Sequence[Sequence[Recording]], net: Ne
 
 def suspecting_at(params: FallParams, limit: float) -> FallParams:
     """The parameters with `limit` for every array, whatever its size and whether its lens is known."""
-    return replace(params, suspect_odds=limit, suspect_coarse_odds=limit, suspect_unscaled_odds=limit)
+    return replace(params, suspect_odds=limit, suspect_unscaled_odds=limit)
 
 
 def _networks(net: Network) -> dict[str, Network]:

@@ -270,7 +270,7 @@ def test_a_new_track_takes_over_nothing_of_the_one_before_it() -> None:
 
 # --- Many sensors at once, and the naive twin
 
-APART = replace(PARAMS, suspect_odds=0.3, suspect_coarse_odds=-0.4, suspect_unscaled_odds=0.9)
+APART = replace(PARAMS, suspect_odds=0.3, suspect_unscaled_odds=0.9)
 OFTEN: Final = [0.35, 0.1, 0.12, 0.31, 0.07, 0.05]
 """How often somebody takes to each Doing."""
 

@@ -91,9 +91,8 @@ class NaiveDown:
         self.slots = [Fallen(), Fallen()]
         self.coarse = room.pixels < params.small_pixels
         small = room.wall or self.coarse
-        odds = params.suspect_coarse_odds if self.coarse else params.suspect_odds
-        odds = odds if room.lens_known else params.suspect_unscaled_odds
-        self.suspect_odds = params.suspect_odds if room.wall else odds
+        told = room.wall or room.lens_known
+        self.suspect_odds = params.suspect_odds if told else params.suspect_unscaled_odds
         self.fast_s = params.fast_small_s if small else params.fast_large_s
         self.slow_s = params.slow_small_s if small else params.slow_large_s
 
