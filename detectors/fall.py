@@ -137,7 +137,7 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     mine = state.down.belief.reshape(-1, len(Doing))
     belief = posture.believed(params.posture, mine.take(line.at, axis=0), line, logits)
     mine[line.at] = belief
-    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief)
+    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief, warmer)
 
 
 def _logits(state: FallState, owner: Ints, x: F32) -> F32:
