@@ -8,12 +8,11 @@ once; whoever fell is a track, so two people under one array are judged apart.
    is not on furniture; or, where the furniture is known, where somebody has lain outside it for half of the
    slow time (a slide, or a fall that nobody saw begin), or been down in any way on one spot for half of
    `calm_s`.
-3. Confirmed, if it is out of sight or still looks like a person: once it has lain for the fast time, if the
-   fall was seen and it keeps still on one spot (`weak` times as long without strong evidence of a fall); for
-   the slow time in any case. Down in any way (kneeling, crawling, struggling): for `struggle_s` after strong
-   evidence, on one spot for `calm_fell_s` after it and for `calm_s` without any. Out of sight on the spot is
-   down, too: unknown is never fine. While somebody else is up and about there, every time is `second_person`
-   times as long: help is there.
+3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still on one spot (`weak`
+   times as long without strong evidence of a fall); for the slow time in any case. Down in any way (kneeling,
+   crawling, struggling): for `struggle_s` after strong evidence, on one spot for `calm_fell_s` after it and
+   for `calm_s` without any. Out of sight on the spot is down, too: unknown is never fine. While somebody else
+   is up and about there, every time is `second_person` times as long: help is there.
 4. Recovered: up, or sitting or lying on furniture, for `recover_s`; for `walked_s`, when up and away from the
    place of the fall; or walked off and gone; or out of sight there, and somebody who came into sight later
    is up. Suspected again, in the same words, when armed and an event passes meanwhile; no time begins anew.
@@ -66,8 +65,6 @@ class View:
     """(L, len(Doing) + 1)."""
     belief: F32
     """(L, len(Doing))."""
-    warmer: F32
-    """(L,) as tracks.warmer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,6 @@ def nobody() -> View:
         inputs(np.zeros((0, len(BANK_S), BANKED), np.float32), f32, no),
         logits,
         logits[:, :-1],
-        f32,
     )
 
 
@@ -124,12 +120,11 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     armed, event = s["armed"], s["event"]
     ready = armed & there & ~on
     fell = ready & (event > limits.suspect) & (lying_b + low_b > params.suspect_belief)
-    somebody = s["person"] > 0.5
-    fell &= s["was_person"] | somebody
+    fell &= s["was_person"] | (s["person"] > 0.5)
     drop, anew = fell & idle, fell & suspected
     alive = limits.coarse | state.tracks.moved.reshape(-1)[view.line.at]
     linger = (lie_s >= limits.slow_s / 2) | (alive & (rest_s >= params.calm_s / 2))
-    linger &= somebody & ready & idle & s["was_person"] & state.zones.known[view.sensor]
+    linger &= ready & idle & s["was_person"] & state.zones.known[view.sensor]
     begin = drop | linger
 
     s["quick"] = np.where(begin, drop, s["quick"])
@@ -159,7 +154,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     calm_s = np.where(strong, np.float32(params.calm_fell_s), np.float32(params.calm_s))
     calm = alive & (rest_s >= many * calm_s)
     slow = (lie_s >= many * limits.slow_s) | (~there & (s["low_s"] >= many * limits.slow_s))
-    confirm = suspected & (somebody | ~there) & ~recover & ~risen & (fast | struggle | calm | slow)
+    confirm = suspected & ~recover & ~risen & (fast | struggle | calm | slow)
 
     stage = np.where(begin, Stage.SUSPECTED, np.where(confirm, Stage.CONFIRMED, s["stage"]))
     stage = np.where(recover, Stage.IDLE, stage)
@@ -215,7 +210,7 @@ def _observe(params: FallParams, state: FallState, view: View, s: dict[str, NDAr
     new = np.clip(view.logits[:, len(Doing)], -limit, limit)
     share = np.where(there, -np.expm1(-dt / np.float32(params.event_tau_s)), 0)
     s["event"] = np.where(begun, -limit, s["event"] + share * (new - s["event"])).astype(np.float32)
-    looks = np.where(view.warmer < params.faint, np.float32(0), 1 - view.belief[:, Doing.THING])
+    looks = 1 - view.belief[:, Doing.THING]
     share = np.where(there, -np.expm1(-dt / np.float32(params.person_tau_s)), 0)
     s["person"] = np.where(newborn, looks * 0.5, s["person"] + share * (looks - s["person"])).astype(
         np.float32

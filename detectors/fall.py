@@ -127,7 +127,8 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     )
     owner = sensor[line.frame]
     away = zones.away(params.zones, state.zones, owner, shape)
-    warmer = tracks.warmer(state.tracks, owner, line, patch.peak_k)
+    most_k = np.maximum(np.float32(params.core_c) - background.level_c(state.room, owner), np.float32(1))
+    warmer = tracks.warmer(state.tracks, owner, line, patch.peak_k, most_k)
     now = posture.numbers(patch, shape, line.speed_m_s)
     before = state.tracks.bank.reshape(-1, len(BANK_S), posture.BANKED)[line.at]
     more = posture.at_home(now, before, line, away, warmer)
@@ -137,7 +138,7 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     mine = state.down.belief.reshape(-1, len(Doing))
     belief = posture.believed(params.posture, mine.take(line.at, axis=0), line, logits)
     mine[line.at] = belief
-    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief, warmer)
+    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief)
 
 
 def _logits(state: FallState, owner: Ints, x: F32) -> F32:

@@ -43,7 +43,6 @@ class FallParams:
     strong_odds: float
     person_tau_s: float
     sure_person: float
-    faint: float
     lying_belief: float
     low_belief: float
     up_belief: float

@@ -30,6 +30,7 @@ FAR: Final = 1e6  # added up in double precision: beside it, single precision on
 WARMTH_S: Final = 1.0
 WALKS_M_S: Final = 0.3  # who moves so fast is no warm spot: judgement
 WALKER_S: Final = (2.0, 60.0)
+"""Of walking, until a greater and a smaller warmth are learnt."""
 FASTEST_M_S: Final = np.float32(3.0)
 """Nobody is faster at home (head in a fall 2.9 ± 0.9 m/s, J Biomech 48:911); more is noise or another
 patch."""
@@ -203,17 +204,19 @@ def follow(  # noqa: PLR0917  (one array a thing known of each frame)
     )
 
 
-def warmer(state: TrackState, sensor: Ints, tracks: Tracks, peak_k: F32) -> F32:
+def warmer(state: TrackState, sensor: Ints, tracks: Tracks, peak_k: F32, most_k: F32) -> F32:
     """(L,) how much warmer each track (sensor, peak_k: (L,)) is than who walks there (log; 0 = unknown).
 
     Warmth that somebody has left, and most pets, are far cooler. Who walks is learnt here, the warmer one of
-    two who walk: in seconds when warmer than known, in a minute of walking when cooler.
+    two who walk, and never as warmer than `most_k` (L,), which is all that a body has: who carries a hot pan
+    must not make themselves look cold.
     """
-    level = state.warmth.reshape(-1)[tracks.at]
+    level = np.minimum(state.warmth.reshape(-1)[tracks.at], np.log(most_k))
     walks = tracks.there & state.moved.reshape(-1)[tracks.at] & (tracks.speed_m_s > WALKS_M_S)
     known = state.walker[sensor]
     tau = np.where(level > known, np.float32(WALKER_S[0]), np.float32(WALKER_S[1]))
-    new = np.where(np.isnan(known), level, known - np.expm1(-tracks.dt_s / tau) * (level - known))
+    share = -np.expm1(-tracks.dt_s / tau)
+    new = np.where(np.isnan(known), level, known + share * (level - known))
     state.walker[sensor[walks]] = -np.inf
     np.maximum.at(state.walker, sensor[walks], new[walks])
     now = np.log(np.maximum(peak_k, np.float32(1e-3))) - state.walker[sensor]

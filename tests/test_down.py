@@ -35,7 +35,6 @@ class Body:
     x_m: float = 0.0
     speed_m_s: float = 0.0
     moved: bool = True
-    warmer: float = 0.0
     thing: float = 0.01
     """Belief that it is none of a person's doings."""
     new: bool = False
@@ -93,7 +92,6 @@ class Story:
             np.zeros((n, 1), np.float32),
             logits,
             belief,
-            np.array([b.warmer for b in bodies], np.float32),
         )
         more = down.decide(PARAMS, s, view, t_ms)
         self.said += more
@@ -135,16 +133,6 @@ def test_who_clearly_lies_at_the_edge_of_the_picture_need_not_have_been_seen_to_
     story = Story().goes(5, replace(UP, moved=False)).goes(80, replace(LIES, moved=False))
     assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
     assert abs(story.found[1][1] - 5 - PARAMS.slow_large_s) < 1
-
-
-def test_warmth_that_somebody_has_left_is_nobody() -> None:
-    left = replace(LIES, warmer=PARAMS.faint - 0.3)
-    assert Story().goes(20, UP).goes(200, left).kinds == []
-    fell = Story().goes(20, UP).goes(2, FALLS)  # and was helped up; the track stays with the warm spot
-    assert Kind.FALL_CONFIRMED not in fell.goes(3, LIES).goes(200, left).kinds
-    assert Story().goes(20, UP).goes(80, replace(LIES, warmer=PARAMS.faint + 0.3)).kinds[-1:] == [
-        Kind.FALL_CONFIRMED
-    ]
 
 
 def test_who_falls_again_before_the_first_fall_is_settled_is_told_again() -> None:
@@ -309,7 +297,6 @@ class Beat:
     belief: NDArray[np.float32]
     """(S, 2, len(Doing))."""
     odds: NDArray[np.float32]
-    warmer: NDArray[np.float32]
 
     def sight(self, s: int, k: int) -> Sight | None:
         if not self.used[s, k]:
@@ -323,7 +310,6 @@ class Beat:
             float(self.speed_m_s[of]),
             self.belief[of].tolist(),
             float(self.odds[of]),
-            float(self.warmer[of]),
             bool(self.moved[of]),
             float(self.x_m[of]),
             float(self.y_m[of]),
@@ -349,7 +335,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
     used, there, moved, slips = (np.zeros(shape, np.bool_) for _ in range(4))
     born, seen, until, hides = (np.zeros(shape, np.int64) for _ in range(4))
     doing = np.zeros(shape, np.int64)
-    x, y, sure, warmer = (np.zeros(shape, np.float32) for _ in range(4))
+    x, y, sure = (np.zeros(shape, np.float32) for _ in range(3))
     belief = np.full((*shape, len(Doing)), 1 / len(Doing), np.float32)
     for _ in range(frames):
         some = rng.random(n) < 0.95
@@ -379,7 +365,6 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
         born = np.where(new, now, born)
         seen = np.where(there & on, now, seen)
         slips = np.where(turns, rng.random(shape) < 0.5, slips ^ (rng.random(shape) < 0.01))
-        warmer = np.where(turns, rng.choice([-2, -1, 0], shape, p=[0.1, 0.1, 0.8]), warmer).astype(np.float32)
         falls = np.isin(doing, [Doing.LOW, Doing.LYING, Doing.RAISED]) & slips
         begun = new | (gap & used)
         yield Beat(
@@ -398,7 +383,6 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
             seen,
             belief,
             np.where(falls, rng.normal(3, 4, shape), rng.normal(-4, 1, shape)).astype(np.float32),
-            warmer,
         )
 
 
@@ -438,7 +422,6 @@ def decided(
         np.zeros((n, 1), np.float32),
         logits,
         beat.belief[of],
-        beat.warmer[of],
     )
     found = down.decide(APART, state, view, beat.now_ms)
     return sorted((f.row, f.kind, f.onset_ms, f.decided_ms) for f in found)

@@ -372,37 +372,51 @@ def seen_at(level_k: float, speed_m_s: float, *, moved: bool, slots: int = 1) ->
     return state, Tracks(np.arange(slots), zero, zero, yes, ~yes, one, one, one * np.float32(speed_m_s))
 
 
+MOST = np.array([15.0], np.float32)
+
+
 def test_warmth_is_told_beside_that_of_who_walks_there() -> None:
     nobody, line = seen_at(4.0, 0.8, moved=False)
-    owner = np.zeros(1, np.intp)
-    assert tracks.warmer(nobody, owner, line, np.array([4.0], np.float32)).tolist() == [0]
+    owner, four = np.zeros(1, np.intp), np.array([4.0], np.float32)
+    assert tracks.warmer(nobody, owner, line, four, MOST).tolist() == [0]
     assert np.isnan(nobody.walker).all()  # it has not moved: a lamp, perhaps
     state, line = seen_at(4.0, 0.8, moved=True)
-    assert tracks.warmer(state, owner, line, np.array([4.0], np.float32)).tolist() == pytest.approx([0])
+    assert tracks.warmer(state, owner, line, four, MOST).tolist() == pytest.approx([0])
     still = replace(line, speed_m_s=np.zeros(1, np.float32))
-    assert tracks.warmer(state, owner, still, np.array([0.4], np.float32)).tolist() == pytest.approx(
-        [np.log(0.1)], abs=1e-5
-    )
+    left = tracks.warmer(state, owner, still, np.array([0.4], np.float32), MOST)
+    assert left.tolist() == pytest.approx([np.log(0.1)], abs=1e-5)
     assert state.walker.tolist() == pytest.approx([np.log(4)])
 
 
-def test_who_walks_is_learnt_in_seconds_when_warmer_and_slowly_when_cooler() -> None:
+def walked(state: TrackState, line: Tracks, level_k: float, seconds: int) -> float:
+    """Who walks there, in K, after somebody of that warmth has walked for so long."""
+    level = np.array([level_k], np.float32)
+    state.warmth[0, 0] = np.log(level_k)
+    for _ in range(seconds):
+        tracks.warmer(state, np.zeros(1, np.intp), line, level, MOST)
+    return float(np.exp(state.walker[0]))
+
+
+def test_who_walks_is_learnt_while_they_walk() -> None:
     state, line = seen_at(4.0, 0.8, moved=True)
-    owner = np.zeros(1, np.intp)
+    assert walked(state, line, 4.0, 1) == pytest.approx(4.0)
+    assert 3.9 < walked(state, line, 2.0, 1) < 4.0
+    assert walked(state, line, 2.0, 300) == pytest.approx(2.0, rel=0.1)
+    still = replace(line, speed_m_s=np.zeros(1, np.float32))
+    assert walked(state, still, 9.0, 60) == pytest.approx(2.0, rel=0.1)
+    assert walked(state, line, 9.0, 8) == pytest.approx(9.0, rel=0.1)
 
-    def walks(level_k: float) -> float:
-        state.warmth[0, 0] = np.log(level_k)
-        tracks.warmer(state, owner, line, np.array([level_k], np.float32))
-        return float(np.exp(state.walker[0]))
 
-    assert walks(4.0) == pytest.approx(4.0)
-    after_warmer = walks(8.0)
-    assert 5.0 < after_warmer < 6.0  # 1 - exp(-1/2) of the way, in logarithms
-    assert 0.97 * after_warmer < walks(2.0) < after_warmer
+def test_who_carries_a_hot_pan_is_never_taken_for_warmer_than_a_body() -> None:
+    state, line = seen_at(5.0, 0.8, moved=True)
+    assert walked(state, line, 60.0, 600) <= MOST[0] * 1.001
+    after = tracks.warmer(state, np.zeros(1, np.intp), line, np.array([5.0], np.float32), MOST)
+    assert after[0] > np.log(0.3)
 
 
 def test_of_two_who_walk_the_warmer_one_counts() -> None:
     state, line = seen_at(4.0, 0.8, moved=True, slots=2)
     state.warmth[0] = np.log([4.0, 2.0])
-    tracks.warmer(state, np.zeros(2, np.intp), line, np.array([4.0, 2.0], np.float32))
+    two = np.array([4.0, 2.0], np.float32)
+    tracks.warmer(state, np.zeros(2, np.intp), line, two, MOST.repeat(2))
     assert state.walker.tolist() == pytest.approx([np.log(4)])

@@ -39,7 +39,6 @@ class Sight:
     speed_m_s: float
     belief: Sequence[float]
     fall_odds: float
-    warmer: float
     moved: bool
     x_m: float
     y_m: float
@@ -116,7 +115,7 @@ class NaiveDown:
         if sight.begun and sight.t_ms == sight.born_ms:
             self.slots[slot] = Fallen()
         track = self.slots[slot]
-        looks = 0.0 if sight.warmer < p.faint else 1 - sight.belief[Doing.THING]
+        looks = 1 - sight.belief[Doing.THING]
         if sight.begun:
             track.event = -p.event_clip
         elif sight.there:
@@ -196,7 +195,7 @@ class NaiveDown:
     def _suspect(self, track: Fallen, sight: Sight) -> list[Said]:
         """Step 2."""
         drop = self._falls(track, sight)
-        linger = self._ready(track, sight) and track.was_person and track.person > 0.5
+        linger = self._ready(track, sight) and track.was_person
         calm = (sight.moved or self.coarse) and track.rest_s >= self.params.calm_s / 2
         long = track.lie_s >= self.slow_s / 2 or calm
         linger = linger and self.room.furniture_known and long
@@ -230,8 +229,6 @@ class NaiveDown:
     def _confirms(self, track: Fallen, sight: Sight, helped: bool) -> bool:
         """Step 3."""
         p = self.params
-        if sight.there and track.person <= 0.5:
-            return False
         times = p.second_person if helped else 1.0
         strong = track.quick and track.most > self.suspect_odds + p.strong_odds
         fast_s = times * self.fast_s * (1.0 if strong else p.weak)
