@@ -65,6 +65,8 @@ class View:
     """(L, len(Doing) + 1)."""
     belief: F32
     """(L, len(Doing))."""
+    furnished: Bools
+    """(L,) in a bed, sofa or bath, whether it lies low or raised: there is no floor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def nobody() -> View:
         inputs(np.zeros((0, len(BANK_S), BANKED), np.float32), f32, no),
         logits,
         logits[:, :-1],
+        no,
     )
 
 
@@ -106,7 +109,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     dt, there = view.line.dt_s, view.line.there
     up_b = view.belief[:, Doing.UP] + view.belief[:, Doing.SITTING]
     lying_b, low_b = view.belief[:, Doing.LYING], view.belief[:, Doing.LOW]
-    on = view.belief[:, Doing.RAISED] > 0.5
+    on = view.furnished | (view.belief[:, Doing.RAISED] > 0.5)
 
     _observe(params, state, view, s, up_b)
     state.down.person.reshape(-1)[view.line.at] = s["person"]  # the other track asks for it, too

@@ -128,17 +128,18 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     owner = sensor[line.frame]
     away = zones.away(params.zones, state.zones, owner, shape)
     most_k = np.maximum(np.float32(params.core_c) - background.level_c(state.room, owner), np.float32(1))
+    furnished = np.asarray((away[:, zones.LYING_PLACES] < 0).all(axis=1))
     warmer = tracks.warmer(state.tracks, owner, line, patch.peak_k, most_k)
     now = posture.numbers(patch, shape, line.speed_m_s)
-    before = state.tracks.bank.reshape(-1, len(BANK_S), posture.BANKED)[line.at]
-    more = posture.at_home(now, before, line, away, warmer)
+    steady = state.tracks.bank.reshape(-1, len(BANK_S), posture.BANKED)[line.at, posture.STEADY]
+    more = posture.at_home(now, steady, line, away, warmer)
     bank = tracks.average(state.tracks, line, np.concatenate([now, more], axis=1))
     x = posture.inputs(bank, line.age_s, state.zones.known[owner] & shape.metric)
     logits = _logits(state, owner, x)
     mine = state.down.belief.reshape(-1, len(Doing))
     belief = posture.believed(params.posture, mine.take(line.at, axis=0), line, logits)
     mine[line.at] = belief
-    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief)
+    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief, furnished)
 
 
 def _logits(state: FallState, owner: Ints, x: F32) -> F32:

@@ -165,11 +165,11 @@ def numbers(p: Patches, shape: Shapes, speed_m_s: F32) -> F32:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def at_home(now: F32, bank: F32, tracks: Tracks, away: F32, warmer: F32) -> F32:
-    """(L, len(AT_HOME)) of NUMBERS `now` (L, len(NUMBERS)), the averages before (L, len(BANK_S), BANKED), and
-    the rest as it is.
+def at_home(now: F32, steady: F32, tracks: Tracks, away: F32, warmer: F32) -> F32:
+    """(L, len(AT_HOME)) of NUMBERS `now` (L, len(NUMBERS)), their averages STEADY (L, BANKED), and the rest
+    as it is.
     """
-    flutter = np.abs(now[:, FLUTTER] - bank[:, STEADY, FLUTTER])
+    flutter = np.abs(now[:, FLUTTER] - steady[:, FLUTTER])
     flutter = np.where(tracks.begun[:, None], np.float32(0), np.minimum(flutter, np.float32(1)))
     return np.concatenate([away, warmer[:, None], flutter], axis=1)
 

@@ -79,6 +79,8 @@ def seen_from(zones: Zones, optics: Optics) -> Zones:
 
 AWAY: Final = ("bed_floor", "bed_raised", "seat_floor", "seat_raised")
 """From what one lies on (bed, sofa, bath) and from chairs, of whoever lies on the floor or is raised."""
+LYING_PLACES: Final = slice(0, 2)
+"""Of AWAY, those from what one lies on. Both negative: there is no floor to lie on."""
 LIES_ON: Final = np.isin(np.arange(len(ZoneKind)), (ZoneKind.BED, ZoneKind.SOFA, ZoneKind.BATH))
 """Of each ZoneKind."""
 

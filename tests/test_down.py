@@ -35,6 +35,7 @@ class Body:
     x_m: float = 0.0
     speed_m_s: float = 0.0
     moved: bool = True
+    furnished: bool = False
     thing: float = 0.01
     """Belief that it is none of a person's doings."""
     new: bool = False
@@ -92,6 +93,7 @@ class Story:
             np.zeros((n, 1), np.float32),
             logits,
             belief,
+            np.array([b.furnished for b in bodies]),
         )
         more = down.decide(PARAMS, s, view, t_ms)
         self.said += more
@@ -162,6 +164,13 @@ def test_who_is_out_of_sight_has_recovered_once_somebody_who_came_later_is_up() 
 
 def test_a_fall_onto_the_bed_is_none() -> None:
     assert Story().goes(20, UP).goes(2, Body(Doing.RAISED, 6.0)).kinds == []
+
+
+def test_nobody_lies_on_the_floor_where_the_bed_stands_whatever_the_picture_says() -> None:
+    night = Story().goes(20, UP).goes(2, replace(FALLS, furnished=True))
+    assert night.goes(4000, replace(LIES, furnished=True)).kinds == []
+    fell = night.goes(2, FALLS).goes(30, LIES)
+    assert fell.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
 
 
 def test_lying_down_unseen_is_a_long_lie_only_where_the_furniture_is_known() -> None:
@@ -297,6 +306,7 @@ class Beat:
     belief: NDArray[np.float32]
     """(S, 2, len(Doing))."""
     odds: NDArray[np.float32]
+    furnished: NDArray[np.bool_]
 
     def sight(self, s: int, k: int) -> Sight | None:
         if not self.used[s, k]:
@@ -310,6 +320,7 @@ class Beat:
             float(self.speed_m_s[of]),
             self.belief[of].tolist(),
             float(self.odds[of]),
+            bool(self.furnished[of]),
             bool(self.moved[of]),
             float(self.x_m[of]),
             float(self.y_m[of]),
@@ -332,7 +343,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
     n = len(state.optics.wall)
     shape = (n, 2)
     t_ms = rng.integers(10_000, 90_000, n)
-    used, there, moved, slips = (np.zeros(shape, np.bool_) for _ in range(4))
+    used, there, moved, slips, furnished = (np.zeros(shape, np.bool_) for _ in range(5))
     born, seen, until, hides = (np.zeros(shape, np.int64) for _ in range(4))
     doing = np.zeros(shape, np.int64)
     x, y, sure = (np.zeros(shape, np.float32) for _ in range(3))
@@ -365,6 +376,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
         born = np.where(new, now, born)
         seen = np.where(there & on, now, seen)
         slips = np.where(turns, rng.random(shape) < 0.5, slips ^ (rng.random(shape) < 0.01))
+        furnished = np.where(turns, rng.random(shape) < 0.15, furnished)
         falls = np.isin(doing, [Doing.LOW, Doing.LYING, Doing.RAISED]) & slips
         begun = new | (gap & used)
         yield Beat(
@@ -383,6 +395,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
             seen,
             belief,
             np.where(falls, rng.normal(3, 4, shape), rng.normal(-4, 1, shape)).astype(np.float32),
+            furnished,
         )
 
 
@@ -422,6 +435,7 @@ def decided(
         np.zeros((n, 1), np.float32),
         logits,
         beat.belief[of],
+        beat.furnished[of],
     )
     found = down.decide(APART, state, view, beat.now_ms)
     return sorted((f.row, f.kind, f.onset_ms, f.decided_ms) for f in found)

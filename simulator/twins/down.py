@@ -39,6 +39,7 @@ class Sight:
     speed_m_s: float
     belief: Sequence[float]
     fall_odds: float
+    furnished: bool
     moved: bool
     x_m: float
     y_m: float
@@ -53,7 +54,7 @@ class Sight:
     @property
     def on_furniture(self) -> bool:
         """It is on something to lie on."""
-        return self.there and self.belief[Doing.RAISED] > 0.5
+        return self.there and (self.furnished or self.belief[Doing.RAISED] > 0.5)
 
     @property
     def down(self) -> float:
