@@ -58,7 +58,7 @@ __all__ = [
     "BackgroundState",
     "Bools",
     "Look",
-    "familiarity",
+    "familiar",
     "fresh",
     "learn",
     "level_c",
@@ -198,11 +198,12 @@ def learn(params: BackgroundParams, state: BackgroundState, frames: Frames, seen
         careful(params, state, s, kelvin, seen.common_k[seen.rows[piece]], held, blank)
 
 
-def familiarity(state: BackgroundState, sensor: NDArray[np.intp], masks: Bools) -> F32:
-    """(M,) share of the pixels in `masks` (M, P) where static heat has sunk in before; 0 for empty masks."""
-    known = (state.familiar[sensor] >= FAMILIAR) & masks
-    area = np.count_nonzero(masks, axis=1)
-    return np.asarray(np.count_nonzero(known, axis=1) / np.maximum(area, 1), np.float32)
+def familiar(state: BackgroundState, sensor: NDArray[np.intp], x_px: F32, y_px: F32) -> Bools:
+    """(L,) static heat has sunk in before at these places, pixels from the middle of the pictures."""
+    col = np.clip(np.rint(x_px + np.float32((state.cols - 1) / 2)), 0, state.cols - 1)
+    row = np.clip(np.rint(y_px + np.float32((state.rows - 1) / 2)), 0, state.rows - 1)
+    at = (row * state.cols + col).astype(np.intp)
+    return np.asarray(state.familiar[sensor, at] >= FAMILIAR)
 
 
 def level_c(state: BackgroundState, sensor: NDArray[np.intp]) -> F32:

@@ -5,9 +5,10 @@ once; whoever fell is a track, so two people under one array are judged apart.
 
 1. `event` = mean of the network's log-odds that a fall is just over, each clipped, over `event_tau_s`.
 2. Suspected at once where `event` passes its threshold, for a track that is or was a person, may be down and
-   is not on furniture; or, where the furniture is known, where somebody has lain outside it for half of the
-   slow time (a slide, or a fall that nobody saw begin), or been down in any way on one spot for half of
-   `calm_s`.
+   is not on furniture; or, where the furniture is known, where somebody has lain for half of the slow time
+   (a slide, or a fall that nobody saw begin), or been down in any way on one spot for half of `calm_s`, but
+   not where they may be on furniture, nor where heat comes and goes. Small pictures apart, only what has
+   moved or came all at once is ever suspected.
 3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still on one spot (`weak`
    times as long without strong evidence of a fall); for the slow time in any case. Down in any way (kneeling,
    crawling, struggling): for `struggle_s` after strong evidence, on one spot for `calm_fell_s` after it and
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors import tracks
 from detectors.background import F32, Bools
 from detectors.fallstate import FallParams, FallState
 from detectors.finding import Finding, Kind
@@ -67,6 +69,8 @@ class View:
     """(L, len(Doing))."""
     furnished: Bools
     """(L,) in a bed, sofa or bath, whether it lies low or raised: there is no floor."""
+    usual: Bools
+    """(L,) warmth is no news there: raised, it would be on furniture; or heat has come and gone there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ def nobody() -> View:
         logits,
         logits[:, :-1],
         no,
+        no,
     )
 
 
@@ -118,16 +123,16 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
 
     up = there & (up_b > params.up_belief)
     x, y = (getattr(state.tracks, n).reshape(-1)[view.line.at] for n in ("x_m", "y_m"))
-    _dwell(params, view, s, x, y, there & (up | on))
+    _dwell(params, view, s, x, y, there & (up | on | (idle & view.usual)))
     lie_s, rest_s = s["lie_s"], s["rest_s"]
     armed, event = s["armed"], s["event"]
-    ready = armed & there & ~on
+    alive = limits.coarse | tracks.alive(params.tracks, state.tracks, view.sensor, view.line.at)
+    ready = armed & there & alive & ~on
     fell = ready & (event > limits.suspect) & (lying_b + low_b > params.suspect_belief)
     fell &= s["was_person"] | (s["person"] > 0.5)
     drop, anew = fell & idle, fell & suspected
-    alive = limits.coarse | state.tracks.moved.reshape(-1)[view.line.at]
-    linger = (lie_s >= limits.slow_s / 2) | (alive & (rest_s >= params.calm_s / 2))
-    linger &= ready & idle & s["was_person"] & state.zones.known[view.sensor]
+    linger = (lie_s >= limits.slow_s / 2) | (rest_s >= params.calm_s / 2)
+    linger &= ready & idle & ~view.usual & s["was_person"] & state.zones.known[view.sensor]
     begin = drop | linger
 
     s["quick"] = np.where(begin, drop, s["quick"])
@@ -155,7 +160,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     fast &= rest_s >= np.float32(params.fast_rest) * fast_s
     struggle = strong & (s["low_s"] >= many * params.struggle_s)
     calm_s = np.where(strong, np.float32(params.calm_fell_s), np.float32(params.calm_s))
-    calm = alive & (rest_s >= many * calm_s)
+    calm = rest_s >= many * calm_s
     slow = (lie_s >= many * limits.slow_s) | (~there & (s["low_s"] >= many * limits.slow_s))
     confirm = suspected & ~recover & ~risen & (fast | struggle | calm | slow)
 

@@ -128,7 +128,9 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     owner = sensor[line.frame]
     away = zones.away(params.zones, state.zones, owner, shape)
     most_k = np.maximum(np.float32(params.core_c) - background.level_c(state.room, owner), np.float32(1))
-    furnished = np.asarray((away[:, zones.LYING_PLACES] < 0).all(axis=1))
+    heated = background.familiar(state.room, owner, patch.x_px, patch.y_px)
+    heated &= background.familiar(state.room, owner, patch.peak_x_px, patch.peak_y_px)
+    usual = heated | zones.at_rest(params.zones, away)
     warmer = tracks.warmer(state.tracks, owner, line, patch.peak_k, most_k)
     now = posture.numbers(patch, shape, line.speed_m_s)
     steady = state.tracks.bank.reshape(-1, len(BANK_S), posture.BANKED)[line.at, posture.STEADY]
@@ -139,7 +141,19 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     mine = state.down.belief.reshape(-1, len(Doing))
     belief = posture.believed(params.posture, mine.take(line.at, axis=0), line, logits)
     mine[line.at] = belief
-    return View(row[line.frame], owner, t_ms[line.frame], line, patch, shape, x, logits, belief, furnished)
+    return View(
+        row[line.frame],
+        owner,
+        t_ms[line.frame],
+        line,
+        patch,
+        shape,
+        x,
+        logits,
+        belief,
+        zones.no_floor(away),
+        usual,
+    )
 
 
 def _logits(state: FallState, owner: Ints, x: F32) -> F32:

@@ -28,6 +28,7 @@ SLOTS: Final = 2
 NEVER_MS: Final = -(2**62)
 FAR: Final = 1e6  # added up in double precision: beside it, single precision only tells 6 cm apart
 WARMTH_S: Final = 1.0
+FIRST_S: Final = 1.5  # whoever comes in is as warm as they get by then; what is switched on is not
 WALKS_M_S: Final = 0.3  # who moves so fast is no warm spot: judgement
 WALKER_S: Final = (2.0, 60.0)
 """Of walking, until a greater and a smaller warmth are learnt."""
@@ -75,6 +76,8 @@ class TrackState:
     """(S, 2, len(BANK_S), F) its numbers averaged over those times."""
     warmth: F32
     """Logarithm of its peak in K, averaged over `WARMTH_S`."""
+    first: F32
+    """The same as it was when the track was `FIRST_S` old."""
     walker: F32
     """(S,) logarithm of the peak in K of whoever walks there, averaged; NaN: nobody has yet."""
     last_ms: I64
@@ -126,6 +129,7 @@ def fresh(sensors: int, numbers: int) -> TrackState:
         no(),
         np.zeros((sensors, SLOTS, len(BANK_S), numbers), np.float32),
         zeros(),
+        zeros(),
         np.full(sensors, np.nan, np.float32),
         np.full(sensors, NEVER_MS, np.int64),
     )
@@ -174,6 +178,8 @@ def follow(  # noqa: PLR0917  (one array a thing known of each frame)
     far = have & (np.hypot(x - from_x, y - from_y) > params.moved_m)
     moved = np.where(begin, beside, old.moved | far)
     born = np.where(begin, t_ms[:, None], old.born_ms)
+    warmth = old.warmth + share * (warm - old.warmth)
+    young = t_ms[:, None] - born <= FIRST_S * 1000
     for array, values in (
         (state.used, live),
         (state.seen_ms, np.where(have, t_ms[:, None], old.seen_ms)),
@@ -185,7 +191,8 @@ def follow(  # noqa: PLR0917  (one array a thing known of each frame)
         (state.from_x_m, from_x),
         (state.from_y_m, from_y),
         (state.moved, moved & live),
-        (state.warmth, old.warmth + share * (warm - old.warmth)),
+        (state.warmth, warmth),
+        (state.first, np.where(young, warmth, old.first)),
     ):
         array.reshape(-1)[own] = values
     state.last_ms[sensor] = t_ms
@@ -223,6 +230,17 @@ def warmer(state: TrackState, sensor: Ints, tracks: Tracks, peak_k: F32, most_k:
     return np.where(tracks.there & np.isfinite(now), np.clip(now, -3, 1), 0).astype(np.float32)
 
 
+def alive(params: TrackParams, state: TrackState, sensor: Ints, at: Ints) -> Bools:
+    """(L,) the tracks `at` of `sensor` have moved; or came all at once, not much cooler than who walks there.
+
+    What is switched on (radiators, screens) warms for minutes; what somebody left is cooler than they are.
+    """
+    level, much = state.warmth.reshape(-1)[at], np.float32(-np.log(params.alike))
+    slow = level - state.first.reshape(-1)[at] > much
+    cool = state.walker[sensor] - level > much
+    return np.asarray(state.moved.reshape(-1)[at] | ~(slow | cool))
+
+
 def average(state: TrackState, tracks: Tracks, numbers: F32) -> F32:
     """Fold `numbers` (L, F) into the averages of the tracks that are there; give them (L, len(BANK_S), F)."""
     flat = state.bank.reshape(
@@ -255,6 +273,7 @@ class _Old:
     from_y_m: F32
     moved: Bools
     warmth: F32
+    first: F32
 
 
 def _alive(  # noqa: PLR0917  (called once, above)

@@ -49,6 +49,7 @@ class ZoneParams:
     """Table [zones] of config/detectors.toml."""
 
     far_m: float
+    seat_m: float
 
 
 def laid_out(rooms: Sequence[Sequence[tuple[str, Box]]]) -> Zones:
@@ -81,6 +82,7 @@ AWAY: Final = ("bed_floor", "bed_raised", "seat_floor", "seat_raised")
 """From what one lies on (bed, sofa, bath) and from chairs, of whoever lies on the floor or is raised."""
 LYING_PLACES: Final = slice(0, 2)
 """Of AWAY, those from what one lies on. Both negative: there is no floor to lie on."""
+LIES, SITS = AWAY.index("bed_raised"), AWAY.index("seat_raised")
 LIES_ON: Final = np.isin(np.arange(len(ZoneKind)), (ZoneKind.BED, ZoneKind.SOFA, ZoneKind.BATH))
 """Of each ZoneKind."""
 
@@ -104,3 +106,13 @@ def away(params: ZoneParams, zones: Zones, sensor: NDArray[np.intp], shape: Shap
         for of, some in enumerate(groups):
             out[:, 2 * of + at] = np.where(some, apart, far).min(axis=1)
     return np.where(shape.metric[:, None], np.minimum(out, far), far)
+
+
+def at_rest(params: ZoneParams, away: F32) -> Bools:
+    """(L,) whoever is at `away` (L, len(AWAY)) may be in a bed, a sofa or a bath, or on a chair."""
+    return np.asarray((away[:, LIES] < 0) | (away[:, SITS] < np.float32(params.seat_m)))
+
+
+def no_floor(away: F32) -> Bools:
+    """(L,) whoever is at `away` (L, len(AWAY)) is in a bed, a sofa or a bath, whether low or raised."""
+    return np.asarray((away[:, LYING_PLACES] < 0).all(axis=1))

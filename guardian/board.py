@@ -218,7 +218,7 @@ class Board:
     # --- what the beat takes -----------------------------------------------------------------------
 
     def batches(self, now_ms: int) -> Iterator[tuple[Group, Frames]]:
-        """Give every frame that arrived by `now_ms`, once and in order, in chunks of at most 512.
+        """Give every frame that arrived by `now_ms`, once and in order, in batches of at most slab.CHUNK.
 
         Consumed as it is iterated: the caller may let the loop run between two chunks. Under replay a
         reading at exactly `now_ms` belongs to the next beat, however early it came.

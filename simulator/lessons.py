@@ -41,7 +41,15 @@ FURNITURE: Final = frozenset({"bed", "sofa", "chair", "bath"})
 IN_LABORATORY: Final = 7  # of ten lessons for arrays of unknown scale
 JOB: Final = 4  # lessons that one worker draws at a time
 AHEAD: Final = 4  # jobs per worker that may wait, finished or not: a lesson is up to 20 MB
-_KIND, _REST = 171, 172  # purposes of random numbers
+HEATED: Final = {"radiator": 0.5, "tv": 0.3}
+"""Share of the lessons for homes in which they are on, somewhere in their cycle: in winter every room has
+them, and they look like somebody who lies at the wall."""
+HASTE: Final = (
+    1.0,
+    5.0,
+)  # so many times as quick as true ones: lessons last minutes, their cycles half an hour
+ON_S: Final = (480.0, 3600.0)
+_KIND, _REST, _HEAT = 171, 172, 175  # purposes of random numbers
 _OWN: Final = 1 << 62
 
 
@@ -183,7 +191,8 @@ def _lesson(number: int, kind: str, array: str, scene: Scene, tier: Tier) -> Les
     if kind not in randomised.MOVES and nuisance is None and rng.random() < BESIDE:
         nuisance = [*NUISANCES][int(rng.integers(len(NUISANCES)))]
     extra = Addition() if nuisance is None else NUISANCES[nuisance](scene.seed, plan, 0.0, scene.lasts_s)
-    whole = composed(still, [extra])
+    heat = () if tier == "unscaled" else _heat(scene)
+    whole = composed(still, [extra, *heat])
     actors = (Actor("resident", scene.build, motion), *scene.others, *whole.actors)
     period_s = 1 / camera.rate_hz
     t_s = np.arange(float(rng.uniform(0, period_s)), scene.lasts_s, period_s)
@@ -221,6 +230,21 @@ def _lesson(number: int, kind: str, array: str, scene: Scene, tier: Tier) -> Les
         tuple(f for m in motions for f in _falls(m, scene.lasts_s)),
         camera,
     )
+
+
+def _heat(scene: Scene) -> list[Addition]:
+    """Radiators and the television, warming, hot or cooling, quicker than true ones."""
+    rng = np.random.default_rng([scene.seed, _HEAT])
+    out = []
+    for name, share in HEATED.items():
+        haste = float(np.exp(rng.uniform(*np.log(HASTE))))
+        first, last = -ON_S[1], scene.lasts_s * haste
+        on_s = float(rng.uniform(first / 2, 0.6 * last))
+        span = (on_s, on_s + float(rng.uniform(*ON_S)))
+        if rng.random() < share:
+            made = NUISANCES[name](scene.seed, scene.plan, first, last, times=[span])
+            out.append(Addition(tuple(replace(s, t_s=s.t_s / haste) for s in made.sources)))
+    return out
 
 
 def _falls(motion: Motion, lasts_s: float) -> tuple[tuple[float, float, str, float], ...]:

@@ -36,6 +36,9 @@ class Body:
     speed_m_s: float = 0.0
     moved: bool = True
     furnished: bool = False
+    usual: bool = False
+    warmth: float = 2.0
+    """As in TrackState; nobody is known to walk there."""
     thing: float = 0.01
     """Belief that it is none of a person's doings."""
     new: bool = False
@@ -62,7 +65,9 @@ class Story:
         begun = np.array([self.k == 0 or b.new for b in bodies])
         for slot, body in enumerate(bodies):
             s.tracks.used[0, slot], s.tracks.moved[0, slot] = True, body.moved
-            s.tracks.x_m[0, slot] = body.x_m
+            s.tracks.x_m[0, slot], s.tracks.warmth[0, slot] = body.x_m, body.warmth
+            if begun[slot]:
+                s.tracks.first[0, slot] = body.warmth
         belief = np.full((n, len(Doing)), 0.01, np.float32)
         belief[:, Doing.THING] = [b.thing for b in bodies]
         belief[np.arange(n), [b.doing for b in bodies]] = [0.96 - b.thing for b in bodies]
@@ -94,6 +99,7 @@ class Story:
             logits,
             belief,
             np.array([b.furnished for b in bodies]),
+            np.array([b.usual for b in bodies]),
         )
         more = down.decide(PARAMS, s, view, t_ms)
         self.said += more
@@ -123,6 +129,23 @@ def test_nobody_who_never_was_a_person_falls() -> None:
     thing = Body(Doing.THING)
     assert Story().goes(20, thing).goes(1, FALLS).goes(60, thing).kinds == []
     assert Story().goes(200, replace(LIES, moved=False, thing=0.3)).kinds == []
+
+
+def test_radiators_and_what_somebody_left_never_fall() -> None:
+    """They never move; the ones warm for minutes, the others are far cooler than who walks there."""
+    heats = [replace(b, moved=False) for b in (UP, replace(FALLS, warmth=3.0), replace(LIES, warmth=3.0))]
+    assert Story().goes(20, heats[0]).goes(2, heats[1]).goes(200, heats[2]).kinds == []
+    left = [replace(b, moved=False, warmth=1.0) for b in (FALLS, LIES)]
+    story = Story()
+    story.state.tracks.walker[0] = 2.0
+    assert story.goes(20, UP).goes(2, replace(left[0], new=True)).goes(200, left[1]).kinds == []
+
+
+def test_dwell_says_nothing_where_warmth_is_usual_but_a_fall_that_is_seen_does() -> None:
+    sits = replace(LIES, usual=True)
+    assert Story().goes(20, UP).goes(4000, sits).goes(10, LIES).kinds == []
+    story = Story().goes(20, UP).goes(2, replace(FALLS, usual=True)).goes(30, sits)
+    assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
 
 
 def test_who_is_seen_to_fall_need_not_have_walked() -> None:
@@ -307,6 +330,11 @@ class Beat:
     """(S, 2, len(Doing))."""
     odds: NDArray[np.float32]
     furnished: NDArray[np.bool_]
+    usual: NDArray[np.bool_]
+    warmth: NDArray[np.float32]
+    first: NDArray[np.float32]
+    walker: NDArray[np.float32]
+    """(S,)."""
 
     def sight(self, s: int, k: int) -> Sight | None:
         if not self.used[s, k]:
@@ -321,7 +349,11 @@ class Beat:
             self.belief[of].tolist(),
             float(self.odds[of]),
             bool(self.furnished[of]),
+            bool(self.usual[of]),
             bool(self.moved[of]),
+            float(self.warmth[of]),
+            float(self.first[of]),
+            float(self.walker[s]),
             float(self.x_m[of]),
             float(self.y_m[of]),
             int(self.born_ms[of]),
@@ -346,7 +378,9 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
     used, there, moved, slips, furnished = (np.zeros(shape, np.bool_) for _ in range(5))
     born, seen, until, hides = (np.zeros(shape, np.int64) for _ in range(4))
     doing = np.zeros(shape, np.int64)
-    x, y, sure = (np.zeros(shape, np.float32) for _ in range(3))
+    usual = np.zeros(shape, np.bool_)
+    x, y, sure, warmth, first = (np.zeros(shape, np.float32) for _ in range(5))
+    walker = np.where(rng.random(n) < 0.7, rng.normal(1.5, 0.3, n), np.nan).astype(np.float32)
     belief = np.full((*shape, len(Doing)), 1 / len(Doing), np.float32)
     for _ in range(frames):
         some = rng.random(n) < 0.95
@@ -377,6 +411,9 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
         seen = np.where(there & on, now, seen)
         slips = np.where(turns, rng.random(shape) < 0.5, slips ^ (rng.random(shape) < 0.01))
         furnished = np.where(turns, rng.random(shape) < 0.15, furnished)
+        usual = np.where(turns, rng.random(shape) < 0.15, usual)
+        warmth = np.where(turns, rng.normal(1.2, 0.5, shape), warmth).astype(np.float32)
+        first = np.where(new, warmth, first)
         falls = np.isin(doing, [Doing.LOW, Doing.LYING, Doing.RAISED]) & slips
         begun = new | (gap & used)
         yield Beat(
@@ -396,6 +433,10 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
             belief,
             np.where(falls, rng.normal(3, 4, shape), rng.normal(-4, 1, shape)).astype(np.float32),
             furnished,
+            usual,
+            warmth,
+            first,
+            walker,
         )
 
 
@@ -404,7 +445,7 @@ def decided(
 ) -> list[tuple[int, Kind, int, int]]:
     """Row, kind, onset and time of all findings of `sensor`, who are `name`[sensor] in the state; sorted."""
     name = np.arange(len(beat.t_ms)) if name is None else name
-    for field in ("used", "moved", "x_m", "y_m", "born_ms", "seen_ms"):
+    for field in ("used", "moved", "x_m", "y_m", "born_ms", "seen_ms", "warmth", "first", "walker"):
         getattr(state.tracks, field)[name[sensor]] = getattr(beat, field)[sensor]
     state.down.belief[name[sensor]] = beat.belief[sensor]
     nth, slot = np.nonzero(beat.used[sensor])
@@ -436,6 +477,7 @@ def decided(
         logits,
         beat.belief[of],
         beat.furnished[of],
+        beat.usual[of],
     )
     found = down.decide(APART, state, view, beat.now_ms)
     return sorted((f.row, f.kind, f.onset_ms, f.decided_ms) for f in found)

@@ -320,14 +320,15 @@ def test_equals_the_naive_twin(seed: int) -> None:
                 patch = int(line.patch[k]) % 2 if line.there[k] else None
                 got.append((*of, patch, line.begun[k], *(getattr(state, n)[of] for n in DISCRETE)))
                 want.append((*of, w.patch, w.begun, *(getattr(track, n) for n in DISCRETE)))
-                near.append([w.dt_s, w.age_s, w.speed_m_s, track.warmth])
+                near.append([w.dt_s, w.age_s, w.speed_m_s, track.warmth, track.first])
             told["begun"] += sum(w.begun and not gap for w in lines)
             told["unseen"] += sum(w.patch is None for w in lines)
             told["two"] += len(lines) == 2
             told["moved"] += sum(t is not None and t.moved for t in twins[s].slots)
         assert not row_of  # no other tracks
         assert got == want, nth
-        found = (line.dt_s, line.age_s, line.speed_m_s, state.warmth.reshape(-1)[line.at])
+        more = (of.reshape(-1)[line.at] for of in (state.warmth, state.first))
+        found = (line.dt_s, line.age_s, line.speed_m_s, *more)
         np.testing.assert_allclose(np.stack(found, axis=1)[rows], near, rtol=0, atol=1e-4, err_msg=str(nth))
         np.testing.assert_allclose(bank[rows], means, rtol=0, atol=1e-4, err_msg=str(nth))
     assert min(told.values()) > 100, told

@@ -44,7 +44,7 @@ def test_distances_equal_the_naive_twin(rooms: list[list[tuple[str, Box]]], data
     floor, raised = (data.draw(st.lists(place, min_size=n, max_size=n)) for _ in range(2))
     metric = data.draw(st.lists(st.booleans(), min_size=n, max_size=n))
     got = zones.away(
-        ZoneParams(FAR), laid_out(rooms), np.array(sensor, np.intp), shapes(floor, raised, metric)
+        ZoneParams(FAR, 0.1), laid_out(rooms), np.array(sensor, np.intp), shapes(floor, raised, metric)
     )
     assert got.shape == (n, len(AWAY))
     assert got.dtype == np.float32
@@ -59,7 +59,7 @@ def test_a_room_with_any_zone_is_known_and_one_without_is_not() -> None:
     laid = laid_out([(), (table,), (bed, table)])
     assert laid.known.tolist() == [False, True, True]
     here = shapes([(1, 0.5)] * 3, [(9, 9)] * 3, [True] * 3)
-    got = zones.away(ZoneParams(FAR), laid, np.arange(3), here)
+    got = zones.away(ZoneParams(FAR, 0.1), laid, np.arange(3), here)
     assert got.tolist() == [[FAR] * 4, [FAR] * 4, [-0.5, FAR, FAR, FAR]]
     assert laid_out([]).box.shape == (0, 1, 4)
     assert laid_out([(), ()]).known.tolist() == [False, False]
@@ -68,7 +68,7 @@ def test_a_room_with_any_zone_is_known_and_one_without_is_not() -> None:
 def test_who_lies_beside_the_bed_may_lie_on_it_as_far_as_one_picture_tells() -> None:
     laid = laid_out([[("bed", (0, 0, 2, 1)), ("chair", (2.5, 0, 4, 1))]])
     here = shapes([(1.0, 1.25)], [(1.0, 0.75)], [True])
-    assert zones.away(ZoneParams(FAR), laid, np.zeros(1, np.intp), here)[0].tolist() == pytest.approx(
+    assert zones.away(ZoneParams(FAR, 0.1), laid, np.zeros(1, np.intp), here)[0].tolist() == pytest.approx(
         [0.25, -0.25, np.hypot(1.5, 0.25), 1.5]
     )
 
@@ -87,4 +87,4 @@ def test_furniture_is_of_no_use_to_a_wall_array_that_does_not_know_where_it_hang
     told = zones.seen_from(laid_out([(bed,)] * 3), eyes)
     assert told.known.tolist() == [True, False, True]
     here = shapes([(1, 0.5)] * 3, [(1, 0.5)] * 3, [True] * 3)
-    assert zones.away(ZoneParams(FAR), told, np.arange(3), here)[:, 0].tolist() == [-0.5, FAR, -0.5]
+    assert zones.away(ZoneParams(FAR, 0.1), told, np.arange(3), here)[:, 0].tolist() == [-0.5, FAR, -0.5]

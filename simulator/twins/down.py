@@ -40,7 +40,12 @@ class Sight:
     belief: Sequence[float]
     fall_odds: float
     furnished: bool
+    usual: bool
     moved: bool
+    warmth: float
+    first: float
+    walker: float
+    """NaN: nobody has walked there."""
     x_m: float
     y_m: float
     born_ms: int
@@ -138,13 +143,14 @@ class NaiveDown:
     def _judge(self, track: Fallen, sight: Sight, helped: bool, later: bool) -> list[Said]:
         p = self.params
         up = sight.there and sight.up > p.up_belief
-        if up or sight.on_furniture:
+        rests = sight.there and sight.usual and track.stage is Stage.IDLE
+        if up or sight.on_furniture or rests:
             track.lie_s = 0.0
         elif sight.there and sight.belief[Doing.LYING] > p.lying_belief:
             track.lie_s += sight.dt_s
         elif sight.there:
             track.lie_s = max(track.lie_s - sight.dt_s, 0.0)
-        self._rest(track, sight, up)
+        self._rest(track, sight, up or rests)
 
         was = track.stage
         said: list[Said] = []
@@ -171,12 +177,12 @@ class NaiveDown:
             track.armed = True  # step 5
         return said
 
-    def _rest(self, track: Fallen, sight: Sight, up: bool) -> None:
+    def _rest(self, track: Fallen, sight: Sight, fine: bool) -> None:
         """How long it has been down on one spot."""
         if not sight.there:
             return
         here = (sight.x_m, sight.y_m)
-        if up or sight.on_furniture or math.dist(here, track.spot) > self.params.spot_m:
+        if fine or sight.on_furniture or math.dist(here, track.spot) > self.params.spot_m:
             track.rest_s = 0.0
         elif sight.down > self.params.low_belief:
             track.rest_s += sight.dt_s
@@ -186,7 +192,13 @@ class NaiveDown:
             track.spot = here
 
     def _ready(self, track: Fallen, sight: Sight) -> bool:
-        return track.armed and sight.there and not sight.on_furniture
+        return track.armed and sight.there and self._alive(sight) and not sight.on_furniture
+
+    def _alive(self, sight: Sight) -> bool:
+        """It has moved, or came all at once and is not much cooler than who walks there."""
+        much = -math.log(self.params.tracks.alike)
+        at_once = sight.warmth - sight.first <= much and not sight.walker - sight.warmth > much
+        return self.coarse or sight.moved or at_once
 
     def _falls(self, track: Fallen, sight: Sight) -> bool:
         """Step 2, its first half: a fall is seen."""
@@ -197,9 +209,8 @@ class NaiveDown:
         """Step 2."""
         drop = self._falls(track, sight)
         linger = self._ready(track, sight) and track.was_person
-        calm = (sight.moved or self.coarse) and track.rest_s >= self.params.calm_s / 2
-        long = track.lie_s >= self.slow_s / 2 or calm
-        linger = linger and self.room.furniture_known and long
+        long = track.lie_s >= self.slow_s / 2 or track.rest_s >= self.params.calm_s / 2
+        linger = linger and not sight.usual and self.room.furniture_known and long
         if not drop and not linger:
             return []
         since_s = track.lie_s if track.lie_s >= self.slow_s / 2 else track.rest_s
@@ -238,7 +249,7 @@ class NaiveDown:
             return True
         if strong and track.low_s >= times * p.struggle_s:
             return True
-        if (sight.moved or self.coarse) and track.rest_s >= times * (p.calm_fell_s if strong else p.calm_s):
+        if track.rest_s >= times * (p.calm_fell_s if strong else p.calm_s):
             return True
         if not sight.there and track.low_s >= times * self.slow_s:
             return True

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from detectors.tracks import BANK_S, FASTEST_M_S, WARMTH_S, TrackParams
+from detectors.tracks import BANK_S, FASTEST_M_S, FIRST_S, WARMTH_S, TrackParams
 
 Place = tuple[float, float]
 
@@ -42,6 +42,8 @@ class Track:
     home: Place
     """Where it was first seen."""
     warmth: float
+    first: float
+    """The warmth when it was FIRST_S old."""
     moved: bool
     velocity: Place = (0.0, 0.0)
     bank: list[list[float]] = field(default_factory=list)
@@ -90,7 +92,7 @@ class NaiveTracks:
                 if patch is None:
                     continue
                 moved = self._parted(patch, before[1 - slot])
-                track = Track(t_ms, t_ms, patch.place, patch.place, patch.warmth, moved)
+                track = Track(t_ms, t_ms, patch.place, patch.place, patch.warmth, patch.warmth, moved)
                 self.slots[slot] = track
             elif patch is not None:
                 self._went_on(track, patch, t_ms, dt_s, gap)
@@ -187,6 +189,8 @@ class NaiveTracks:
         vx, vy = track.velocity
         track.velocity = (vx + rate * (now[0] - vx), vy + rate * (now[1] - vy))
         track.warmth += (1.0 if gap else share(dt_s, WARMTH_S)) * (patch.warmth - track.warmth)
+        if t_ms - track.born_ms <= FIRST_S * 1000:
+            track.first = track.warmth
         track.place, track.seen_ms = patch.place, t_ms
         track.moved |= math.dist(track.place, track.home) > self.params.moved_m
 
