@@ -1,7 +1,7 @@
 """How many thermal frames one core gets through: the pipeline of the lookout beside its bounds and rivals.
 
-Draws frames of a few rooms first and plays them to a thousand sensors of each resolution, with 5, 25 and
-100 % of the rooms lived in. Everything is measured in one process with one thread, in rounds that take
+Draws frames of a few rooms first and plays them to four thousand sensors of each resolution, with 5, 25
+and 100 % of the rooms lived in. Everything is measured in one process with one thread, in rounds that take
 each figure once, so that what else the machine does falls on all of them; figures are medians of rounds.
 Counted is the CPU time of the thread inside `detectors.fall.step`, and nothing else of the road.
 """
@@ -50,7 +50,7 @@ class BenchError(Exception):
 def run_detectors(
     *,
     seconds: float = 45.0,
-    sensors: int = 1_000,
+    sensors: int = 4_096,
     sizes: tuple[int, ...] = (100, 1_000, 10_000),
     pieces: int = 32,
     rounds: int = ROUNDS,
