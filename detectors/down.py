@@ -71,6 +71,8 @@ class View:
     """(L,) in a bed, sofa or bath, whether it lies low or raised: there is no floor."""
     usual: Bools
     """(L,) warmth is no news there: raised, it would be on furniture; or heat has come and gone there."""
+    slight: Bools
+    """(L,) too small for who lives there: a pet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def nobody() -> View:
         logits[:, :-1],
         no,
         no,
+        no,
     )
 
 
@@ -126,7 +129,8 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     _dwell(params, view, s, x, y, there & (up | on | (idle & view.usual)))
     lie_s, rest_s = s["lie_s"], s["rest_s"]
     armed, event = s["armed"], s["event"]
-    alive = limits.coarse | tracks.alive(params.tracks, state.tracks, view.sensor, view.line.at)
+    alive = tracks.alive(params.tracks, state.tracks, view.sensor, view.line.at) & ~view.slight
+    alive |= limits.coarse
     ready = armed & there & alive & ~on
     fell = ready & (event > limits.suspect) & (lying_b + low_b > params.suspect_belief)
     fell &= s["was_person"] | (s["person"] > 0.5)

@@ -136,6 +136,7 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     steady = state.tracks.bank.reshape(-1, len(BANK_S), posture.BANKED)[line.at, posture.STEADY]
     more = posture.at_home(now, steady, line, away, warmer)
     bank = tracks.average(state.tracks, line, np.concatenate([now, more], axis=1))
+    slight = shape.metric & _slight(params, state, owner, bank)
     x = posture.inputs(bank, line.age_s, state.zones.known[owner] & shape.metric)
     logits = _logits(state, owner, x)
     mine = state.down.belief.reshape(-1, len(Doing))
@@ -153,7 +154,19 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
         belief,
         zones.no_floor(away),
         usual,
+        slight,
     )
+
+
+def _slight(params: FallParams, state: FallState, owner: Ints, bank: F32) -> Bools:
+    """(L,) tracks that are too short and narrow for a body, of sensors with pixels small enough to say so."""
+    wall = state.optics.wall[owner]
+    limits = (params.pet_wall_long_m, params.pet_long_m), (params.pet_wall_wide_m, params.pet_wide_m)
+    out = np.full(len(owner), state.optics.rows * state.optics.cols >= background.SMOOTH_FROM)
+    for name, (on_wall, above) in zip(("log_along", "log_across"), limits, strict=True):
+        limit = np.log(np.where(wall, np.float32(on_wall), np.float32(above)))
+        out &= bank[:, posture.STEADY, posture.NUMBERS.index(name)] < limit
+    return out
 
 
 def _logits(state: FallState, owner: Ints, x: F32) -> F32:

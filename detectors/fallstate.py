@@ -62,6 +62,10 @@ class FallParams:
     recover_s: float
     walked_s: float
     away_m: float
+    pet_long_m: float
+    pet_wide_m: float
+    pet_wall_long_m: float
+    pet_wall_wide_m: float
     skin_share: float
     core_c: float
     least_contrast: float

@@ -37,6 +37,7 @@ class Body:
     moved: bool = True
     furnished: bool = False
     usual: bool = False
+    slight: bool = False
     warmth: float = 2.0
     """As in TrackState; nobody is known to walk there."""
     thing: float = 0.01
@@ -100,6 +101,7 @@ class Story:
             belief,
             np.array([b.furnished for b in bodies]),
             np.array([b.usual for b in bodies]),
+            np.array([b.slight for b in bodies]),
         )
         more = down.decide(PARAMS, s, view, t_ms)
         self.said += more
@@ -139,6 +141,11 @@ def test_radiators_and_what_somebody_left_never_fall() -> None:
     story = Story()
     story.state.tracks.walker[0] = 2.0
     assert story.goes(20, UP).goes(2, replace(left[0], new=True)).goes(200, left[1]).kinds == []
+
+
+def test_a_pet_never_falls() -> None:
+    walks, jumps, lies = (replace(b, slight=True) for b in (UP, FALLS, LIES))
+    assert Story().goes(20, walks).goes(2, jumps).goes(400, lies).kinds == []
 
 
 def test_dwell_says_nothing_where_warmth_is_usual_but_a_fall_that_is_seen_does() -> None:
@@ -331,6 +338,7 @@ class Beat:
     odds: NDArray[np.float32]
     furnished: NDArray[np.bool_]
     usual: NDArray[np.bool_]
+    slight: NDArray[np.bool_]
     warmth: NDArray[np.float32]
     first: NDArray[np.float32]
     walker: NDArray[np.float32]
@@ -350,6 +358,7 @@ class Beat:
             float(self.odds[of]),
             bool(self.furnished[of]),
             bool(self.usual[of]),
+            bool(self.slight[of]),
             bool(self.moved[of]),
             float(self.warmth[of]),
             float(self.first[of]),
@@ -378,7 +387,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
     used, there, moved, slips, furnished = (np.zeros(shape, np.bool_) for _ in range(5))
     born, seen, until, hides = (np.zeros(shape, np.int64) for _ in range(4))
     doing = np.zeros(shape, np.int64)
-    usual = np.zeros(shape, np.bool_)
+    usual, slight = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
     x, y, sure, warmth, first = (np.zeros(shape, np.float32) for _ in range(5))
     walker = np.where(rng.random(n) < 0.7, rng.normal(1.5, 0.3, n), np.nan).astype(np.float32)
     belief = np.full((*shape, len(Doing)), 1 / len(Doing), np.float32)
@@ -412,6 +421,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
         slips = np.where(turns, rng.random(shape) < 0.5, slips ^ (rng.random(shape) < 0.01))
         furnished = np.where(turns, rng.random(shape) < 0.15, furnished)
         usual = np.where(turns, rng.random(shape) < 0.15, usual)
+        slight = np.where(turns, rng.random(shape) < 0.1, slight)
         warmth = np.where(turns, rng.normal(1.2, 0.5, shape), warmth).astype(np.float32)
         first = np.where(new, warmth, first)
         falls = np.isin(doing, [Doing.LOW, Doing.LYING, Doing.RAISED]) & slips
@@ -434,6 +444,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
             np.where(falls, rng.normal(3, 4, shape), rng.normal(-4, 1, shape)).astype(np.float32),
             furnished,
             usual,
+            slight,
             warmth,
             first,
             walker,
@@ -478,6 +489,7 @@ def decided(
         beat.belief[of],
         beat.furnished[of],
         beat.usual[of],
+        beat.slight[of],
     )
     found = down.decide(APART, state, view, beat.now_ms)
     return sorted((f.row, f.kind, f.onset_ms, f.decided_ms) for f in found)

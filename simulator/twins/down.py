@@ -41,6 +41,7 @@ class Sight:
     fall_odds: float
     furnished: bool
     usual: bool
+    slight: bool
     moved: bool
     warmth: float
     first: float
@@ -198,7 +199,7 @@ class NaiveDown:
         """It has moved, or came all at once and is not much cooler than who walks there."""
         much = -math.log(self.params.tracks.alike)
         at_once = sight.warmth - sight.first <= much and not sight.walker - sight.warmth > much
-        return self.coarse or sight.moved or at_once
+        return self.coarse or (not sight.slight and (sight.moved or at_once))
 
     def _falls(self, track: Fallen, sight: Sight) -> bool:
         """Step 2, its first half: a fall is seen."""
