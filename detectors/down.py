@@ -70,7 +70,8 @@ class View:
     furnished: Bools
     """(L,) in a bed, sofa or bath, whether it lies low or raised: there is no floor."""
     usual: Bools
-    """(L,) warmth is no news there: raised, it would be on furniture; or heat has come and gone there."""
+    """(L,) warmth is no news there: raised, it would be on furniture (seen from the ceiling; from a wall
+    that takes in too much of the floor), or heat has come and gone there."""
     slight: Bools
     """(L,) too small for who lives there: a pet."""
 

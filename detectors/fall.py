@@ -130,7 +130,7 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     most_k = np.maximum(np.float32(params.core_c) - background.level_c(state.room, owner), np.float32(1))
     heated = background.familiar(state.room, owner, patch.x_px, patch.y_px)
     heated &= background.familiar(state.room, owner, patch.peak_x_px, patch.peak_y_px)
-    usual = heated | zones.at_rest(params.zones, away)
+    usual = heated | (zones.at_rest(params.zones, away) & ~state.optics.wall[owner])
     warmer = tracks.warmer(state.tracks, owner, line, patch.peak_k, most_k)
     now = posture.numbers(patch, shape, line.speed_m_s)
     steady = state.tracks.bank.reshape(-1, len(BANK_S), posture.BANKED)[line.at, posture.STEADY]
