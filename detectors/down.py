@@ -137,7 +137,7 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     fell &= s["was_person"] | (s["person"] > 0.5)
     drop, anew = fell & idle, fell & suspected
     linger = (lie_s >= limits.slow_s / 2) | (rest_s >= params.calm_s / 2)
-    linger &= ready & idle & ~view.usual & s["was_person"] & state.zones.known[view.sensor]
+    linger &= ready & idle & s["was_person"] & state.zones.known[view.sensor]
     begin = drop | linger
 
     s["quick"] = np.where(begin, drop, s["quick"])

@@ -44,10 +44,8 @@ AHEAD: Final = 4  # jobs per worker that may wait, finished or not: a lesson is 
 HEATED: Final = {"radiator": 0.5, "tv": 0.3}
 """Share of the lessons for homes in which they are on, somewhere in their cycle: in winter every room has
 them, and they look like somebody who lies at the wall."""
-HASTE: Final = (
-    1.0,
-    5.0,
-)  # so many times as quick as true ones: lessons last minutes, their cycles half an hour
+HASTE: Final = (1.0, 5.0)
+"""So many times as quick as true ones: lessons last minutes, their cycles half an hour."""
 ON_S: Final = (480.0, 3600.0)
 _KIND, _REST, _HEAT = 171, 172, 175  # purposes of random numbers
 _OWN: Final = 1 << 62

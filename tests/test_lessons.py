@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ from simulator.lessons import (
 from simulator.randomised import ACTED, FALLS, HOME_SHARES, MOVES, SHARES, VISITS, Tier
 from simulator.sight import pixel_of
 from simulator.suites import Options
-from simulator.world import F64, Actor, Air, Motion, Room, Zone
+from simulator.world import F64, I16, Actor, Air, Motion, Room, Source, Zone
 
 BED = Zone("bed", "bed", 0.5, -1.0, 1.5, 1.0, 0.45)
 CHAIR = Zone("chair", "chair", -1.3, -1.3, -0.7, -0.7, 0.45)
@@ -130,6 +131,33 @@ def test_a_lesson_holds_what_it_says() -> None:
             lay = (t_s > end_s + 1) & (t_s < min(up_s, t_s[-1]) - 15)
             low = np.isin(lesson.bodies[lay][:, :, 6], [Pose.LYING, Pose.LOW])
             assert low.any(axis=1).all()
+
+
+def test_homes_are_heated_and_laboratories_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the lessons for homes have a radiator on; those for arrays of unknown scale never do."""
+    seen: list[Sequence[Source]] = []
+
+    class Blind(Painter):
+        """Draws nothing, but notes what there was to draw."""
+
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            seen.append(args[3])
+
+        def draw(self, t_s: F64) -> I16:
+            return np.zeros((len(t_s), 8, 8), np.int16)
+
+    monkeypatch.setattr("simulator.lessons.Painter", Blind)
+    hot: dict[Tier, list[bool]] = {"coarse": [], "unscaled": []}
+    for tier, which in hot.items():
+        for number in range(60):
+            seen.clear()
+            lesson = draw(5, number, tier, wall=False)
+            heats = {s.name for s in seen[0]} & {"radiator", "television"}
+            if lesson.kind not in {"radiator", "tv"}:
+                which.append(bool(heats))
+    assert 0.35 < np.mean(hot["coarse"]) < 0.85
+    assert np.mean(hot["unscaled"]) < 0.1  # one in 47 has one beside
 
 
 def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:

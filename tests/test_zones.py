@@ -73,6 +73,22 @@ def test_who_lies_beside_the_bed_may_lie_on_it_as_far_as_one_picture_tells() -> 
     )
 
 
+def test_who_may_be_on_furniture_and_who_must_be() -> None:
+    laid = laid_out([[("bed", (0, 0, 2, 1)), ("chair", (2.5, 0, 3, 0.5))]])
+    places = {
+        "in bed": ((1.0, 0.5), (1.0, 0.4)),
+        "head beyond the bed, on it if raised": ((1.0, 1.25), (1.0, 0.75)),
+        "beside the bed": ((1.0, -0.4), (1.0, -0.3)),
+        "leans from the chair": ((2.75, 0.8), (2.75, 0.55)),
+        "before the chair": ((2.75, 1.1), (2.75, 0.9)),
+    }
+    floor, raised = ([p[k] for p in places.values()] for k in (0, 1))
+    params = ZoneParams(FAR, 0.1)
+    far = zones.away(params, laid, np.zeros(5, np.intp), shapes(floor, raised, [True] * 5))
+    assert zones.at_rest(params, far).tolist() == [True, True, False, True, False]
+    assert zones.no_floor(far).tolist() == [True, False, False, False, False]
+
+
 def test_furniture_is_of_no_use_to_a_wall_array_that_does_not_know_where_it_hangs() -> None:
     eyes = optics(24, 32, 3)
     nan = np.float32("nan")

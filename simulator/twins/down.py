@@ -211,7 +211,7 @@ class NaiveDown:
         drop = self._falls(track, sight)
         linger = self._ready(track, sight) and track.was_person
         long = track.lie_s >= self.slow_s / 2 or track.rest_s >= self.params.calm_s / 2
-        linger = linger and not sight.usual and self.room.furniture_known and long
+        linger = linger and self.room.furniture_known and long
         if not drop and not linger:
             return []
         since_s = track.lie_s if track.lie_s >= self.slow_s / 2 else track.rest_s
