@@ -29,6 +29,7 @@ class ZoneKind(IntEnum):
     SOFA = 2
     CHAIR = 3
     BATH = 4
+    RADIATOR = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class ZoneParams:
 
     far_m: float
     seat_m: float
+    heater_m: float
 
 
 def laid_out(rooms: Sequence[Sequence[tuple[str, Box]]]) -> Zones:
@@ -78,11 +80,12 @@ def seen_from(zones: Zones, optics: Optics) -> Zones:
     return Zones(box, kind, zones.known & ~lost)
 
 
-AWAY: Final = ("bed_floor", "bed_raised", "seat_floor", "seat_raised")
-"""From what one lies on (bed, sofa, bath) and from chairs, of whoever lies on the floor or is raised."""
+AWAY: Final = ("bed_floor", "bed_raised", "seat_floor", "seat_raised", "heater")
+"""From what one lies on (bed, sofa, bath) and from chairs, of whoever lies on the floor or is raised; from
+radiators, of what is raised."""
 LYING_PLACES: Final = slice(0, 2)
 """Of AWAY, those from what one lies on. Both negative: there is no floor to lie on."""
-LIES, SITS = AWAY.index("bed_raised"), AWAY.index("seat_raised")
+LIES, SITS, HEATS = AWAY.index("bed_raised"), AWAY.index("seat_raised"), AWAY.index("heater")
 LIES_ON: Final = np.isin(np.arange(len(ZoneKind)), (ZoneKind.BED, ZoneKind.SOFA, ZoneKind.BATH))
 """Of each ZoneKind."""
 
@@ -105,12 +108,18 @@ def away(params: ZoneParams, zones: Zones, sensor: NDArray[np.intp], shape: Shap
         apart = np.where(np.maximum(dx, dy) < 0, np.maximum(dx, dy), outside)
         for of, some in enumerate(groups):
             out[:, 2 * of + at] = np.where(some, apart, far).min(axis=1)
+    out[:, HEATS] = np.where(kind == ZoneKind.RADIATOR, apart, far).min(axis=1)  # raised, the last of both
     return np.where(shape.metric[:, None], np.minimum(out, far), far)
 
 
 def at_rest(params: ZoneParams, away: F32) -> Bools:
     """(L,) whoever is at `away` (L, len(AWAY)) may be in a bed, a sofa or a bath, or on a chair."""
     return np.asarray((away[:, LIES] < 0) | (away[:, SITS] < np.float32(params.seat_m)))
+
+
+def at_heater(params: ZoneParams, away: F32) -> Bools:
+    """(L,) what is at `away` (L, len(AWAY)) may be a radiator."""
+    return np.asarray(away[:, HEATS] < np.float32(params.heater_m))
 
 
 def no_floor(away: F32) -> Bools:

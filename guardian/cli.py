@@ -511,7 +511,7 @@ def bench_ingest(
 @train_app.command("posture")
 def train_posture(  # noqa: PLR0917  # typer fills them by name
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights on one machine.")],
-    lessons: Annotated[int | None, typer.Option(min=1, help="Lessons for each network (2000).")] = None,
+    lessons: Annotated[int | None, typer.Option(min=1, help="For each network (2000 to 4000).")] = None,
     tiers: Annotated[
         str, typer.Option(help="Sizes of arrays, with commas between.")
     ] = "coarse,middle,unscaled,fine",
@@ -537,12 +537,12 @@ def train_posture(  # noqa: PLR0917  # typer fills them by name
         for mount, tier in networks:
             with _bar(f"{mount} {tier}") as say:
                 taught[f"{mount}-{tier}"] = school.teach(
-                    params, seed, lessons or school.LESSONS, tier, mount, out or MODELS, say
+                    params, seed, lessons or school.LESSONS[tier], tier, mount, out or MODELS, say
                 )
     except (OSError, ValueError, WorkerLost) as e:
         _fail(str(e))
     figures = {n: {k: None if isnan(v) else v for k, v in some.items()} for n, some in taught.items()}
-    _write(json_file, {"lessons": lessons or school.LESSONS, "networks": figures}, seed)
+    _write(json_file, {"lessons": lessons or dict(school.LESSONS), "networks": figures}, seed)
     page = Console()
     (page if page.is_terminal else Console(width=WIDE)).print(school.table(taught))
 

@@ -15,18 +15,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator import randomised, scenes
+from simulator import excerpts, randomised, scenes
 from simulator.additions import Addition, composed
 from simulator.bodies import HEAD_M, TORSO_M, body
 from simulator.camera import Camera, Painter, axes
 from simulator.cores import CORES, pool
+from simulator.home import IDLE_S
 from simulator.nuisances import NUISANCES
-from simulator.randomised import ACTED, HOME_SHARES, SHARES, TRIES, Scene, Tier
+from simulator.randomised import ACTED, DAYS, HOME_SHARES, SHARES, TRIES, Scene, Tier
 from simulator.residue import residues
 from simulator.world import F32, F64, I16, I64, Actor, Air, Bools, Build, Motion, Room, Zone
 
@@ -36,7 +38,7 @@ PEOPLE, THINGS = 3, 2
 """Columns of Lesson.bodies and Lesson.things."""
 FIELDS: Final = ("px", "py", "x_m", "y_m", "head_m", "pelvis_m", "posture")
 """Of Lesson.bodies."""
-FURNITURE: Final = frozenset({"bed", "sofa", "chair", "bath"})
+FURNITURE: Final = frozenset({"bed", "sofa", "chair", "bath", "radiator"})
 """Kinds of zones that a lesson tells."""
 IN_LABORATORY: Final = 7  # of ten lessons for arrays of unknown scale
 JOB: Final = 4  # lessons that one worker draws at a time
@@ -137,7 +139,8 @@ def draw(seed: int, number: int, tier: Tier, wall: bool) -> Lesson:
     kind = kind_of(seed, number, tier)
     array = randomised.array_of(np.random.default_rng([seed_of(seed, number), _KIND, 1]), tier)
     for attempt in range(TRIES):
-        played = randomised.scene(seed_of(seed, number, attempt), kind, array, wall=wall)
+        play = excerpts.scene if kind in DAYS else partial(randomised.scene, kind=kind)
+        played = play(seed_of(seed, number, attempt), array=array, wall=wall)
         if played is not None:
             return _lesson(number, kind, array, played, tier)
     raise ValueError(f"{array} sees no {kind} in {TRIES} rooms")
@@ -186,14 +189,14 @@ def _lesson(number: int, kind: str, array: str, scene: Scene, tier: Tier) -> Les
     camera, plan, motion = scene.camera, scene.plan, scene.motion
     still = Air.still(1, randomised.room_c_of(rng))
     nuisance = kind if kind in NUISANCES else None
-    if kind not in randomised.MOVES and nuisance is None and rng.random() < BESIDE:
+    if kind not in randomised.MOVES and nuisance is None and scene.more is None and rng.random() < BESIDE:
         nuisance = [*NUISANCES][int(rng.integers(len(NUISANCES)))]
     extra = Addition() if nuisance is None else NUISANCES[nuisance](scene.seed, plan, 0.0, scene.lasts_s)
-    heat = () if tier == "unscaled" else _heat(scene)
+    heat = [scene.more] if scene.more is not None else [] if tier == "unscaled" else _heat(scene)
     whole = composed(still, [extra, *heat])
     actors = (Actor("resident", scene.build, motion), *scene.others, *whole.actors)
     period_s = 1 / camera.rate_hz
-    t_s = np.arange(float(rng.uniform(0, period_s)), scene.lasts_s, period_s)
+    t_s = _taken(scene, np.arange(float(rng.uniform(0, period_s)), scene.lasts_s, period_s))
     motions = (motion, *(a.motion for a in scene.others))
     sources = (*(s for m in motions for s in residues(m, plan)), *whole.sources)
     centi = Painter(camera, 0, actors, sources, whole.air or still).draw(t_s)
@@ -228,6 +231,14 @@ def _lesson(number: int, kind: str, array: str, scene: Scene, tier: Tier) -> Les
         tuple(f for m in motions for f in _falls(m, scene.lasts_s)),
         camera,
     )
+
+
+def _taken(scene: Scene, t_s: F64) -> F64:
+    """Of the moments `t_s` (N,) those that are drawn: where next to nothing happens, one in IDLE_S."""
+    if scene.thin_s is None:
+        return t_s
+    tick = np.r_[True, np.diff(np.floor(t_s / IDLE_S)) > 0]
+    return np.asarray(t_s[tick | (t_s < scene.thin_s[0]) | (t_s > scene.thin_s[1])])
 
 
 def _heat(scene: Scene) -> list[Addition]:

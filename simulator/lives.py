@@ -118,14 +118,14 @@ def cold_flat(seed: int, *, count: int) -> Home:
     one = life(seed, count, "winter")
     fails_s = float(np.random.default_rng([seed, _WHAT]).uniform(0.5, 1.0)) * DAY_S
     cold = hazards.cold_flat(seed, one.plan, one.calendar, one.end_s, fails_s=fails_s)
-    return _heard(one, "full", _air(one, [cold]))
+    return _heard(one, "full", around(one, [cold]))
 
 
 def heat_wave(seed: int, *, count: int) -> Home:
     """A heat wave in summer, from the second day on."""
     one = life(seed, count, "summer")
     wave = hazards.heat_wave(seed, one.plan, one.calendar, one.end_s, wave_s=(DAY_S, one.end_s))
-    return _heard(one, "full", _air(one, [wave]))
+    return _heard(one, "full", around(one, [wave]))
 
 
 def kitchen(seed: int, *, danger: Literal["stove", "fire"], array: str, mount: Mount) -> Home:
@@ -183,7 +183,7 @@ def _rest(motion: Motion) -> tuple[F64, int]:
     return pose, int(room[0])
 
 
-def _air(one: Life, added: Sequence[Addition] = ()) -> Addition:
+def around(one: Life, added: Sequence[Addition] = ()) -> Addition:
     """Everything that an ordinary home adds to its resident, and the air that comes of it."""
     where = SHANGHAI if one.seed % 2 else LONDON
     air = hazards.home_air(one.seed, one.plan, one.calendar, one.end_s, climate=where)
@@ -231,7 +231,7 @@ def _lived(
     """Play the diary as movements, with everything that is warm, and let all sensors look and listen."""
     rng = np.random.default_rng([one.seed, _LISTEN])
     motion = play(one, one.week.segments)
-    whole = _air(one, added)
+    whole = around(one, added)
     own = stirs_of_motion(
         motion, one.plan, one.week.segments, one.who, rng, truth=(*one.week.truth, *motion.truth)
     )

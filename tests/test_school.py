@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from detectors.posture import INPUTS, PLAIN, Doing, Network
-from simulator import fitting, school
+from simulator import school
 from simulator.fingerprint import fingerprint
 from simulator.lessons import draw
 from simulator.train import IGNORED, Examples
-from tests.thermal import shipped
+from tests.thermal import hastily, shipped
 
 LESSONS = 6
 
@@ -22,7 +22,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, fl
     out = tmp_path_factory.mktemp("weights") / "new"
     heard: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "STEPS", 40)
+        hastily(patch, steps=40)
         patch.setattr(school, "BLOCK", 4)
         figures = school.teach(
             shipped(), 3, LESSONS, "coarse", "ceiling", out, lambda _done, _all, what: heard.append(what)

@@ -16,11 +16,11 @@ from detectors.posture import Doing
 from guardian.cli import app
 from guardian.trace import Trace, TraceError, TraceSensor, TruthRow
 from guardian.trace_writer import write_trace
-from simulator import acting, fitting, leave_out, stress
+from simulator import acting, leave_out, stress
 from simulator.leave_out import Fold
 from simulator.stress import AS_RECORDED, INVARIANT, STRESS, Recording
 from simulator.train import IGNORED
-from tests.thermal import shipped
+from tests.thermal import hastily, shipped
 
 TRACE = Path(__file__).parents[2] / "shared" / "data" / "traces" / "ceiling16"
 FLOOR_F1 = 0.93
@@ -274,7 +274,7 @@ def test_weights_of_some_people_are_tested_on_the_others(
     acted: list[Recording], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acted = [acted[k] for k in (1, 0, 3, 2, 5, 4, 7, 6)]  # a fall in what is kept aside
-    monkeypatch.setattr(fitting, "STEPS", 60)
+    hastily(monkeypatch, steps=60)
     monkeypatch.setattr(leave_out, "COPIES", 1)
     monkeypatch.setattr(leave_out, "THRESHOLDS", np.array([-2.0, 0.0]))
     turns = leave_out.folds(acted)

@@ -64,29 +64,38 @@ def test_warmth_is_usual_where_heat_has_come_and_gone_before() -> None:
     assert watch.sees(5, (BODY[0], slice(22, 32))).usual.tolist() == [False]  # beside it: news
 
 
-@pytest.mark.parametrize(("kind", "usual"), [("bed", True), ("chair", True), ("table", False)])
+@pytest.mark.parametrize(
+    ("kind", "usual"), [("bed", True), ("chair", True), ("radiator", True), ("table", False)]
+)
 def test_warmth_is_usual_on_furniture_seen_from_the_ceiling(kind: str, usual: bool) -> None:
     watch = Watch(boxes=[(kind, (-0.6, -0.6, 0.8, 0.6))])
     watch.sees(10)
     assert watch.sees(5, BODY).usual.tolist() == [usual]
 
 
-def test_from_a_wall_furniture_alone_makes_no_warmth_usual() -> None:
-    watch = Watch(boxes=[("bed", (-4, -4, 4, 4))], wall=True)
+@pytest.mark.parametrize(("kind", "usual"), [("bed", False), ("radiator", True)])
+def test_from_a_wall_radiators_alone_make_warmth_usual(kind: str, usual: bool) -> None:
+    watch = Watch(boxes=[(kind, (-4, -4, 4, 4))], wall=True)
     watch.sees(10)
     view = watch.sees(5, BODY)
     assert view.shape.metric.tolist() == [True]
-    assert view.usual.tolist() == [False]
+    assert view.usual.tolist() == [usual]
 
 
 @pytest.mark.parametrize(
     ("where", "rows", "lens", "slight"),
-    [(CAT, 24, True, True), (BODY, 24, True, False), (CAT, 24, False, False), (CAT, 12, True, False)],
+    [
+        (CAT, 24, True, True),
+        (BODY, 24, True, False),
+        (CAT, 24, False, False),
+        (CAT, 12, True, False),
+        (CAT, 16, True, False),
+    ],
 )
 def test_only_what_is_small_and_seen_well_is_a_pet(
     where: tuple[slice, slice], rows: int, lens: bool, slight: bool
 ) -> None:
-    """Without a lens nobody knows metres, and on 12x16 pixels a sitting person is as small."""
+    """Without a lens nobody knows metres, and on 16x16 pixels somebody who lies is often as small."""
     watch = Watch(rows, 32 if rows == 24 else 16, lens=lens)
     watch.sees(10)
     small = where if rows == 24 else (slice(5, 7), slice(7, 9))

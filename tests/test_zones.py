@@ -14,8 +14,9 @@ from detectors.zones import AWAY, Box, ZoneParams, laid_out
 from simulator.twins.zones import away_one
 from tests.thermal import optics
 
-NAMES = ("bed", "sofa", "chair", "bath", "table", "floor")
+NAMES = ("bed", "sofa", "chair", "bath", "radiator", "table", "floor")
 FAR = 2.0
+PARAMS = ZoneParams(FAR, seat_m=0.1, heater_m=0.3)
 quarter = st.integers(-12, 12).map(lambda n: n / 4 + 0.125)
 
 
@@ -43,9 +44,7 @@ def test_distances_equal_the_naive_twin(rooms: list[list[tuple[str, Box]]], data
     sensor = data.draw(st.lists(st.integers(0, len(rooms) - 1), min_size=n, max_size=n))
     floor, raised = (data.draw(st.lists(place, min_size=n, max_size=n)) for _ in range(2))
     metric = data.draw(st.lists(st.booleans(), min_size=n, max_size=n))
-    got = zones.away(
-        ZoneParams(FAR, 0.1), laid_out(rooms), np.array(sensor, np.intp), shapes(floor, raised, metric)
-    )
+    got = zones.away(PARAMS, laid_out(rooms), np.array(sensor, np.intp), shapes(floor, raised, metric))
     assert got.shape == (n, len(AWAY))
     assert got.dtype == np.float32
     for k, s in enumerate(sensor):
@@ -59,8 +58,8 @@ def test_a_room_with_any_zone_is_known_and_one_without_is_not() -> None:
     laid = laid_out([(), (table,), (bed, table)])
     assert laid.known.tolist() == [False, True, True]
     here = shapes([(1, 0.5)] * 3, [(9, 9)] * 3, [True] * 3)
-    got = zones.away(ZoneParams(FAR, 0.1), laid, np.arange(3), here)
-    assert got.tolist() == [[FAR] * 4, [FAR] * 4, [-0.5, FAR, FAR, FAR]]
+    got = zones.away(PARAMS, laid, np.arange(3), here)
+    assert got.tolist() == [[FAR] * 5, [FAR] * 5, [-0.5, *[FAR] * 4]]
     assert laid_out([]).box.shape == (0, 1, 4)
     assert laid_out([(), ()]).known.tolist() == [False, False]
 
@@ -68,8 +67,8 @@ def test_a_room_with_any_zone_is_known_and_one_without_is_not() -> None:
 def test_who_lies_beside_the_bed_may_lie_on_it_as_far_as_one_picture_tells() -> None:
     laid = laid_out([[("bed", (0, 0, 2, 1)), ("chair", (2.5, 0, 4, 1))]])
     here = shapes([(1.0, 1.25)], [(1.0, 0.75)], [True])
-    assert zones.away(ZoneParams(FAR, 0.1), laid, np.zeros(1, np.intp), here)[0].tolist() == pytest.approx(
-        [0.25, -0.25, np.hypot(1.5, 0.25), 1.5]
+    assert zones.away(PARAMS, laid, np.zeros(1, np.intp), here)[0].tolist() == pytest.approx(
+        [0.25, -0.25, np.hypot(1.5, 0.25), 1.5, FAR]
     )
 
 
@@ -83,10 +82,18 @@ def test_who_may_be_on_furniture_and_who_must_be() -> None:
         "before the chair": ((2.75, 1.1), (2.75, 0.9)),
     }
     floor, raised = ([p[k] for p in places.values()] for k in (0, 1))
-    params = ZoneParams(FAR, 0.1)
-    far = zones.away(params, laid, np.zeros(5, np.intp), shapes(floor, raised, [True] * 5))
-    assert zones.at_rest(params, far).tolist() == [True, True, False, True, False]
+    far = zones.away(PARAMS, laid, np.zeros(5, np.intp), shapes(floor, raised, [True] * 5))
+    assert zones.at_rest(PARAMS, far).tolist() == [True, True, False, True, False]
     assert zones.no_floor(far).tolist() == [True, False, False, False, False]
+
+
+def test_a_radiator_is_warm_at_its_height_and_a_little_into_the_room() -> None:
+    laid = laid_out([[("radiator", (1.9, -0.5, 2.0, 0.5))], [("chair", (1.9, -0.5, 2.0, 0.5))]])
+    raised = [(1.95, 0.0), (1.7, 0.0), (1.5, 0.0), (1.95, 0.0)]
+    here = shapes([(1.95, 0.0)] * 4, raised, [True, True, True, True])
+    far = zones.away(PARAMS, laid, np.array([0, 0, 0, 1]), here)
+    assert zones.at_heater(PARAMS, far).tolist() == [True, True, False, False]
+    assert not zones.at_rest(PARAMS, far[:3]).any()
 
 
 def test_furniture_is_of_no_use_to_a_wall_array_that_does_not_know_where_it_hangs() -> None:
@@ -103,4 +110,4 @@ def test_furniture_is_of_no_use_to_a_wall_array_that_does_not_know_where_it_hang
     told = zones.seen_from(laid_out([(bed,)] * 3), eyes)
     assert told.known.tolist() == [True, False, True]
     here = shapes([(1, 0.5)] * 3, [(1, 0.5)] * 3, [True] * 3)
-    assert zones.away(ZoneParams(FAR, 0.1), told, np.arange(3), here)[:, 0].tolist() == [-0.5, FAR, -0.5]
+    assert zones.away(PARAMS, told, np.arange(3), here)[:, 0].tolist() == [-0.5, FAR, -0.5]

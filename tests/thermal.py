@@ -1,8 +1,10 @@
 """Things several tests of the thermal pipeline need: shipped parameters, optics, simulated homes in beats."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from detectors import fall
@@ -10,6 +12,7 @@ from detectors.finding import Finding
 from detectors.frame import Frames, Optics
 from detectors.zones import laid_out
 from guardian.settings import CONFIG, load
+from simulator import fitting
 from simulator.stage import SimulatedHome
 
 
@@ -85,3 +88,11 @@ def watch(homes: Sequence[SimulatedHome], *, furniture: bool = True) -> list[Fin
     for k in range(len(t_ms)):
         found += fall.step(params, state, batch(t_ms, centi, k), int(t_ms[k]))[0]
     return found
+
+
+def hastily(patch: pytest.MonkeyPatch, steps: int) -> None:
+    """Fit networks in so few steps that they learn next to nothing."""
+    patch.setattr(fitting, "FALLS", replace(fitting.FALLS, steps=steps))
+    for name in ("HOME", "LABORATORY"):
+        recipe = getattr(fitting, name)
+        patch.setattr(fitting, name, replace(recipe, course=replace(recipe.course, steps=steps)))

@@ -12,13 +12,15 @@ def away_one(
     zones: Iterable[tuple[str, Box]], far_m: float, floor: Place, raised: Place, *, metric: bool
 ) -> list[float]:
     """Of one shape, as zones.AWAY."""
-    out = [far_m] * 4
+    out = [far_m] * 5
     for name, box in zones:
         for k, place in enumerate((floor, raised)):
             if metric and name in {"bed", "sofa", "bath"}:
                 out[k] = min(out[k], _apart(box, place))
             if metric and name == "chair":
                 out[2 + k] = min(out[2 + k], _apart(box, place))
+        if metric and name == "radiator":
+            out[4] = min(out[4], _apart(box, raised))
     return out
 
 
