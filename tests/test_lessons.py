@@ -106,7 +106,7 @@ def test_no_lesson_shares_a_seed_with_a_suite() -> None:
 
 
 def test_a_lesson_holds_what_it_says() -> None:
-    some = drawn(range(5, 19), "middle", wall=False)
+    some = drawn(range(14, 28), "middle", wall=False)
     assert {one.kind for one in some} > {*VISITS, *ACTED}
     for lesson in some:
         n = len(lesson.t_ms)

@@ -129,11 +129,11 @@ def test_at_home_size_that_flutters_is_told_from_size_that_stays() -> None:
     now = np.zeros((2, len(NUMBERS)), np.float32)
     now[:, NUMBERS.index("log_area")] = [0.25, -3.0]
     now[:, NUMBERS.index("log_along")] = [-0.5, 0.0]
-    away = np.array([[1, 2, 3, 4]] * 2, np.float32)
+    away = np.array([[1, 2, 3, 4, 5]] * 2, np.float32)
     warmer = np.array([-1.5, 0.5], np.float32)
     got = posture.at_home(now, steady, lines([0.25, 0.25], [True, True]), away, warmer)
     assert got.shape == (2, len(AT_HOME))
-    assert got.tolist() == [[1, 2, 3, 4, -1.5, 0.25, 0.5], [1, 2, 3, 4, 0.5, 1.0, 0.0]]
+    assert got.tolist() == [[1, 2, 3, 4, 5, -1.5, 0.25, 0.5], [1, 2, 3, 4, 5, 0.5, 1.0, 0.0]]
     begun = posture.at_home(now, steady, lines([None, None], [True, True]), away, warmer)
     assert begun[:, -2:].tolist() == [[0, 0], [0, 0]]
 
