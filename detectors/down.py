@@ -10,10 +10,11 @@ once; whoever fell is a track, so two people under one array are judged apart.
    not where they may be on furniture, nor where heat comes and goes. Small pictures apart, only what has
    moved or came all at once is ever suspected.
 3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still on one spot (`weak`
-   times as long without strong evidence of a fall); for the slow time in any case. Down in any way (kneeling,
-   crawling, struggling): for `struggle_s` after strong evidence, on one spot for `calm_fell_s` after it and
-   for `calm_s` without any. Out of sight on the spot is down, too: unknown is never fine. While somebody else
-   is up and about there, every time is `second_person` times as long: help is there.
+   times as long without strong evidence of a fall; with it, seeming to kneel there takes no time off); for the
+   slow time in any case. Down in any way (kneeling, crawling, struggling): for `struggle_s` after strong
+   evidence, on one spot for `calm_fell_s` after it and for `calm_s` without any. Out of sight on the spot is
+   down, too: unknown is never fine. While somebody else is up and about there, every time is `second_person`
+   times as long: help is there.
 4. Recovered: up, or sitting or lying on furniture, for `recover_s`; for `walked_s`, when up and away from the
    place of the fall; or walked off and gone; or out of sight there, and somebody who came into sight later
    is up. Suspected again, in the same words, when armed and an event passes meanwhile; no time begins anew.
@@ -127,7 +128,8 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
 
     up = there & (up_b > params.up_belief)
     x, y = (getattr(state.tracks, n).reshape(-1)[view.line.at] for n in ("x_m", "y_m"))
-    _dwell(params, view, s, x, y, there & (up | on | (idle & view.usual)))
+    clear = suspected & s["quick"] & (s["most"] > limits.suspect + params.strong_odds)
+    _dwell(params, view, s, x, y, there & (up | on | (idle & view.usual)), clear)
     lie_s, rest_s = s["lie_s"], s["rest_s"]
     armed, event = s["armed"], s["event"]
     alive = tracks.alive(params.tracks, state.tracks, view.sensor, view.line.at) & ~view.slight
@@ -235,19 +237,22 @@ def _observe(params: FallParams, state: FallState, view: View, s: dict[str, NDAr
 
 
 def _dwell(  # noqa: PLR0917  (called once, above)
-    params: FallParams, view: View, s: dict[str, NDArray[Any]], x: F32, y: F32, fine: Bools
+    params: FallParams, view: View, s: dict[str, NDArray[Any]], x: F32, y: F32, fine: Bools, clear: Bools
 ) -> None:
-    """How long each track lies, and how long it has been down on one spot; `fine` (L,) ends both."""
+    """How long each track lies, and how long it has been down on one spot; `fine` (L,) ends both.
+
+    Who keeps to the spot after a clear fall (`clear`) and now seems to kneel loses no time.
+    """
     dt, there = view.line.dt_s, view.line.there
     lying = view.belief[:, Doing.LYING]
     low = view.belief[:, Doing.LOW] + lying > params.low_belief
     off = there & (np.hypot(x - s["spot_x_m"], y - s["spot_y_m"]) > params.spot_m)
-    for name, now, over in (
-        ("lie_s", lying > params.lying_belief, fine),
-        ("rest_s", low, fine | off),
+    for name, now, over, held in (
+        ("lie_s", lying > params.lying_belief, fine, clear & low & ~off),
+        ("rest_s", low, fine | off, np.zeros_like(off)),
     ):
         was = s[name]
-        after = np.where(there & now, was + dt, np.where(there, np.maximum(was - dt, 0), was))
+        after = np.where(there & now, was + dt, np.where(there & ~held, np.maximum(was - dt, 0), was))
         s[name] = np.where(over, np.float32(0), after)
     for name, value in (("spot_x_m", x), ("spot_y_m", y)):
         s[name] = np.where(there & (s["rest_s"] <= 0), value, s[name])

@@ -67,8 +67,8 @@ HOME: Final = Recipe(
 """For arrays that have been told metres and furniture: all that is measured in metres. More units need more
 noise and decay: loss on lessons kept aside 0.849 with 64 units fitted as in a laboratory, 0.845 with 128,
 0.815 with 128 fitted so (2,240 lessons of fine ceiling arrays; 0.905 with half as many). Whole days hold
-little lying on the floor and no fall; `favour` makes up for it: of the hard falls of seed 21, 91 instead of 86
-of 99 are confirmed under 24x32 ceilings and 81 instead of 77 of 93 on walls, no false one more in 30 hours."""
+little lying on the floor and no fall; `favour` makes up for it: of the hard falls of seed 21 91 instead of
+86 of 99 are confirmed under 24x32 ceilings, 81 instead of 77 of 93 on walls, no false one more in 30 h."""
 BATCH: Final = 1024
 RATE: Final = 3e-3  # falls to nothing over the steps, as a cosine
 EVENT_WEIGHT: Final = 1.0  # of the loss of falls beside that of postures

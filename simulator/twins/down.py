@@ -149,7 +149,7 @@ class NaiveDown:
             track.lie_s = 0.0
         elif sight.there and sight.belief[Doing.LYING] > p.lying_belief:
             track.lie_s += sight.dt_s
-        elif sight.there:
+        elif sight.there and not self._kneels(track, sight):
             track.lie_s = max(track.lie_s - sight.dt_s, 0.0)
         self._rest(track, sight, up or rests)
 
@@ -177,6 +177,13 @@ class NaiveDown:
         if track.stage is not Stage.CONFIRMED and track.event < self.suspect_odds - p.rearm_odds and rested:
             track.armed = True  # step 5
         return said
+
+    def _kneels(self, track: Fallen, sight: Sight) -> bool:
+        """Keeps to the spot after a clear fall, and may be down in another way than lying."""
+        p = self.params
+        clear = track.quick and track.most > self.suspect_odds + p.strong_odds
+        there = math.dist((sight.x_m, sight.y_m), track.spot) <= p.spot_m
+        return track.stage is Stage.SUSPECTED and clear and there and sight.down > p.low_belief
 
     def _rest(self, track: Fallen, sight: Sight, fine: bool) -> None:
         """How long it has been down on one spot."""
