@@ -10,8 +10,8 @@ once; whoever fell is a track, so two people under one array are judged apart.
    not where they may be on furniture, nor where heat comes and goes. Small pictures apart, only what has
    moved or came all at once is ever suspected.
 3. Confirmed once it has lain for the fast time, if the fall was seen and it keeps still on one spot (`weak`
-   times as long without strong evidence of a fall; with it, seeming to kneel there takes no time off); for the
-   slow time in any case. Down in any way (kneeling, crawling, struggling): for `struggle_s` after strong
+   times as long without strong evidence of a fall; with it, seeming to kneel there takes no time off); for
+   the slow time in any case. Down in any way (kneeling, crawling, struggling): for `struggle_s` after strong
    evidence, on one spot for `calm_fell_s` after it and for `calm_s` without any. Out of sight on the spot is
    down, too: unknown is never fine. While somebody else is up and about there, every time is `second_person`
    times as long: help is there.
