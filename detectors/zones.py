@@ -97,19 +97,22 @@ def away(params: ZoneParams, zones: Zones, sensor: NDArray[np.intp], shape: Shap
     """
     box, kind = zones.box[sensor], zones.kind[sensor]
     far = np.float32(params.far_m)
-    out = np.full((len(sensor), len(AWAY)), far, np.float32)
-    groups = (LIES_ON[kind], kind == ZoneKind.CHAIR)
-    for at, (x_m, y_m) in enumerate(
-        ((shape.floor_x_m, shape.floor_y_m), (shape.raised_x_m, shape.raised_y_m))
-    ):
-        dx = np.maximum(box[:, :, 0] - x_m[:, None], x_m[:, None] - box[:, :, 2])
-        dy = np.maximum(box[:, :, 1] - y_m[:, None], y_m[:, None] - box[:, :, 3])
-        outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0))
-        apart = np.where(np.maximum(dx, dy) < 0, np.maximum(dx, dy), outside)
-        for of, some in enumerate(groups):
-            out[:, 2 * of + at] = np.where(some, apart, far).min(axis=1)
-    out[:, HEATS] = np.where(kind == ZoneKind.RADIATOR, apart, far).min(axis=1)  # raised, the last of both
-    return np.where(shape.metric[:, None], np.minimum(out, far), far)
+    floor, raised = (
+        _apart(box, x_m, y_m)
+        for x_m, y_m in ((shape.floor_x_m, shape.floor_y_m), (shape.raised_x_m, shape.raised_y_m))
+    )
+    lies, sits, heats = LIES_ON[kind], kind == ZoneKind.CHAIR, kind == ZoneKind.RADIATOR
+    columns = ((lies, floor), (lies, raised), (sits, floor), (sits, raised), (heats, raised))
+    out = np.stack([np.where(some, apart, far).min(axis=1) for some, apart in columns], axis=1)
+    return np.where(shape.metric[:, None], np.minimum(out, far), far).astype(np.float32, copy=False)
+
+
+def _apart(box: F32, x_m: F32, y_m: F32) -> F32:
+    """(L, Z) from each of the boxes (L, Z, 4) to its place (L,), negative inside."""
+    dx = np.maximum(box[:, :, 0] - x_m[:, None], x_m[:, None] - box[:, :, 2])
+    dy = np.maximum(box[:, :, 1] - y_m[:, None], y_m[:, None] - box[:, :, 3])
+    outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0))
+    return np.asarray(np.where(np.maximum(dx, dy) < 0, np.maximum(dx, dy), outside), np.float32)
 
 
 def at_rest(params: ZoneParams, away: F32) -> Bools:

@@ -542,7 +542,8 @@ def train_posture(  # noqa: PLR0917  # typer fills them by name
     except (OSError, ValueError, WorkerLost) as e:
         _fail(str(e))
     figures = {n: {k: None if isnan(v) else v for k, v in some.items()} for n, some in taught.items()}
-    _write(json_file, {"lessons": lessons or dict(school.LESSONS), "networks": figures}, seed)
+    drawn = {tier: lessons or school.LESSONS[tier] for _, tier in networks}
+    _write(json_file, {"lessons": drawn, "networks": figures}, seed)
     page = Console()
     (page if page.is_terminal else Console(width=WIDE)).print(school.table(taught))
 

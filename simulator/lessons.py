@@ -208,7 +208,7 @@ def _lesson(number: int, kind: str, array: str, scene: Scene, tier: Tier) -> Les
         bodies[:, :, [0, 2]] *= -1
         things[:, :, 0] *= -1
         zones = tuple(replace(z, x0_m=-z.x1_m, x1_m=-z.x0_m) for z in zones)
-        camera = randomised.mirrored(camera)
+        camera = _mirrored(camera)
     return Lesson(
         number,
         scene.seed,
@@ -231,6 +231,14 @@ def _lesson(number: int, kind: str, array: str, scene: Scene, tier: Tier) -> Les
         tuple(f for m in motions for f in _falls(m, scene.lasts_s)),
         camera,
     )
+
+
+def _mirrored(camera: Camera) -> Camera:
+    """The camera of the same home seen in a mirror that turns x round; its picture is the old one with the
+    columns reversed.
+    """
+    yaw = 180.0 - camera.yaw_deg if camera.mount == "wall" else -camera.yaw_deg
+    return replace(camera, x_m=-camera.x_m, yaw_deg=yaw)
 
 
 def _taken(scene: Scene, t_s: F64) -> F64:

@@ -199,14 +199,6 @@ def cover_of(rng: np.random.Generator) -> float:
     return float(rng.uniform(0.0, most)) if rng.random() < share else 0.0
 
 
-def mirrored(camera: Camera) -> Camera:
-    """The camera of the same home seen in a mirror that turns x round; its picture is the old one with the
-    columns reversed.
-    """
-    yaw = 180.0 - camera.yaw_deg if camera.mount == "wall" else -camera.yaw_deg
-    return replace(camera, x_m=-camera.x_m, yaw_deg=yaw)
-
-
 # --- what happens ----------------------------------------------------------------------------------
 
 

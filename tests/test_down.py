@@ -233,6 +233,17 @@ def test_who_kneels_after_a_clear_fall_is_confirmed_after_the_struggle_time() ->
     assert abs(story.found[1][1] - 20 - PARAMS.struggle_s) < 2
 
 
+def test_who_seems_to_kneel_for_a_while_after_a_clear_fall_loses_no_time() -> None:
+    def confirmed_s(odds: float, x_m: float = 0.0) -> float:
+        kneels = Body(Doing.LOW, x_m=x_m)
+        story = Story().goes(20, UP).goes(2, replace(FALLS, odds=odds)).goes(6, LIES).goes(5, kneels)
+        return story.goes(30, LIES).found[1][1]
+
+    assert confirmed_s(6.0) == pytest.approx(20 + PARAMS.fast_large_s + 5, abs=1)
+    assert confirmed_s(-0.5) > 20 + PARAMS.weak * PARAMS.fast_large_s + 5
+    assert confirmed_s(6.0, PARAMS.spot_m + 0.2) > 20 + PARAMS.fast_large_s + 8
+
+
 def test_who_is_down_on_one_spot_after_a_clear_fall_is_confirmed_earlier() -> None:
     story = Story().goes(20, UP).goes(2, Body(Doing.LOW, 6.0)).goes(80, Body(Doing.LOW))
     assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detectors.posture import INPUTS, PLAIN, Doing, Network
-from simulator import school
+from simulator import fitting, school
 from simulator.fingerprint import fingerprint
 from simulator.lessons import draw
 from simulator.train import IGNORED, Examples
@@ -102,3 +102,19 @@ def test_no_examples_are_joined_to_none() -> None:
         joined, its = getattr(both, name), getattr(some, name)
         assert joined.dtype == its.dtype == getattr(none, name).dtype
         assert np.array_equal(joined, its)
+
+
+def test_what_costs_a_life_when_it_is_not_said_is_favoured_at_home_alone() -> None:
+    rng = np.random.default_rng(4)
+    n = 400
+    doing, fell = rng.integers(0, len(Doing), n).astype(np.int8), rng.integers(0, 2, n).astype(np.int8)
+    x, lesson = rng.normal(size=(n, INPUTS)).astype(np.float32), np.arange(n, dtype=np.int32) % 20
+    some = Examples(x, doing, fell, lesson, np.zeros(n, np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        hastily(patch, steps=5)
+        plain = replace(fitting.HOME, favour={})
+        shift = fitting.fit(some, fitting.HOME, 1).network(x) - fitting.fit(some, plain, 1).network(x)
+    wanted = [fitting.HOME.favour.get(k, 0.0) for k in range(len(Doing) + 1)]
+    assert wanted[Doing.LYING] > 0 < wanted[fitting.FELL]
+    assert shift == pytest.approx(np.tile(wanted, (n, 1)), abs=1e-4)
+    assert not fitting.LABORATORY.favour
