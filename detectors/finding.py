@@ -50,3 +50,7 @@ class Finding:
     y: float
     evidence: Mapping[str, float]
     """Named numbers with the unit in the name, for people and for tuning."""
+    room: int = -1
+    """Row of the room in the layout, −1 = none or the sensor's."""
+    sensor: int = -1
+    """Row of the sensor that sends events, −1 = none."""

@@ -89,7 +89,7 @@ async def run(
 
         # the way in
         board = Board(people.site, people.sensors, replay=replay)
-        lookout = Lookout(board, loaded.fall, people.furniture)
+        lookout = Lookout(board, loaded.detectors, people.furniture, timezone=people.duty.timezone)
         address = broker_address(settings.mqtt)
         control = Control(address, people.site)
         link = Link(

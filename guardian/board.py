@@ -18,7 +18,9 @@ import structlog
 from numpy.typing import NDArray
 
 from detectors.frame import Frames
+from detectors.layout import Events
 from guardian.homes import Activity, Homes, Reading, StateOfHomes
+from guardian.plan import rooms_of
 from guardian.slab import Group, Lane, SensorSpec
 from guardian.wire import Reason, Reject
 from guardian.wire.native import (
@@ -96,6 +98,12 @@ class Board:
         self._event_specs = {f"guardian/{site}/{s.home}/{s.name}/event": s for s in events}
         self._homes = Homes(self.homes, tuple(self.groups.values()), events)
         self.rooms = self._homes.rooms
+        self.layout = self._homes.layout
+        cameras = [s for group in self.groups.values() for s in group.specs]
+        self.room_names = rooms_of(self.homes, [*events, *cameras])
+        """(home, room) of each row of rooms in the layout; those of sensors and cameras (home, sensor)."""
+        self.sensor_names = [(s.home, s.name) for s in events]
+        self.camera_names = [(s.home, s.name) for s in cameras]
         self._staged: list[Reading] = []
         self._arrived = asyncio.Event()
         self._rejected_frames = 0
@@ -286,6 +294,10 @@ class Board:
     def fold(self, readings: Sequence[Reading]) -> list[Reading]:
         """Take readings into the home arrays (live, and at replay after a restart); give the new ones."""
         return self._homes.fold(readings)
+
+    def take_heard(self) -> Events:
+        """Give the readings folded since the last time, as the detectors take them."""
+        return self._homes.take_heard()
 
     def see(  # noqa: PLR0917  (one argument for each array that the detector gives)
         self,

@@ -304,7 +304,7 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
         raise typer.BadParameter("either folders of traces or --suite")
     if traces and any(given is not None for given in (homes, days, sensors, kinds)):
         raise typer.BadParameter("--homes, --days, --sensors and --kinds belong to a suite, not to traces")
-    params = load(config or CONFIG / "guardian.toml").fall
+    params = load(config or CONFIG / "guardian.toml").detectors
     options = _options(suite, homes, days, sensors, kinds, full=full)
     try:
         with _bar(suite or "traces") as say:
@@ -337,7 +337,7 @@ def stress(
     from simulator import leave_out
     from simulator import stress as changes
 
-    params = load(config or CONFIG / "guardian.toml").fall
+    params = load(config or CONFIG / "guardian.toml").detectors.fall
     recordings = changes.read(Trace.open(trace))
     folds: list[dict[str, Any]] = []
     try:
@@ -531,7 +531,7 @@ def train_posture(  # noqa: PLR0917  # typer fills them by name
         networks = school.chosen(tiers, mounts)
     except ValueError as e:
         raise typer.BadParameter(str(e)) from e
-    params = load(config or CONFIG / "guardian.toml").fall
+    params = load(config or CONFIG / "guardian.toml").detectors.fall
     taught: dict[str, dict[str, float]] = {}
     try:
         for mount, tier in networks:

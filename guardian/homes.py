@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.fall import Posture
+from detectors.layout import Events, Layout, RoomKind, nothing
+from guardian.plan import laid_out, room_kind
 from guardian.slab import NEVER, Group, SensorSpec
 
 FRESH_MS: Final = 5_000
@@ -26,7 +28,6 @@ OUT_AFTER_MS: Final = 120_000
 """Nothing inside for so long after an outside door: the resident has gone out."""
 SEEN_KEYS: Final = 32
 """Remembered events of each sensor: a device repeats until acked, and acks follow within a beat."""
-BATHROOM_NAMES: Final = ("bath", "toilet", "wc", "shower")
 UNKNOWN_ROOM: Final = -1
 
 
@@ -59,6 +60,9 @@ LIFE_BY_ONE: Final = frozenset({"pir", "button", "cancel"})
 """A 1 of these is somebody moving or acting."""
 LIFE_BY_CHANGE: Final = frozenset({"door", "appliance-door", "bed", "chair", "presence"})
 """These also repeat their state; only a change is somebody's doing."""
+OPENINGS: Final = 8
+"""A sensor of these that said 1 so often and never anything else tells of openings, not of states: then each
+1 is somebody's doing. A door that stands open repeats its state every hour or so, and closes at night."""
 
 
 class Reading(msgspec.Struct, array_like=True, frozen=True):
@@ -115,7 +119,7 @@ class Homes:
         self.rooms: tuple[str, ...] = tuple(dict.fromkeys(s.room for s in specs))
         room_of = {name: i for i, name in enumerate(self.rooms)}
         self._room_of = room_of
-        self._bathroom = np.array([*(r.startswith(BATHROOM_NAMES) for r in self.rooms), False], np.bool_)
+        self._bathroom = np.array([*(room_kind(r) is RoomKind.BATHROOM for r in self.rooms), False], np.bool_)
         self._home_row = {name: i for i, name in enumerate(self.homes)}
         self._events = {(s.home, s.name): i for i, s in enumerate(events)}
         self._event_specs = tuple(events)
@@ -146,7 +150,10 @@ class Homes:
             "ms": np.full(e, NEVER, np.int64),
             "keys": np.zeros((e, SEEN_KEYS), np.uint64),
             "next_key": np.zeros(e, np.int64),
+            "ones": np.zeros(e, np.int64),
         }
+        self.layout: Layout = laid_out(self.homes, events, [s for g in groups for s in g.specs])
+        self._heard: list[tuple[int, float, int, bool]] = []
         self._now_ms = NEVER
         self.duplicates = 0
         """Readings dropped because they had been folded before."""
@@ -168,9 +175,19 @@ class Homes:
                 self.duplicates += 1
                 continue
             fresh.append(r)
-            self._fold_one(row, r)
+            self._heard.append((row, r.value, r.arrival_ms, self._fold_one(row, r)))
             self._now_ms = max(self._now_ms, r.arrival_ms)
         return fresh
+
+    def take_heard(self) -> Events:
+        """Give the readings folded since the last time, in order, as the detectors take them."""
+        if not self._heard:
+            return nothing()
+        row, value, t_ms, life = zip(*self._heard, strict=True)
+        self._heard.clear()
+        return Events(
+            np.array(row, np.intp), np.array(value), np.array(t_ms, np.int64), np.array(life, np.bool_)
+        )
 
     def knows(self, home: str) -> bool:
         """Whether the roster has this home."""
@@ -194,18 +211,21 @@ class Homes:
         self._sensor["next_key"][row] = at + 1
         return False
 
-    def _fold_one(self, row: int, r: Reading) -> None:
+    def _fold_one(self, row: int, r: Reading) -> bool:
+        """Take one reading into its home's arrays; tell whether somebody did it."""
         home, h, t = self._home_row[r.home], self._home, r.arrival_ms
         before = self._sensor["value"][row]
         self._sensor["value"][row], self._sensor["ms"][row] = r.value, t
         if r.kind in {"temperature", "humidity"}:
             h["temperature_c" if r.kind == "temperature" else "humidity"][home] = r.value
-            return
-        changed = not np.isnan(before) and before != r.value
+            return False
+        ones = self._sensor["ones"]
+        ones[row] = ones[row] + 1 if r.value == 1 and ones[row] >= 0 else NEVER
+        changed = not np.isnan(before) and (before != r.value or ones[row] > OPENINGS)
         if not (r.kind in LIFE_BY_ONE and r.value) and not (r.kind in LIFE_BY_CHANGE and changed):
             if r.kind in {"bed", "chair"}:  # a first report of state: known, but nobody's doing
                 h[f"in_{r.kind}"][home] = bool(r.value)
-            return
+            return False
         h["life_ms"][home] = max(h["life_ms"][home], t)
         if r.kind in {"bed", "chair"}:
             h[f"in_{r.kind}"][home] = bool(r.value)
@@ -218,6 +238,7 @@ class Homes:
         h["room"][home], h["room_ms"][home] = self._room_of[r.room], t
         h["x_m"][home] = h["y_m"][home] = np.nan
         h["confidence"][home] = 0.5  # a motion sensor sees past an open door as often as not
+        return True
 
     def see(  # noqa: PLR0917  (one argument for each array that the detector gives)
         self,

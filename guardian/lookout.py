@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from alerting.concern import Concern, Kind
 from detectors import fall
 from detectors.finding import Finding
+from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
 from guardian.board import Board, Group, Reading
+from guardian.rounds import Rounds
 
 SPOKEN: Final = {
     "button": Kind.SOS,
@@ -34,16 +36,24 @@ kind, has known furniture."""
 class Lookout:
     """The detectors over one board."""
 
-    def __init__(self, board: Board, params: fall.FallParams, furniture: Furniture | None = None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        params: Params,
+        furniture: Furniture | None = None,
+        *,
+        timezone: str = "Asia/Shanghai",
+    ) -> None:
         self._board = board
-        self._params = params
+        self._params = params.fall
+        self._rounds = Rounds(board, params, timezone)
         self._fall = {
             shape: fall.fresh(group.optics, _zones(group, furniture or {}))
             for shape, group in board.groups.items()
         }
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
-        """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk.
+        """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
 
         Between two chunks the caller may let others run.
         """
@@ -61,6 +71,7 @@ class Lookout:
                 seen.degraded,
             )
             yield [_concern(group, f) for f in findings]
+        yield self._rounds.go(now_ms)
 
     @staticmethod
     def listen(readings: Sequence[Reading], now_ms: int) -> list[Concern]:
@@ -82,6 +93,7 @@ class Lookout:
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape."""
         out = {f"board.{k}": v for k, v in self._board.snapshot().items()}
+        out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot().items()}
         for (rows, cols), state in self._fall.items():
             out[f"names.{rows}x{cols}"] = self._names(self._board.groups[rows, cols])
             out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot().items()}
@@ -93,7 +105,9 @@ class Lookout:
         So does one whose arrays do not fit, and when all others are back, ValueError says which.
         """
         self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
-        wrong = []
+        wrong = self._rounds.restore(
+            {k.removeprefix("rounds."): v for k, v in arrays.items() if k.startswith("rounds.")}
+        )
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")
             if names is None or not np.array_equal(names, self._names(self._board.groups[rows, cols])):

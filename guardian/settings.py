@@ -16,7 +16,7 @@ import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
 
 from alerting.policy import Policy
-from detectors.fall import FallParams
+from detectors.params import Params
 
 _PACKAGED = Path(__file__).parent / "_config"
 CONFIG = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
@@ -114,7 +114,7 @@ class Loaded:
     """Everything that configuration files say."""
 
     settings: Settings
-    fall: FallParams
+    detectors: Params
     policy: Policy
 
 
@@ -145,11 +145,11 @@ def load(path: Path) -> Loaded:
         except ValidationError as e:
             problems += lines(path.name, e)
     named = _absolute(table or {}, path.parent)
-    fall = _params(FallParams, _file(named, "detectors"), "fall", problems)
+    detectors = _params(Params, _file(named, "detectors"), "", problems)
     policy = _params(Policy, _file(named, "escalation"), "escalation", problems)
-    if problems or settings is None or fall is None or policy is None:
+    if problems or settings is None or detectors is None or policy is None:
         raise SettingsError(problems)
-    return Loaded(settings, fall, policy)
+    return Loaded(settings, detectors, policy)
 
 
 def lines(name: str, error: ValidationError) -> list[str]:
@@ -208,24 +208,34 @@ def _params(kind: type[P], path: Path, table: str, problems: list[str]) -> P | N
     """Fill a frozen dataclass of parameters from a file; every key is needed, none may be added.
 
     `table` names the file's table for the dataclass itself; each field that is a dataclass has a table
-    of its own, under the field's name.
+    of its own under the field's name, however deep it lies.
     """
     found = _table(path, problems)
     if found is None:
         return None
-    inner = {name for name, hint in get_type_hints(kind).items() if dataclasses.is_dataclass(hint)}
-    given = {**found.get(table, {}), **{name: found[name] for name in inner & set(found)}}
-    problems += [f"{path.name}: {name}: unknown table" for name in sorted(set(found) - inner - {table})]
+    unused = dict(found)
+    given = _gathered(kind, table, unused)
+    problems += [f"{path.name}: {name}: unknown table" for name in sorted(unused)]
     try:
         return _filled(kind, _model(kind).model_validate(given))
     except ValidationError as e:
         for line in lines(path.name, e):
-            key = line.removeprefix(f"{path.name}: ")
-            own = key.partition(".")[0] in inner
-            problems.append(line if own else f"{path.name}: {table}.{key}")
+            key, _, why = line.removeprefix(f"{path.name}: ").partition(": ")
+            *_, own, name = ["", table, *key.split(".")]
+            problems.append(f"{path.name}: {own}.{name}: {why}")
     except ValueError as e:
         problems.append(f"{path.name}: {e}")
     return None
+
+
+def _gathered(kind: Any, table: str, unused: dict[str, Any]) -> dict[str, Any]:
+    """Take the tables of a dataclass and of its parts out of `unused`."""
+    own = unused.pop(table, {})
+    out = dict(own) if isinstance(own, dict) else {}
+    for name, hint in get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            out[name] = _gathered(hint, name, unused)
+    return out
 
 
 def _model(kind: Any) -> type[BaseModel]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.fall import FallParams
+from detectors.params import Params
 from guardian.board import Board
 from guardian.lookout import Lookout
 from guardian.watch import BEAT_MS
@@ -84,7 +84,7 @@ class Watched:
 
 def watch(
     feed: Feed,
-    params: FallParams,
+    params: Params,
     where: Mapping[str, Where] | None = None,
     reached: Callable[[int], object] = lambda _until_ms: None,
 ) -> Watched:
@@ -92,7 +92,7 @@ def watch(
     `reached` hears how far it has come.
     """
     board = Board(feed.site, feed.specs)
-    lookout = Lookout(board, params, feed.furniture)
+    lookout = Lookout(board, params, feed.furniture, timezone=feed.timezone)
     out = Watched({h: [] for h in board.homes}, {h: PositionTally() for h in where or {}})
     samples = _Samples(board, where or {}, out)
     tick_ms = 0

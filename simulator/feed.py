@@ -20,7 +20,7 @@ from guardian.trace import Trace, TraceEvent
 from guardian.wire.native import frame_head, frame_record, pack_event
 from simulator.camera import Camera
 from simulator.home import Home, View
-from simulator.world import I16, I64
+from simulator.world import I16, I64, TIMEZONE
 
 SITE: Final = "simulated"
 BLOCK_S: Final = (20.0, 120.0)
@@ -62,6 +62,7 @@ class Feed:
     site: str
     specs: tuple[SensorSpec, ...]
     furniture: Furniture
+    timezone: str
     blocks: Callable[[], Iterator[Block]]
     drawn: Drawn = field(default_factory=Drawn)
 
@@ -122,7 +123,7 @@ def of_trace(
         for (owner, room), zones in known.items()
         if owner == home
     }
-    return Feed(site, specs, furniture, blocks, drawn)
+    return Feed(site, specs, furniture, trace.timezone, blocks, drawn)
 
 
 def of_homes(homes: Sequence[Home]) -> Feed:
@@ -155,7 +156,7 @@ def of_homes(homes: Sequence[Home]) -> Feed:
         drawn.drawn = sum(view.drawn for _, _, view in views)
         drawn.sensor_s = sum(h.duration_s - h.begin_s for h, _, _ in views)
 
-    return Feed(SITE, tuple(s for h in homes for s in h.specs()), _furniture(homes), blocks, drawn)
+    return Feed(SITE, tuple(s for h in homes for s in h.specs()), _furniture(homes), TIMEZONE, blocks, drawn)
 
 
 def block_s(cameras: Sequence[Camera]) -> float:

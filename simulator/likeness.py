@@ -22,12 +22,12 @@ from scipy import ndimage  # type: ignore[import-untyped]  # scipy ships no type
 
 from detectors import bits
 from guardian.trace import Trace, TruthRow
-from simulator import acting, lives, rhythm, suites
+from simulator import acting, rhythm, suites
 from simulator.acting import Scene
 from simulator.home import Home
 from simulator.pictures import save, slim
 from simulator.plots import MissingMatplotlibError
-from simulator.world import F64, I64, Bools
+from simulator.world import F64, I64, TIMEZONE, Bools
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -260,7 +260,7 @@ def _stream(home: Home) -> rhythm.Stream:
     counts = (kind[of.sensor] >= 0) & (of.value == 1)
     t_ms = home.start_ms + 1000 * np.round(of.t_s[counts]).astype(np.int64)  # recorded: whole seconds
     sensor = of.sensor[counts].astype(np.int64)
-    return rhythm.Stream(home.name, t_ms, kind[sensor], sensor, lives.TIMEZONE)
+    return rhythm.Stream(home.name, t_ms, kind[sensor], sensor, TIMEZONE)
 
 
 # --- side by side ----------------------------------------------------------------------------------

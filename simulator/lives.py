@@ -32,11 +32,10 @@ from simulator.sight import lies_in_view
 from simulator.stirs import Stirs, stirs_of_motion, stirs_of_segments, together
 from simulator.thresholds import threshold_truth, told
 from simulator.weeks import Emergency, Week, marks, place
-from simulator.world import CORE_C, F64, Actor, Air, Doing, Motion, Plan, RoomKind, Segment, Truth
+from simulator.world import CORE_C, F64, TIMEZONE, Actor, Air, Doing, Motion, Plan, RoomKind, Segment, Truth
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
-TIMEZONE: Final = "Asia/Shanghai"
 MIDNIGHTS_MS: Final[Mapping[str, int]] = {
     "winter": 1_768_147_200_000,  # Monday 12 January 2026, 00:00 in Shanghai
     "summer": 1_783_872_000_000,  # Monday 13 July 2026, 00:00 in Shanghai

@@ -21,8 +21,8 @@ from simulator.feed import block_s
 from simulator.fingerprint import fingerprint
 from simulator.home import IDLE_S, Home, View
 from simulator.suites import Options
+from simulator.world import TIMEZONE
 
-TIMEZONE: Final = "Asia/Shanghai"
 ORDER: Final = "simulation.json"
 """What a folder was asked for; another order does not go into the same folder."""
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from alerting.ledger import lock_state
-from detectors.fall import FallParams
+from detectors.params import Params
 from guardian.trace import Trace, TraceError
 from guardian.watch import BEAT_MS
 from simulator import feed, suites
@@ -30,10 +30,9 @@ from simulator.evaluate import Watched, Where, watch
 from simulator.fingerprint import fingerprint
 from simulator.home import Home, View
 from simulator.score import Found, HomeCase
-from simulator.simulate import TIMEZONE
 from simulator.suites import Cell, Options
 from simulator.tables import Part, Study, tables
-from simulator.world import F64, I16, I64, NOWHERE, Truth
+from simulator.world import F64, I16, I64, NOWHERE, TIMEZONE, Truth
 
 DAY_MS: Final = 86_400_000
 WARM_UP_S: Final = 5.0  # a sensor's lag and averaging before a strip of frames
@@ -78,7 +77,7 @@ def jobs(suite: str, seed: int, options: Options) -> list[Job]:
     return out
 
 
-def work(job: Job, params: FallParams, tell: Callable[[float], object] = lambda _share: None) -> Part:
+def work(job: Job, params: Params, tell: Callable[[float], object] = lambda _share: None) -> Part:
     """Simulate the homes of a job, watch them, keep what scoring needs; `tell` hears what share is done."""
     started = time.process_time()
     cells = suites.cells(job.suite, job.options)
@@ -174,7 +173,7 @@ def run_suite(
     suite: str,
     seed: int,
     options: Options,
-    params: FallParams,
+    params: Params,
     *,
     kept: Path,
     say: Progress = lambda _done, _all, _name: None,
@@ -199,7 +198,7 @@ def run_suite(
     return result
 
 
-def _worked(todo: Sequence[Job], params: FallParams, folder: Path, say: Progress) -> tuple[list[Part], float]:
+def _worked(todo: Sequence[Job], params: Params, folder: Path, say: Progress) -> tuple[list[Part], float]:
     """Do the jobs that are not done; give all parts and the seconds it took (0: not known)."""
     suite = todo[0].suite
     files = [folder / f"{k:04d}.pickle" for k in range(len(todo))]
@@ -221,7 +220,7 @@ def _worked(todo: Sequence[Job], params: FallParams, folder: Path, say: Progress
     return [_read(f) for f in files], wall_s
 
 
-def folder_of(kept: Path, suite: str, seed: int, options: Options, params: FallParams) -> Path:
+def folder_of(kept: Path, suite: str, seed: int, options: Options, params: Params) -> Path:
     """Give the folder of the finished jobs of exactly this evaluation by exactly this code."""
     what = f"{fingerprint()} {params} {asdict(options)} {suite} {seed} {CORES}"
     return kept / hashlib.sha256(what.encode()).hexdigest()[:24]
@@ -240,7 +239,7 @@ def _drawn(home: Home, from_ms: int, until_ms: int) -> tuple[I64, I16]:
     return _NOTHING
 
 
-def _keep(job: Job, params: FallParams, file: Path, code: str) -> None:
+def _keep(job: Job, params: Params, file: Path, code: str) -> None:
     if fingerprint() != code:  # edited since: the result would stand under the wrong name
         raise StudyError("the code has changed since the evaluation began; start again")
     told = file.with_suffix(".share")
@@ -267,7 +266,7 @@ def _read(file: Path) -> Part:
 
 
 def run_traces(
-    paths: Iterable[Path], params: FallParams, say: Progress = lambda _done, _all, _name: None
+    paths: Iterable[Path], params: Params, say: Progress = lambda _done, _all, _name: None
 ) -> dict[str, Any]:
     """Evaluate recorded or written traces, the homes of a large one on all cores. TraceError, WorkerLost."""
     traces = [Trace.open(p) for p in paths]
@@ -290,7 +289,7 @@ def run_traces(
     }
 
 
-def _of_trace(trace: Trace, params: FallParams) -> list[Part]:
+def _of_trace(trace: Trace, params: Params) -> list[Part]:
     homes = trace.homes
     size = max(ENOUGH_HOMES, -(-len(homes) // CORES))
     groups = [homes[k : k + size] for k in range(0, len(homes), size)] or [homes]
@@ -310,7 +309,7 @@ def _recorded(trace: Trace, _cell: str, home: str, from_ms: int, until_ms: int) 
     return _NOTHING
 
 
-def _of_homes(trace: Trace, homes: Sequence[str], params: FallParams) -> Part:
+def _of_homes(trace: Trace, homes: Sequence[str], params: Params) -> Part:
     truth = {home: tuple(trace.truth(home)) for home in homes}
     marks = [(home, row) for home, rows in truth.items() for row in rows if row.label == "collapse"]
     runs = {_run_name(home, k): (home, row.start_ms) for k, (home, row) in enumerate(marks)}

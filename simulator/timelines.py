@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from simulator import lives, suites
+from simulator import suites
 from simulator.home import Home
-from simulator.world import F64, NOWHERE, Truth
+from simulator.world import F64, NOWHERE, TIMEZONE, Truth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ STEP_S: Final = 60.0
 
 
 def _start(home: Home) -> datetime:
-    return datetime.fromtimestamp(home.start_ms / 1000, UTC).astimezone(ZoneInfo(lives.TIMEZONE))
+    return datetime.fromtimestamp(home.start_ms / 1000, UTC).astimezone(ZoneInfo(TIMEZONE))
 
 
 def day_name(home: Home, day: int) -> str:

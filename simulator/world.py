@@ -21,6 +21,8 @@ I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 CORE_C: Final = 36.8
+TIMEZONE: Final = "Asia/Shanghai"
+"""Of every simulated home."""
 NOWHERE: Final = -1
 """Room of somebody who is not at home."""
 

@@ -154,7 +154,7 @@ async def road(behaviours: dict[str, Behaviour], homes: list[SimulatedHome]) -> 
         )
         watch = Watch(
             board=board,
-            lookout=Lookout(board, loaded.fall, people.furniture),
+            lookout=Lookout(board, loaded.detectors, people.furniture),
             ledger=ledger,
             duty=lambda: duty,
             policy=loaded.policy,

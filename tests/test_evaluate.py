@@ -9,7 +9,7 @@ from simulator.feed import of_homes
 from simulator.home import Home
 from simulator.suites import Options
 from simulator.world import F64, I64
-from tests.thermal import shipped
+from tests.thermal import everything
 
 
 def dark_home(number: int) -> Home:
@@ -29,8 +29,8 @@ def asked(home: Home) -> Where:
 
 def test_a_homes_rooms_are_told_for_every_second_whoever_else_sends() -> None:
     one, other = dark_home(0), dark_home(1)
-    alone = watch(of_homes([one]), shipped(), {one.name: asked(one)})
-    beside = watch(of_homes([one, other]), shipped(), {one.name: asked(one)})
+    alone = watch(of_homes([one]), everything(), {one.name: asked(one)})
+    beside = watch(of_homes([one, other]), everything(), {one.name: asked(one)})
     tally = alone.positions[one.name]
     assert tally.seconds + tally.away == pytest.approx(one.duration_s, abs=2)  # the dark minutes too
     assert (tally.seconds, tally.right_room, tally.placed, tally.away) == _counts(beside, one)

@@ -8,7 +8,7 @@ from simulator import suites
 from simulator.evaluate import watch
 from simulator.feed import of_homes
 from simulator.suites import Options
-from tests.thermal import optics, shipped
+from tests.thermal import everything, optics
 
 
 def frames(centi: np.ndarray) -> Frames:
@@ -34,7 +34,7 @@ def test_a_lepton_finds_clear_falls() -> None:
     options = Options(homes=4, sensors=("lepton",), kinds=("struggle",))
     (cell, _wall) = suites.cells("falls", options)
     homes = [suites.home(cell, 5, k) for k in range(4)]
-    watched = watch(of_homes(homes), shipped())
+    watched = watch(of_homes(homes), everything())
     assert watched.rejected == 0
     said = [{f.kind for f in some} for some in watched.found.values()]
     assert sum("fall-suspected" in kinds for kinds in said) >= 2

@@ -12,7 +12,7 @@ from guardian.settings import CONFIG, load
 from guardian.wire.native import pack_frame
 from simulator.stage import SimulatedHome, demo_homes
 
-FALL = load(CONFIG / "guardian.toml").fall
+PARAMS = load(CONFIG / "guardian.toml").detectors
 BEAT_MS = 200
 
 
@@ -37,7 +37,7 @@ def _built(home: SimulatedHome) -> tuple[Board, Lookout]:
         h.home, h.sensor, "thermal", h.room, h.rows, h.cols, h.rate_hz, h.mount, h.height_m, h.fov_deg
     )
     board = Board("s", [spec])
-    return board, Lookout(board, FALL, {(h.home, h.room): h.furniture})
+    return board, Lookout(board, PARAMS, {(h.home, h.room): h.furniture})
 
 
 def _plays(home: SimulatedHome, board: Board, lookout: Lookout, from_s: float, to_s: float) -> list[Concern]:
@@ -96,7 +96,7 @@ def test_a_group_that_does_not_fit_keeps_no_other_from_coming_back() -> None:
     ]
     assert len({(s.rows, s.cols) for s in specs}) == 2
     board = Board("s", specs)
-    lookout = Lookout(board, FALL)
+    lookout = Lookout(board, PARAMS)
     for home in homes:
         _plays(home, board, lookout, 0, 20)
     held = lookout.snapshot()
@@ -104,7 +104,7 @@ def test_a_group_that_does_not_fit_keeps_no_other_from_coming_back() -> None:
     assert len(rooms) == 2
     assert all(held[k].any() for k in rooms)
     for broken, whole in (rooms, rooms[::-1]):
-        again = Lookout(Board("s", specs), FALL)
+        again = Lookout(Board("s", specs), PARAMS)
         with pytest.raises(ValueError, match=f"^{broken.split('.')[1]}: snapshot does not fit: room_room$"):
             again.restore({k: v for k, v in held.items() if k != broken})
         after = again.snapshot()

@@ -25,7 +25,7 @@ async def played(trace: Path, speed: float | None) -> replay.Played:
 
 async def test_recorded_falls_are_noticed_alike_at_full_speed_at_ten_times_and_straight() -> None:
     trace = Trace.open(TRACE)
-    params = load(CONFIG / "guardian.toml").fall
+    params = load(CONFIG / "guardian.toml").detectors
     straight = [f for some in watch(of_trace(trace), params).found.values() for f in some]
     for speed in (None, 10.0):
         result = await played(TRACE, speed)

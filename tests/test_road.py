@@ -313,7 +313,7 @@ async def test_a_replay_finds_the_same_at_every_pace_as_straight_to_the_board(
 ) -> None:
     trace = Trace.open(small_trace)
     config = Path(__file__).parent.parent / "config" / "guardian.toml"
-    straight = [f for some in watch(of_trace(trace), load(config).fall).found.values() for f in some]
+    straight = [f for some in watch(of_trace(trace), load(config).detectors).found.values() for f in some]
     async with demo.replay_daemon(small_trace) as address:
         played = await replay.over_mqtt(trace, address, speed=speed)
     assert played.missing == 0

@@ -31,7 +31,7 @@ from simulator.fingerprint import fingerprint
 from simulator.lives import DAY_S
 from simulator.score import Found
 from simulator.suites import Options
-from tests.thermal import shipped
+from tests.thermal import everything
 
 SMALL = Options(homes=2, sensors=("amg8833",), kinds=("trip",))
 """One kind of fall under one array, on the ceiling and on the wall: four homes of seven minutes."""
@@ -108,7 +108,7 @@ def test_a_longer_run_begins_with_the_homes_of_a_shorter_one() -> None:
 
 
 def evaluated(kept: Path) -> dict[str, Any]:
-    result = study.run_suite("falls", 1, SMALL, shipped(), kept=kept)
+    result = study.run_suite("falls", 1, SMALL, everything(), kept=kept)
     for name in (
         "cpu_s",
         "wall_s",
@@ -123,7 +123,7 @@ def evaluated(kept: Path) -> dict[str, Any]:
 def test_an_interrupted_evaluation_goes_on_and_comes_to_the_same(tmp_path: Path) -> None:
     whole = evaluated(tmp_path / "a")
     assert not any((tmp_path / "a").rglob("*.pickle"))  # nothing is left when it is finished
-    params = shipped()
+    params = everything()
     jobs = study.jobs("falls", 1, SMALL)
     folder = study.folder_of(tmp_path / "b", "falls", 1, SMALL, params)
     folder.mkdir(parents=True)
@@ -155,9 +155,9 @@ def test_a_written_suite_is_a_trace_that_scores_as_the_suite_does(tmp_path: Path
     trace = Trace.open(out)
     assert trace.name == "falls-1"
     homes = [suites.home(c, 1, i) for c in suites.cells("falls", SMALL) for i in range(2)]
-    straight, recorded = (watch(f, shipped()).found for f in (of_homes(homes), of_trace(trace)))
+    straight, recorded = (watch(f, everything()).found for f in (of_homes(homes), of_trace(trace)))
     assert recorded == straight
-    figures = study.run_traces([out], shipped())["traces"][0]
+    figures = study.run_traces([out], everything())["traces"][0]
     assert figures["kinds"]["fall-suspected"]["truth"] == 4
     assert figures["position"]["seconds"] > 1200
 
@@ -168,7 +168,7 @@ def test_the_homes_of_a_trace_on_all_cores_score_as_on_one(
     simulate.write(tmp_path, "falls", 1, SMALL)
 
     def scored() -> dict[str, Any]:
-        result = study.run_traces([tmp_path], shipped())
+        result = study.run_traces([tmp_path], everything())
         for entry in result["traces"] + result["summary"]:
             entry.pop("curves", None)  # confidences differ in the eighth digit with the size of a batch
         return result
@@ -215,7 +215,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 
 def test_collapses_are_played_one_at_a_time_beside_the_untouched_days(tmp_path: Path) -> None:
     options = Options(homes=2, days=40, kinds=("marks",))
-    result = study.run_suite("collapses", 3, options, shipped(), kept=tmp_path)
+    result = study.run_suite("collapses", 3, options, everything(), kept=tmp_path)
     entry = result["traces"][0]
     cell = suites.cells("collapses", options)[0]
     marks = sum(t.label == "collapse" for i in range(2) for t in suites.home(cell, 3, i).truth)
@@ -228,8 +228,8 @@ def test_collapses_are_played_one_at_a_time_beside_the_untouched_days(tmp_path: 
 def test_marks_of_a_trace_are_played_too(tmp_path: Path) -> None:
     options = Options(homes=2, days=40, kinds=("marks",))
     simulate.write(tmp_path / "t", "collapses", 3, options)
-    recorded = study.run_traces([tmp_path / "t"], shipped())["traces"][0]["kinds"]["inactivity"]
-    drawn = study.run_suite("collapses", 3, options, shipped(), kept=tmp_path)["traces"][0]["kinds"]
+    recorded = study.run_traces([tmp_path / "t"], everything())["traces"][0]["kinds"]["inactivity"]
+    drawn = study.run_suite("collapses", 3, options, everything(), kept=tmp_path)["traces"][0]["kinds"]
     assert recorded["truth"] == drawn["inactivity"]["truth"] > 0
 
 
@@ -242,7 +242,7 @@ def test_an_empty_trace_is_no_reason_to_fall_over(tmp_path: Path) -> None:
     write_trace(
         tmp_path / "t", name="empty", timezone="Asia/Shanghai", source="tests", licence="none", sensors=[]
     )
-    assert study.run_traces([tmp_path / "t"], shipped())["traces"][0]["home_days"] == 0
+    assert study.run_traces([tmp_path / "t"], everything())["traces"][0]["home_days"] == 0
 
 
 @pytest.mark.parametrize("suite", suites.names())
@@ -278,7 +278,7 @@ def test_silence_after_a_homes_last_reading_is_no_alarm() -> None:
 
 def test_a_place_without_marks_still_says_how_silence_was_found(tmp_path: Path) -> None:
     options = Options(homes=2, days=8, kinds=("active",))
-    entry = study.run_suite("collapses", 3, options, shipped(), kept=tmp_path)["traces"][0]
+    entry = study.run_suite("collapses", 3, options, everything(), kept=tmp_path)["traces"][0]
     told = entry["kinds"]["inactivity"]
     assert told["truth"] == told["placed"]["truth"] == 2
     assert told["found_24h"] == 0
@@ -289,7 +289,7 @@ def test_a_place_without_marks_still_says_how_silence_was_found(tmp_path: Path) 
 def test_a_result_of_other_code_is_not_kept(tmp_path: Path) -> None:
     job = study.jobs("falls", 1, SMALL)[0]
     with pytest.raises(study.StudyError, match="code has changed"):
-        study._keep(job, shipped(), tmp_path / "0000.pickle", "another")
+        study._keep(job, everything(), tmp_path / "0000.pickle", "another")
     assert not any(tmp_path.iterdir())
 
 
@@ -302,7 +302,7 @@ def test_a_trace_with_an_unknown_kind_of_sensor_is_named(tmp_path: Path, homes: 
     ]
     write_trace(tmp_path / "t", name="odd", timezone="UTC", source="tests", licence="none", sensors=odd)
     with pytest.raises(TraceError, match="unknown kind of sensor: h00/x: sonar"):
-        study.run_traces([tmp_path / "t"], shipped())
+        study.run_traces([tmp_path / "t"], everything())
 
 
 def test_bad_usage_is_told_before_any_work(tmp_path: Path) -> None:
@@ -341,10 +341,10 @@ def test_walking_before_an_array_is_a_proof_of_life_and_lying_there_is_not() -> 
 
 
 def test_the_same_evaluation_is_not_run_twice_at_once(tmp_path: Path) -> None:
-    folder = study.folder_of(tmp_path, "falls", 1, SMALL, shipped())
+    folder = study.folder_of(tmp_path, "falls", 1, SMALL, everything())
     folder.mkdir(parents=True)
     with lock_state(folder), pytest.raises(LedgerError, match="another Guardian runs here"):
-        study.run_suite("falls", 1, SMALL, shipped(), kept=tmp_path)
+        study.run_suite("falls", 1, SMALL, everything(), kept=tmp_path)
 
 
 BUSY_PARENT = """

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from detectors import fall
 from detectors.finding import Finding
 from detectors.frame import Frames, Optics
+from detectors.params import Params
 from detectors.zones import laid_out
 from guardian.settings import CONFIG, load
 from simulator import fitting
@@ -18,7 +19,12 @@ from simulator.stage import SimulatedHome
 
 def shipped() -> fall.FallParams:
     """The parameters in config/detectors.toml."""
-    return load(CONFIG / "guardian.toml").fall
+    return everything().fall
+
+
+def everything() -> Params:
+    """The parameters of all detectors in config/detectors.toml."""
+    return load(CONFIG / "guardian.toml").detectors
 
 
 def optics(

@@ -69,7 +69,7 @@ def _measure(  # noqa: PLR0917  (all of run_detectors, in its order)
     seconds: float, sensors: int, sizes: tuple[int, ...], pieces: int, rounds: int, seed: int
 ) -> dict[str, Any]:
     blas = one_thread()
-    params = load(CONFIG / "guardian.toml").fall
+    params = load(CONFIG / "guardian.toml").detectors.fall
     _say(f"drawing {pieces} rooms for each of {len(ARRAYS)} arrays")
     films = {shape: footage(array, seed, pieces) for shape, array in ARRAYS.items()}
     slots: list[Slot] = []

@@ -1,0 +1,55 @@
+"""The layout that the detectors over whole homes share, made of the roster's sensors.
+
+What a room is for is read from its name; names that say nothing are OTHER.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from detectors.layout import Layout, RoomKind, SensorKind
+from guardian.slab import SensorSpec
+
+ROOM_NAMES: Final = (
+    (RoomKind.BATHROOM, ("bath", "toilet", "wc", "shower")),
+    (RoomKind.BEDROOM, ("bed", "sleep")),
+    (RoomKind.KITCHEN, ("kitchen", "fridge", "cook")),
+    (RoomKind.LIVING, ("living", "lounge", "sitting", "tv")),
+    (RoomKind.HALL, ("hall", "corridor", "entr")),
+)
+"""How names of rooms begin."""
+
+
+def room_kind(name: str) -> RoomKind:
+    """What a room of this name is for."""
+    return next((kind for kind, starts in ROOM_NAMES if name.startswith(starts)), RoomKind.OTHER)
+
+
+def rooms_of(homes: Sequence[str], sensors: Sequence[SensorSpec]) -> list[tuple[str, str]]:
+    """(home, room) of each row of rooms: those with a sensor, home by home, in the order of the sensors."""
+    row = {home: i for i, home in enumerate(homes)}
+    found = dict.fromkeys((s.home, s.room) for s in sensors)
+    return sorted(found, key=lambda room: row[room[0]])
+
+
+def laid_out(homes: Sequence[str], events: Sequence[SensorSpec], cameras: Sequence[SensorSpec]) -> Layout:
+    """Lay out homes with their sensors, in the order in which they are given."""
+    home_row = {home: i for i, home in enumerate(homes)}
+    rooms = rooms_of(homes, [*events, *cameras])
+    room_row = {room: i for i, room in enumerate(rooms)}
+
+    def rows(of: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+        return np.array(of, np.intp)
+
+    return Layout(
+        homes=len(homes),
+        room_home=rows([home_row[home] for home, _ in rooms]),
+        room_kind=np.array([room_kind(name) for _, name in rooms], np.int8),
+        sensor_home=rows([home_row[s.home] for s in events]),
+        sensor_room=rows([room_row[s.home, s.room] for s in events]),
+        sensor_kind=np.array([SensorKind[s.kind.upper().replace("-", "_")] for s in events], np.int8),
+        outside=np.array([s.outside for s in events], np.bool_),
+        camera_home=rows([home_row[s.home] for s in cameras]),
+        camera_room=rows([room_row[s.home, s.room] for s in cameras]),
+    )
