@@ -15,9 +15,10 @@ sends. An event that says nothing new gives the same incident back, so every eve
     before, unless somebody is on scene: then only the figures rise.
 7.  At equal severity a fall outranks the rest: the kind becomes the fall, nothing else changes.
 8.  `Arrived` puts whoever is at the door in charge and ends the lease.
-9.  Closing takes an outcome. `recovered` and `cancelled` close a suspicion only; once there is a
-    severity, the incident is latched until a human closes it.
-10. `CancelledByHome` closes a suspicion; afterwards it is recorded and stops nothing.
+9.  Closing takes an outcome. `recovered` and `cancelled` close only a suspicion, and a silence that the home
+    was asked about (`inactivity-prompt`); with any other severity the incident is latched until a human
+    closes it.
+10. `CancelledByHome` closes those; afterwards it is recorded and stops nothing.
 11. `ReportedFalse` is recorded and stops nothing, unless the one who says so is on scene: then it closes.
 12. Segment times: the first one wins and stays.
 """
@@ -304,7 +305,7 @@ def _closed(i: Incident, outcome: str, now_ms: int) -> Incident:
         raise IllegalMove(f"closed: no such outcome: {outcome}")
     if i.state is State.CLOSED:
         return i
-    if outcome in _BY_ITSELF and i.severity is not None:
+    if outcome in _BY_ITSELF and not _only_asked(i):
         raise IllegalMove(f"closed: {outcome} closes a suspicion only")
     return replace(
         i,
@@ -320,7 +321,12 @@ def _cancelled(i: Incident, now_ms: int) -> Incident:
     if i.state is State.CLOSED:
         return i
     said = replace(i, cancelled_by_home_ms=_first(i.cancelled_by_home_ms, now_ms))
-    return _closed(said, "cancelled", now_ms) if i.severity is None else said
+    return _closed(said, "cancelled", now_ms) if _only_asked(i) else said
+
+
+def _only_asked(i: Incident) -> bool:
+    """Whether so far nobody but the home itself was to answer: a suspicion, or a prompt after a silence."""
+    return i.severity is None or i.kind is Kind.INACTIVITY_PROMPT
 
 
 def _raised(i: Incident, event: Raised, now_ms: int) -> Incident:

@@ -548,6 +548,27 @@ def train_posture(  # noqa: PLR0917  # typer fills them by name
     (page if page.is_terminal else Console(width=WIDE)).print(school.table(taught))
 
 
+@train_app.command("routine")
+def train_routine(
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same rates.")],
+    homes: Annotated[int, typer.Option(min=1, help="Of each kit of sensors.")] = 60,
+    days: Annotated[int, typer.Option(min=1, help="Of each home.")] = 60,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the rates; without it, where the detectors look.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Learn from simulated homes how soon silences usually end."""
+    from detectors.inactivitystate import MODEL
+    from simulator import everybody
+
+    params = load(CONFIG / "guardian.toml").detectors.inactivity
+    with _bar("routine") as say:
+        figures = everybody.learn(params, seed, (homes, days), out or MODEL, say)
+    _write(json_file, {"tails": figures}, seed)
+    print("\n".join(f"{name} {value}" for name, value in figures.items()))
+
+
 @bench_app.command("detectors")
 def bench_detectors(
     seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds that are measured, in all.")] = 45.0,

@@ -5,6 +5,7 @@ The same object serves the daemon's beat and a trace that is played straight to 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -46,6 +47,10 @@ class Lookout:
     ) -> None:
         self._board = board
         self._params = params.fall
+        sizes = [len(group.specs) for group in board.groups.values()]
+        starts = [0, *accumulate(sizes)]
+        self._first = dict(zip(board.groups, starts, strict=False))
+        """Row of each group's first camera in the layout."""
         self._rounds = Rounds(board, params, timezone)
         self._fall = {
             shape: fall.fresh(group.optics, _zones(group, furniture or {}))
@@ -69,6 +74,11 @@ class Lookout:
                 seen.confidence,
                 now_ms,
                 seen.degraded,
+            )
+            self._rounds.see(
+                self._first[group.rows, group.cols] + frames.sensor,
+                seen.posture == fall.Posture.UPRIGHT,
+                now_ms,
             )
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import keep
+from detectors import inactivity, keep, noticed
 from detectors.finding import Finding
 from detectors.layout import Moment
 from detectors.params import Params
@@ -30,16 +30,39 @@ class Rounds:
         self._params = params
         self._zone = ZoneInfo(timezone)
         self._minute = -1
-        self._states: Mapping[str, Any] = {}
+        self._noticed = noticed.fresh(board.layout)
+        self._silence = inactivity.fresh(board.layout.homes)
+        self._states: Mapping[str, Any] = {"noticed": self._noticed, "inactivity": self._silence}
 
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
-        self._board.take_heard()
-        findings: list[Finding] = []
-        if now_ms // MINUTE_MS > self._minute:
-            self._minute = now_ms // MINUTE_MS
-            self._moment(now_ms)
-        return [self._concern(f) for f in findings]
+        heard = self._board.take_heard()
+        noticed.hear(self._noticed, self._board.layout, heard)
+        if now_ms // MINUTE_MS <= self._minute:
+            return []
+        self._minute = now_ms // MINUTE_MS
+        return self._each_minute(self._moment(now_ms))
+
+    def _each_minute(self, moment: Moment) -> list[Concern]:
+        nobody = noticed.none(self._board.layout.homes)
+        minute = noticed.minute(self._noticed, blind=nobody, away=nobody, guest=nobody)
+        findings, moved = inactivity.step(self._params.inactivity, self._silence, minute, moment)
+        concerns = [self._concern(f) for f in findings]
+        return concerns + [self._moved(home, moment.now_ms) for home in moved.tolist()]
+
+    def see(self, cameras: NDArray[np.intp], upright: NDArray[np.bool_], now_ms: int) -> None:
+        """Take who the cameras (N,), rows of the layout, see on their feet (N,)."""
+        noticed.see(self._noticed, self._board.layout, cameras[upright], now_ms)
+
+    def _moved(self, home: int, now_ms: int) -> Concern:
+        """Somebody who was asked has moved: the home's own word that all is well."""
+        return Concern(
+            home=self._board.homes[home],
+            kind=Kind.CANCEL,
+            onset_ms=now_ms,
+            decided_ms=now_ms,
+            confidence=1.0,
+        )
 
     def _moment(self, now_ms: int) -> Moment:
         local = datetime.fromtimestamp(now_ms / 1000, self._zone)

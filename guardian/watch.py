@@ -172,8 +172,10 @@ class Watch:
             if r.id is not None:
                 self._voice.ack(r.home, r.sensor, r.id)
         suspected = {c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED}
+        silent = {c.home for c in concerns if c.kind is Kind.INACTIVITY_PROMPT}
         for incident in incidents:
-            if incident.home in suspected and incident.severity is None:
+            asked = incident.home in silent and incident.kind is Kind.INACTIVITY_PROMPT
+            if asked or (incident.home in suspected and incident.severity is None):
                 self._voice.prompt(incident.home, incident.kind, incident.id, now_ms)
         incidents = [*incidents, *await self._uncleared(now_ms)]
         noticed = Noticed(concerns, incidents)

@@ -112,6 +112,11 @@ def collapses(seed: int, *, count: int, emergency: Emergency | None) -> Home:
     return _heard(one, "full")  # on holiday all the time
 
 
+def plain(seed: int, *, count: int, which: Which) -> Home:
+    """A home with the event sensors of a kit, in which nothing happens but days as they come."""
+    return _heard(life(seed, count, "winter"), which)
+
+
 def cold_flat(seed: int, *, count: int) -> Home:
     """The heating fails on the first day of a cold spell."""
     one = life(seed, count, "winter")

@@ -54,6 +54,18 @@ async def test_the_home_cancels_a_suspicion(ledger: Ledger) -> None:
     assert (await ledger.transact(lambda tx: moves(tx, closed.id)))[-1].by == "home"
 
 
+async def test_who_was_asked_and_moves_closes_the_question_but_not_the_alarm_after_it(ledger: Ledger) -> None:
+    (asked,) = await take(ledger, concern(Kind.INACTIVITY_PROMPT))
+    assert (asked.severity, asked.deadline_ms) == (Severity.LOW, None)
+    (closed,) = await take(ledger, concern(Kind.CANCEL, after_s=15))
+    assert (closed.state, closed.outcome) == (State.CLOSED, "cancelled")
+    await take(ledger, concern(Kind.INACTIVITY_PROMPT, after_s=100))
+    (alarm,) = await take(ledger, concern(Kind.INACTIVITY, after_s=200))
+    assert (alarm.kind, alarm.severity) == (Kind.INACTIVITY, Severity.MEDIUM)
+    (still,) = await take(ledger, concern(Kind.CANCEL, after_s=300))
+    assert still.state is State.OPEN
+
+
 async def test_a_word_of_peace_without_an_incident_opens_none(ledger: Ledger) -> None:
     assert await take(ledger, concern(Kind.CANCEL), concern(Kind.FALL_RECOVERED)) == []
     assert await ledger.transact(open_incidents) == []
