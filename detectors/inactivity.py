@@ -97,8 +97,9 @@ def step(
 
     learns = runs & ~(state.said | over) & ~(minute.guest | state.censored)[:, None]
     learns[:, Clock.AWAY] = learns[:, Clock.SILENCE]
-    weight = np.where(learns[:, Clock.SILENCE], dt * (1 - out), 0).astype(np.float32)
-    _expose(state, usual, hour, bucket[:, Clock.SILENCE], weight)
+    for clock, share in ((Clock.SILENCE, 1 - out), (Clock.AWAY, out)):
+        weight = np.where(learns[:, clock], dt * share, 0).astype(np.float32)
+        _expose(state, usual, hour, clock, bucket[:, clock], weight)
     cleared = np.flatnonzero(minute.life & state.prompted & ~state.said[:, Clock.SILENCE])
     _end(params, state, minute, Step(moment.minute, bucket, rate, away, surprise, learns))
     state.age_min += np.where(runs & (state.age_min >= 0), dt[:, None], 0)
@@ -132,7 +133,7 @@ def _turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: 
     ended = state.events[:, Clock.SILENCE, hour].sum(-1)
     state.lively[:, hour] = (ended + minutes * lively) / (exposure[:, Clock.SILENCE].sum(-1) + minutes)
     shares = np.array(params.shares, np.float32)
-    seen = tail.Seen(state.passed, state.excess, state.days, usual.often, usual.excess)
+    seen = tail.Seen(state.passed, state.excess, state.days, usual.often)
     young = np.clip(1 - state.days / np.float32(params.new_days), 0, 1)[:, None] * np.float32(params.new_nats)
     hard = shares / np.float32(params.false_every_days)
     soft = shares / np.float32(params.prompt_every_days)
@@ -173,9 +174,8 @@ def _over(
     )
     least = np.array(params.least_min, np.float32)
     over = runs & (surprise > needs) & (state.age_min >= least)
-    over[:, Clock.SILENCE] |= runs[:, Clock.SILENCE] & (
-        state.age_min[:, Clock.SILENCE] >= np.float32(params.most_min)
-    )
+    for clock in (Clock.SILENCE, Clock.AWAY):
+        over[:, clock] |= runs[:, clock] & (state.age_min[:, clock] >= np.float32(params.most_min))
     over[:, Clock.AWAY] &= left > SURE_OUT
     if params.bathroom_most_min > 0:
         over[:, Clock.BATHROOM] |= state.age_min[:, Clock.BATHROOM] >= np.float32(params.bathroom_most_min)
@@ -252,13 +252,16 @@ def _fixed(
     ]
 
 
-def _expose(state: InactivityState, usual: Usual, hour: int, bucket: NDArray[np.intp], weight: F32) -> None:
-    """A minute of SILENCE goes to its cell while it lasts: a silence that goes on makes the next minute of it
-    less surprising. The other clocks' minutes go there when it is known how they ended (`_past`).
+def _expose(  # noqa: PLR0917  (called once, above)
+    state: InactivityState, usual: Usual, hour: int, clock: Clock, bucket: NDArray[np.intp], weight: F32
+) -> None:
+    """A minute of SILENCE and AWAY goes to its cell while it lasts: a silence that goes on makes the next
+    minute of it less surprising, for people are silent in ways they have not been before. The other clocks'
+    minutes go there when it is known how they ended (`_past`).
     """
     rows = np.arange(len(bucket))
-    state.exposure[rows, Clock.SILENCE, hour, bucket] += weight
-    state.age_expected[rows, Clock.SILENCE, bucket] += weight * usual.rate[Clock.SILENCE, hour, bucket]
+    state.exposure[rows, clock, hour, bucket] += weight
+    state.age_expected[rows, clock, bucket] += weight * usual.rate[clock, hour, bucket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +310,7 @@ def _end(params: InactivityParams, state: InactivityState, minute: Minute, now: 
     state.outings[h, kind] += np.where(silent, was_out, 0)
     state.silences[h, kind] += silent
 
-    for clock in (Clock.AWAY, *AT_HOME):
+    for clock in AT_HOME:
         _past(params, state, h, clock, now.minute, np.where(state.censored[h], 0, counts[:, clock]))
 
     level = np.float32(params.tail.level)
@@ -351,8 +354,8 @@ def _past(  # noqa: PLR0917  (called once, above)
     home, share = np.repeat(h, long), np.repeat(weight, long).astype(np.float32)
     hour = (minute - np.repeat(long - 1, long) + age) // 60 % hazard.HOURS
     bucket = np.searchsorted(params.edges()[clock], age, side="right") - 1
-    np.add.at(state.exposure, (home, clock, hour, bucket), share)
-    np.add.at(state.age_expected, (home, clock, bucket), share * usual.rate[clock, hour, bucket])
+    np.add.at(state.exposure[:, clock], (home, hour, bucket), share)
+    np.add.at(state.age_expected[:, clock], (home, bucket), share * usual.rate[clock, hour, bucket])
 
 
 def _start(state: InactivityState, minute: Minute, moment: Moment, asleep: Bools) -> None:

@@ -117,8 +117,6 @@ class Usual:
     """(24,) proofs of life a minute."""
     often: F32
     """(K,) silences above the level of TailParams, a day."""
-    excess: F32
-    """(K,) by how much, nats."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 
 
+EXCESS = np.float32(1)
+"""Nats above the level before a home has shown its own: where the rates are right, surprises are exponential
+with mean 1 (time rescaling)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """Surprises above the level in H homes, K tails; and everybody's."""
@@ -24,9 +29,7 @@ class Seen:
     days: F32
     """(H,) observed."""
     usual: F32
-    """(K,) how often everybody passes it, a day,"""
-    excess: F32
-    """(K,) and by how much, nats."""
+    """(K,) how often everybody passes it, a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def threshold(params: TailParams, seen: Seen, rate: F32) -> F32:
     """(H, K) the surprise that is passed `rate` (K,) times a day."""
     known = np.float32(params.known)
     often = (seen.count + known) / (seen.days[:, None] + known / seen.usual)
-    mean = (seen.total + known * seen.excess) / (seen.count + known)
+    mean = (seen.total + known * EXCESS) / (seen.count + known)
     shape = np.float32(params.shape)
     stretch = ((rate / often) ** -shape - 1) / shape
     return np.asarray(np.float32(params.level) + mean * np.maximum(stretch, 0), np.float32)

@@ -46,7 +46,6 @@ def learn(
         rate=np.tile(np.array(START, np.float32), (len(Clock), 24, 1)),
         lively=np.full(24, 0.1, np.float32),
         often=np.full(len(Tail), 0.2, np.float32),
-        excess=np.ones(len(Tail), np.float32),
     )
     with pool() as workers:
         for k in range(ROUNDS):
@@ -68,16 +67,19 @@ Sums = Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]
 
 
 def _joined(usual: Usual, told: list[Sums]) -> Usual:
-    """Rates of all homes together; a cell that was hardly seen stays as it was."""
+    """Rates of all homes together; a cell that was hardly seen stays as it was.
+
+    Of SILENCE and AWAY those of the first kit alone: it has fewer sensors, so that a home is taken to be less
+    lively than most until it has shown how lively it is.
+    """
     added = {name: np.asarray(sum(one[name] for one in told)) for name in told[0]}
-    days = added["days"]
-    seen = added["passed"]
+    for name in ("events", "exposure"):
+        added[name][: Clock.BATHROOM] = told[0][name][: Clock.BATHROOM]
     return replace(
         usual,
         rate=((added["events"] + WEIGHT * usual.rate) / (added["exposure"] + WEIGHT)).astype(np.float32),
-        lively=(added["life"] / added["minutes"]).astype(np.float32),
-        often=((seen + 1) / days).astype(np.float32),
-        excess=((added["excess"] + 1) / (seen + 1)).astype(np.float32),
+        lively=(told[0]["life"] / told[0]["minutes"]).astype(np.float32),
+        often=((added["passed"] + 1) / added["days"]).astype(np.float32),
     )
 
 
@@ -120,7 +122,6 @@ def _looked(params: InactivityParams, usual: Usual, seed: int, size: tuple[int, 
         "events": state.events.sum(0),
         "exposure": state.exposure.sum(0),
         "passed": state.passed.sum(0),
-        "excess": state.excess.sum(0),
         "days": state.days.sum(),
         "life": life,
         "minutes": minutes,

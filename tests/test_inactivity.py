@@ -33,7 +33,6 @@ USUAL: Final = Usual(
     rate=np.tile(np.array([0.25, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01], np.float32), (len(Clock), 24, 1)),
     lively=LIVELY,
     often=np.full(len(Tail), 0.2, np.float32),
-    excess=np.ones(len(Tail), np.float32),
 )
 
 

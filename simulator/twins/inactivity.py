@@ -107,7 +107,7 @@ class Home:
         over = {}
         for c, k in self.clocks.items():
             due = surprise[c] > self.needs[tails[c]] and k.age >= p.least_min[c]
-            if c is Clock.SILENCE and k.age >= p.most_min:
+            if c in {Clock.SILENCE, Clock.AWAY} and k.age >= p.most_min:
                 due = True
             if c is Clock.AWAY and odds / (odds + home) <= 0.9:
                 due = False
@@ -129,8 +129,9 @@ class Home:
         }
         learns[Clock.AWAY] = learns[Clock.SILENCE]
         if learns[Clock.SILENCE]:
-            key = (Clock.SILENCE, hour, buckets[Clock.SILENCE])
-            self.exposure[key] = self.exposure.get(key, 0.0) + 1 - out
+            for c, share in ((Clock.SILENCE, 1 - out), (Clock.AWAY, out)):
+                key = (c, hour, buckets[c])
+                self.exposure[key] = self.exposure.get(key, 0.0) + share
         moved = told.life and self.prompted and not silence.said
         self._end(minute, told, Now(odds, buckets, surprise, learns, tails))
         for c, k in self.clocks.items():
@@ -186,9 +187,7 @@ class Home:
     def _threshold(self, which: Tail, every_days: float) -> float:
         t = self.params.tail
         often = (self.passed[which] + t.known) / (self.days + t.known / float(self.usual.often[which]))
-        mean = (self.excess[which] + t.known * float(self.usual.excess[which])) / (
-            self.passed[which] + t.known
-        )
+        mean = (self.excess[which] + t.known) / (self.passed[which] + t.known)
         rate = self.params.shares[which] / every_days
         return t.level + mean * max(((rate / often) ** -t.shape - 1) / t.shape, 0.0)
 
@@ -220,7 +219,7 @@ class Home:
             key = (c, hour, buckets[c])
             self.events[key] = self.events.get(key, 0.0) + share * learns[c]
             age = self.clocks[c].age
-            if c is not Clock.SILENCE and learns[c] and not self.censored:
+            if c not in {Clock.SILENCE, Clock.AWAY} and learns[c] and not self.censored:
                 for m in range(int(age) + 1):
                     cell = (c, (minute - int(age) + m) // 60 % HOURS, self._bucket(c, m))
                     self.exposure[cell] = self.exposure.get(cell, 0.0) + share
