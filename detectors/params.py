@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from detectors.bodytemp import BodytempParams
 from detectors.fallstate import FallParams
 
 
@@ -10,3 +11,4 @@ class Params:
     """One field for each detector; each has a table of its own name, as have the parts of `fall`."""
 
     fall: FallParams
+    bodytemp: BodytempParams

@@ -70,6 +70,7 @@ class Lookout:
                 now_ms,
                 seen.degraded,
             )
+            self._rounds.glance(group, self._fall[group.rows, group.cols], seen)
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)
 

@@ -6,6 +6,7 @@ home, room and sensor. Thermal frames are the lookout's business. Never loops ov
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import keep
+from detectors import bodytemp, keep
+from detectors.fall import Seen
+from detectors.fallstate import FallState
 from detectors.finding import Finding
 from detectors.layout import Moment
 from detectors.params import Params
-from guardian.board import Board
+from guardian.board import Board, Group
 
 MINUTE_MS: Final = 60_000
 
@@ -30,16 +33,32 @@ class Rounds:
         self._params = params
         self._zone = ZoneInfo(timezone)
         self._minute = -1
-        self._states: Mapping[str, Any] = {}
+        self._bodytemp = bodytemp.fresh(board.layout)
+        sizes = [0, *(len(g.specs) for g in board.groups.values())]
+        self._first_camera = dict(zip(board.groups, accumulate(sizes), strict=False))
+        self._states: Mapping[str, Any] = {"bodytemp": self._bodytemp}
 
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
-        self._board.take_heard()
+        heard = self._board.take_heard()
         findings: list[Finding] = []
+        bodytemp.hear(self._bodytemp, self._board.layout, heard)
         if now_ms // MINUTE_MS > self._minute:
             self._minute = now_ms // MINUTE_MS
-            self._moment(now_ms)
+            moment = self._moment(now_ms)
+            findings += bodytemp.step(
+                self._params.bodytemp, self._params.fall.core_c, self._bodytemp, self._board.layout, moment
+            )
         return [self._concern(f) for f in findings]
+
+    def glance(self, group: Group, eyes: FallState, seen: Seen) -> None:
+        """Take readings of the resident's surface out of one batch; before the next look of that group."""
+        first = self._first_camera[group.rows, group.cols]
+        bodytemp.glance(self._params.bodytemp, self._params.fall, self._bodytemp, first, eyes, seen)
+
+    def body_trend(self, now_ms: int) -> bodytemp.Trend:
+        """Give the body-surface trend of every home with its error, or why there is none."""
+        return bodytemp.trend(self._params.bodytemp, self._bodytemp, self._board.layout, now_ms)
 
     def _moment(self, now_ms: int) -> Moment:
         local = datetime.fromtimestamp(now_ms / 1000, self._zone)
