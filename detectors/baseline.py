@@ -23,8 +23,9 @@ USUAL_C: Final = 22.0
 DAY_MS: Final = 86_400_000
 MEAN_TO_SIGMA: Final = 1.2533
 """A normal variable's standard deviation over its mean deviation."""
-SPREAD: Final = np.array([1.0, 0.03, 0.1, 0.1, 0.7, 0.3, 0.3, 0.3])
-"""Prior standard deviation of each weight: the constant is free; 3 % a kelvin of the room; 10 % over the day;
+SPREAD: Final = np.array([1.0, 0.005, 0.1, 0.1, 0.7, 0.3, 0.3, 0.3])
+"""Prior standard deviation of each weight: the constant is free; half a percent a
+kelvin of the room, which the share of the step has taken off already; 10 % over the day;
 a distance twice as large may change it by half; postures differ by a third. Judgement."""
 START: Final = -1.5
 """Prior of the constant: a quarter of the step from the room to the core shows in a pixel. Hardly matters."""
@@ -64,7 +65,7 @@ class Judged:
 
     residual: F64
     sigma: F64
-    """How much sessions of that camera and posture differ from what is expected of them, and how sure that is:
+    """How much such sessions differ from what is expected of them, and how sure that is:
     standard error of the residual."""
     unsure: F64
     """Its part that comes of not having learnt enough: sigma over what it will be."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from detectors.bodytemp import BodytempParams
+from detectors.bodystate import BodytempParams
 from detectors.fallstate import FallParams
 
 

@@ -40,7 +40,7 @@ class Head:
     """Share of its pixel that a head there fills, 0 to 1."""
 
 
-def seen(
+def seen(  # noqa: PLR0917  (one array a thing known of each head)
     params: GeometryParams,
     optics: Optics,
     sensor: NDArray[np.intp],
@@ -66,7 +66,7 @@ def seen(
 
 
 def fill(footprint_m: F32) -> F32:
-    """Share of the pixel on the middle of a head that the head fills; `footprint_m`: a pixel's width there."""
+    """Share of the pixel on the middle of a head that the head fills; `footprint_m`: of a pixel."""
     spread = np.sqrt(2 * (LENS_PX**2 + PIXEL_PX)) * np.maximum(footprint_m, np.float32(1e-4))
     sides = [erf(side / 2 * ROUND / spread) for side in HEAD_M]
     return np.asarray(sides[0] * sides[1], np.float32)
@@ -86,8 +86,8 @@ def surface_c(apparent_k: F32, room_c: F32, share: F32) -> F32:
 def error_k(footprint_m: F32, excess_k: float, noise_k: float, offset_k: float) -> F32:
     """Standard error of one surface temperature: size of the head, where it lies in the pixel, noise, offset.
 
-    `excess_k`: of the surface over the room; `noise_k`: of the pixel after averaging; `offset_k`: of the array
-    after the room's sensor has been taken off.
+    `excess_k`: of the surface over the room; `noise_k`: of the pixel after averaging; `offset_k`: what
+    is left of the array's after the room's sensor has been taken off.
     """
     share = fill(footprint_m)
     larger = fill(footprint_m / np.float32(1 + SIZE_ERROR))
