@@ -6,7 +6,7 @@ a prior that does not, so that a direction in which nothing is ever tried cannot
 cameras.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
@@ -79,8 +79,8 @@ Some = TypeVar("Some", Sessions, Judged)
 
 def picked(some: Some, k: Ints) -> Some:
     """Rows `k` of all arrays."""
-    arrays = (getattr(some, f.name) for f in fields(some))
-    return type(some)(*(a[k] if isinstance(a, np.ndarray) else a for a in arrays))
+    arrays = {f.name: getattr(some, f.name) for f in fields(some)}
+    return replace(some, **{name: a[k] for name, a in arrays.items() if isinstance(a, np.ndarray)})
 
 
 def features(room_c: F64, minute: int, log_range: F64, posture: Ints) -> F64:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf
+from scipy.special import erf  # type: ignore[import-untyped]  # scipy ships no types
 
 from detectors.background import F32
 from detectors.frame import Optics

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
 from detectors import fall
+from detectors.bodystate import Trend
 from detectors.finding import Finding
 from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
@@ -90,6 +91,10 @@ class Lookout:
             for r in readings
             if r.kind in SPOKEN and r.value == 1
         ]
+
+    def body_trend(self, now_ms: int) -> Trend:
+        """Give the body-surface trend of every home with its error, or why there is none."""
+        return self._rounds.body_trend(now_ms)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape."""

@@ -79,7 +79,7 @@ class Played:
             rise = life.rise_k * np.clip(begun, 0, 1)
             off = life.spread * self._pose[:, m // 30 % (60 * 48)]
             value = np.log((0.3 if posture == SITS else 0.2) * (gap + rise) / gap) + off
-            value = (value + self._noise[:, m % 997])[self.order].astype(np.float32)
+            shown = (value + self._noise[:, m % 997])[self.order].astype(np.float32)
             self.state.level_c[:] = life.room_c
             rows = np.arange(n)
             note(
@@ -88,12 +88,12 @@ class Played:
                 rows,
                 np.full(n, now),
                 np.full(n, posture, np.intp),
-                value,
+                shown,
                 np.full(n, np.log(2.0), np.float32),
             )
             for h, plain in self.plain.items():
                 plain.level_c = life.room_c
-                plain.note(now, posture, float(value[h]), float(np.float32(np.log(2.0))))
+                plain.note(now, posture, float(shown[h]), float(np.float32(np.log(2.0))))
         if m % 10 == 0:
             rows = np.arange(0, 2 * n, 2)
             if not life.moves:
