@@ -7,7 +7,7 @@ cameras.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,8 @@ Some = TypeVar("Some", Sessions, Judged)
 def picked(some: Some, k: Ints) -> Some:
     """Rows `k` of all arrays."""
     arrays = {f.name: getattr(some, f.name) for f in fields(some)}
-    return replace(some, **{name: a[k] for name, a in arrays.items() if isinstance(a, np.ndarray)})
+    rows: dict[str, Any] = {name: a[k] for name, a in arrays.items() if isinstance(a, np.ndarray)}
+    return replace(some, **rows)
 
 
 def features(room_c: F64, minute: int, log_range: F64, posture: Ints) -> F64:
