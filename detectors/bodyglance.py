@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import background, skin
+from detectors.background import F32
 from detectors.baseline import POSTURES
 from detectors.bodystate import I64, NEVER, READINGS, BodytempParams, BodytempState
 from detectors.down import Stage
 from detectors.fall import Seen
 from detectors.fallstate import FallParams, FallState
 from detectors.posture import Doing
+from detectors.roomstate import unreadable
 
 Ints = NDArray[np.intp]
 POSTURE_OF: Final = np.full(len(Doing), NEVER, np.int8)
@@ -58,7 +60,7 @@ def glance(  # noqa: PLR0917  (called once, in rounds)
     camera, posture = first + sensor, POSTURE_OF[does].astype(np.intp)
     picture = seen.look.kelvin[np.searchsorted(seen.look.rows, view.row[k])]
     peak_k = _warmest_two(picture, group.optics.rows, group.optics.cols, x_px, y_px)
-    state.level_c[camera] = background.level_c(group.room, sensor) + seen.look.common_k[view.row[k]]
+    state.level_c[camera] = _level_c(group, sensor) + seen.look.common_k[view.row[k]]
     room_c = state.level_c[camera] - np.nan_to_num(state.offset_k[camera])
     head = skin.seen(falls.geometry, group.optics, sensor, x_px, y_px, posture)
     surface = skin.surface_c(peak_k, room_c, head.fill)
@@ -69,6 +71,14 @@ def glance(  # noqa: PLR0917  (called once, in rounds)
     useful = (gap >= params.least_gap_k) & (peak_k > 0)
     k, some = np.flatnonzero(useful), camera[useful]
     note(params, state, some, t_ms[k], posture[k], value[k], np.log(head.range_m[k]))
+
+
+def _level_c(group: FallState, sensor: Ints) -> F32:
+    """(K,) mean of the empty room over the pixels that can be read, °C."""
+    whole = group.room.whole[sensor]
+    fair = ~unreadable(whole)
+    total = np.where(fair, whole, 0).sum(axis=1, dtype=np.int64)
+    return np.asarray(total / (100 * np.maximum(fair.sum(axis=1), 1)), np.float32)
 
 
 def _warmest_two(

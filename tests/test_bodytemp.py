@@ -1,19 +1,23 @@
 """Body surface: a fever is found where the learnt error allows it, and nowhere else is anything claimed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors import bodytemp, keep, skin
+from detectors import bodytemp, fall, keep, skin
 from detectors.bodyglance import note
-from detectors.bodytemp import Standing
+from detectors.bodytemp import BodytempState, Standing
 from detectors.finding import Finding, Kind
+from detectors.frame import BAD_PIXEL
 from detectors.layout import Events, Layout, Moment, SensorKind
+from simulator.camera import Painter
+from simulator.stage import LIVES_HERE, melexis, script
 from simulator.twins.bodytemp import Plain
-from tests.thermal import everything, optics
+from simulator.world import Actor, Air
+from tests.thermal import batch, everything, optics
 
 PARAMS = everything().bodytemp
 FALLS = everything().fall
@@ -230,6 +234,39 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
     keep.restore(halves.state, kept, dict.fromkeys(keep.AXES, (one, one)))
     halves.run(0.99)
     assert halves.said() == whole.said() != []
+
+
+# --- frames -----------------------------------------------------------------------------------------
+
+
+def readings(core_c: float, *, dead: bool = False) -> tuple[NDArray[np.float32], BodytempState]:
+    """Readings of somebody who sits for minutes, drawn and looked at as everybody is."""
+    params = replace(PARAMS, sample_s=2.0, retry_s=0.5)
+    eye, motion = melexis(21), script(21, "sit", 200.0, 0.0)
+    t_ms = np.round(np.arange(0, 200.0, 1 / eye.rate_hz) * 1000).astype(np.int64)
+    who = Actor("resident", LIVES_HERE, motion, core_c=np.array([core_c]))
+    centi = Painter(eye, 0, [who], (), Air.still(1, 22.0)).draw(t_ms / 1000.0)
+    if dead:
+        centi[:, 0, :4] = BAD_PIXEL
+    eyes = fall.fresh(optics(24, 32, 1, height_m=eye.height_m, fov_deg=eye.fov_deg, rate_hz=eye.rate_hz))
+    state = bodytemp.fresh(layout(1))
+    for k in range(len(t_ms)):
+        _, seen = fall.step(FALLS, eyes, batch(t_ms, centi[None], k), int(t_ms[k]))
+        bodytemp.glance(params, FALLS, state, 0, eyes, seen)
+    taken = state.how[0] == SITS
+    return state.value[0][taken], state
+
+
+def test_a_fever_shows_in_what_the_pipeline_reads_of_who_sits() -> None:
+    well, ill = readings(36.8)[0], readings(38.0)[0]
+    assert len(well) > 10  # the sensor is asked often here, and keeps few
+    rise = np.quantile(ill, PARAMS.quantile) - np.quantile(well, PARAMS.quantile)
+    assert rise == pytest.approx(np.log1p(1.2 / (36.8 - 22)), abs=0.02)
+
+
+def test_pixels_without_a_reading_do_not_cool_the_room() -> None:
+    level = readings(36.8, dead=True)[1].level_c[0]
+    assert level == pytest.approx(readings(36.8)[1].level_c[0], abs=0.2)
 
 
 # --- optics -----------------------------------------------------------------------------------------
