@@ -79,6 +79,9 @@ class Seen:
     """How many tracks look like people."""
     degraded: Bools
     """A body would hardly stand out from this room: a fall could be missed."""
+    look: Look
+    """What else the batch showed; its picture is lent until the next step."""
+    view: View
 
 
 def step(params: FallParams, state: FallState, frames: Frames, now_ms: int) -> tuple[list[Finding], Seen]:
@@ -254,6 +257,8 @@ def _seen(params: FallParams, state: FallState, frames: Frames, look: Look, view
         columns[3],
         people,
         _degraded(params, state, frames, look),
+        look,
+        view,
     )
 
 

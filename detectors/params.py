@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from detectors.bodystate import BodytempParams
 from detectors.fallstate import FallParams
 from detectors.inactivitystate import InactivityParams
 
@@ -12,3 +13,4 @@ class Params:
 
     fall: FallParams
     inactivity: InactivityParams
+    bodytemp: BodytempParams

@@ -5,7 +5,6 @@ The same object serves the daemon's beat and a trace that is played straight to 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
 from detectors import fall
+from detectors.bodystate import Trend
 from detectors.finding import Finding
 from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
@@ -47,10 +47,6 @@ class Lookout:
     ) -> None:
         self._board = board
         self._params = params.fall
-        sizes = [len(group.specs) for group in board.groups.values()]
-        starts = [0, *accumulate(sizes)]
-        self._first = dict(zip(board.groups, starts, strict=False))
-        """Row of each group's first camera in the layout."""
         self._rounds = Rounds(board, params, timezone)
         self._fall = {
             shape: fall.fresh(group.optics, _zones(group, furniture or {}))
@@ -75,11 +71,7 @@ class Lookout:
                 now_ms,
                 seen.degraded,
             )
-            self._rounds.see(
-                self._first[group.rows, group.cols] + frames.sensor,
-                seen.posture == fall.Posture.UPRIGHT,
-                now_ms,
-            )
+            self._rounds.see(group, self._fall[group.rows, group.cols], frames.sensor, seen, now_ms)
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)
 
@@ -99,6 +91,10 @@ class Lookout:
             for r in readings
             if r.kind in SPOKEN and r.value == 1
         ]
+
+    def body_trend(self, now_ms: int) -> Trend:
+        """Give the body-surface trend of every home with its error, or why there is none."""
+        return self._rounds.body_trend(now_ms)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape."""

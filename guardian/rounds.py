@@ -6,6 +6,7 @@ home, room and sensor. Thermal frames are the lookout's business. Never loops ov
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import inactivity, keep, noticed
+from detectors import bodytemp, inactivity, keep, noticed
+from detectors.fall import Posture, Seen
+from detectors.fallstate import FallState
 from detectors.finding import Finding
 from detectors.layout import Moment
 from detectors.params import Params
-from guardian.board import Board
+from guardian.board import Board, Group
 
 MINUTE_MS: Final = 60_000
 
@@ -32,27 +35,41 @@ class Rounds:
         self._minute = -1
         self._noticed = noticed.fresh(board.layout)
         self._silence = inactivity.fresh(board.layout.homes)
-        self._states: Mapping[str, Any] = {"noticed": self._noticed, "inactivity": self._silence}
+        self._bodytemp = bodytemp.fresh(board.layout)
+        sizes = [0, *(len(g.specs) for g in board.groups.values())]
+        self._first_camera = dict(zip(board.groups, accumulate(sizes), strict=False))
+        self._states: Mapping[str, Any] = {
+            "noticed": self._noticed,
+            "inactivity": self._silence,
+            "bodytemp": self._bodytemp,
+        }
 
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
         heard = self._board.take_heard()
-        noticed.hear(self._noticed, self._board.layout, heard)
+        layout = self._board.layout
+        noticed.hear(self._noticed, layout, heard)
+        bodytemp.hear(self._bodytemp, layout, heard)
         if now_ms // MINUTE_MS <= self._minute:
             return []
         self._minute = now_ms // MINUTE_MS
         return self._each_minute(self._moment(now_ms))
 
     def _each_minute(self, moment: Moment) -> list[Concern]:
-        nobody = noticed.none(self._board.layout.homes)
+        params, layout = self._params, self._board.layout
+        nobody = noticed.none(layout.homes)
         minute = noticed.minute(self._noticed, blind=nobody, away=nobody, guest=nobody)
-        findings, moved = inactivity.step(self._params.inactivity, self._silence, minute, moment)
+        findings, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
+        findings += bodytemp.step(params.bodytemp, params.fall.core_c, self._bodytemp, layout, moment)
         concerns = [self._concern(f) for f in findings]
         return concerns + [self._moved(home, moment.now_ms) for home in moved.tolist()]
 
-    def see(self, cameras: NDArray[np.intp], upright: NDArray[np.bool_], now_ms: int) -> None:
-        """Take who the cameras (N,), rows of the layout, see on their feet (N,)."""
-        noticed.see(self._noticed, self._board.layout, cameras[upright], now_ms)
+    def see(self, group: Group, eyes: FallState, sensor: NDArray[np.intp], seen: Seen, now_ms: int) -> None:
+        """Take what one batch of a group's frames showed, before the next look of that group."""
+        first = self._first_camera[group.rows, group.cols]
+        upright = seen.posture == Posture.UPRIGHT
+        noticed.see(self._noticed, self._board.layout, first + sensor[upright], now_ms)
+        bodytemp.glance(self._params.bodytemp, self._params.fall, self._bodytemp, first, eyes, seen)
 
     def _moved(self, home: int, now_ms: int) -> Concern:
         """Somebody who was asked has moved: the home's own word that all is well."""
@@ -63,6 +80,10 @@ class Rounds:
             decided_ms=now_ms,
             confidence=1.0,
         )
+
+    def body_trend(self, now_ms: int) -> bodytemp.Trend:
+        """Give the body-surface trend of every home with its error, or why there is none."""
+        return bodytemp.trend(self._params.bodytemp, self._bodytemp, self._board.layout, now_ms)
 
     def _moment(self, now_ms: int) -> Moment:
         local = datetime.fromtimestamp(now_ms / 1000, self._zone)

@@ -151,7 +151,7 @@ ZH: Final = Names(
             "night-out-of-bed": "夜间离床未归",
             "sos": "呼救",
             "blind": "看不到住户",
-            "fever-trend": "体温上升",
+            "fever-trend": "体表温度高于常态",
             "appliance-left-on": "电器未关",
             "winter": "冬季",
             "summer": "夏季",

@@ -141,7 +141,8 @@ class Home:
         return found, moved
 
     def _bucket(self, clock: Clock, age: float) -> int:
-        return sum(age >= edge for edge in self.params.edges()[clock].tolist()) - 1
+        edges: list[float] = self.params.edges()[clock].tolist()
+        return sum(age >= edge for edge in edges) - 1
 
     def _turn(self, hour: int) -> None:
         p, first = self.params, self.hour < 0
@@ -189,7 +190,7 @@ class Home:
         often = (self.passed[which] + t.known) / (self.days + t.known / float(self.usual.often[which]))
         mean = (self.excess[which] + t.known) / (self.passed[which] + t.known)
         rate = self.params.shares[which] / every_days
-        return t.level + mean * max(((rate / often) ** -t.shape - 1) / t.shape, 0.0)
+        return float(t.level + mean * max(((rate / often) ** -t.shape - 1) / t.shape, 0.0))
 
     def _end(self, minute: int, told: Told, now: "Now") -> None:
         p, hour = self.params, minute // 60 % HOURS
