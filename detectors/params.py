@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from detectors.bodystate import BodytempParams
 from detectors.fallstate import FallParams
 from detectors.inactivitystate import InactivityParams
+from detectors.trends import TrendParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,4 @@ class Params:
     fall: FallParams
     inactivity: InactivityParams
     bodytemp: BodytempParams
+    trends: TrendParams
