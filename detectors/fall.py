@@ -79,6 +79,12 @@ class Seen:
     """How many tracks look like people."""
     degraded: Bools
     """A body would hardly stand out from this room: a fall could be missed."""
+    ready: Bools
+    """The room is learnt."""
+    frozen: Bools
+    """The sensor repeats itself."""
+    bad_share: F32
+    """Of pixels without a usable reading."""
 
 
 def step(params: FallParams, state: FallState, frames: Frames, now_ms: int) -> tuple[list[Finding], Seen]:
@@ -254,6 +260,9 @@ def _seen(params: FallParams, state: FallState, frames: Frames, look: Look, view
         columns[3],
         people,
         _degraded(params, state, frames, look),
+        look.ready,
+        look.frozen,
+        look.bad_share,
     )
 
 

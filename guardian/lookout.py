@@ -16,6 +16,7 @@ from detectors.finding import Finding
 from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
 from guardian.board import Board, Group, Reading
+from guardian.protection import Protection
 from guardian.rounds import Rounds
 
 SPOKEN: Final = {
@@ -46,11 +47,12 @@ class Lookout:
     ) -> None:
         self._board = board
         self._params = params.fall
-        self._rounds = Rounds(board, params, timezone)
         self._fall = {
             shape: fall.fresh(group.optics, _zones(group, furniture or {}))
             for shape, group in board.groups.items()
         }
+        rooms = {shape: state.room for shape, state in self._fall.items()}
+        self._rounds = Rounds(board, params, timezone, rooms)
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
@@ -70,6 +72,7 @@ class Lookout:
                 now_ms,
                 seen.degraded,
             )
+            self._rounds.see(group, frames.sensor, frames.t_ms, seen)
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)
 
@@ -89,6 +92,11 @@ class Lookout:
             for r in readings
             if r.kind in SPOKEN and r.value == 1
         ]
+
+    @property
+    def protection(self) -> Protection:
+        """What could be detected in every home right now."""
+        return self._rounds.health.protection
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape."""

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
 from detectors import keep
+from detectors.fall import Seen
 from detectors.finding import Finding
 from detectors.layout import Moment
 from detectors.params import Params
-from guardian.board import Board
+from guardian.board import Board, Group
+from guardian.health import HealthWatch, Rooms
 
 MINUTE_MS: Final = 60_000
 
@@ -25,21 +27,30 @@ MINUTE_MS: Final = 60_000
 class Rounds:
     """The detectors over the homes of one board."""
 
-    def __init__(self, board: Board, params: Params, timezone: str) -> None:
+    def __init__(self, board: Board, params: Params, timezone: str, rooms: Rooms | None = None) -> None:
         self._board = board
         self._params = params
         self._zone = ZoneInfo(timezone)
         self._minute = -1
-        self._states: Mapping[str, Any] = {}
+        self.health = HealthWatch(board, params.sensorhealth, rooms or {})
+        """Which sensors can be relied on, and what could be detected right now."""
+        self._states: Mapping[str, Any] = {**self.health.states}
 
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
-        self._board.take_heard()
+        heard = self._board.take_heard()
+        self.health.hear(heard)
+        self._board.mute(self.health.chattering(now_ms))
         findings: list[Finding] = []
         if now_ms // MINUTE_MS > self._minute:
             self._minute = now_ms // MINUTE_MS
-            self._moment(now_ms)
+            moment = self._moment(now_ms)
+            findings += self.health.minute(moment)
         return [self._concern(f) for f in findings]
+
+    def see(self, group: Group, sensor: NDArray[np.intp], t_ms: NDArray[np.int64], seen: Seen) -> None:
+        """Take what was seen in one batch of frames."""
+        self.health.see(group, sensor, t_ms, seen)
 
     def _moment(self, now_ms: int) -> Moment:
         local = datetime.fromtimestamp(now_ms / 1000, self._zone)
@@ -54,9 +65,14 @@ class Rounds:
             decided_ms=finding.decided_ms,
             confidence=finding.confidence,
             room=board.room_names[finding.room][1] if finding.room >= 0 else None,
-            sensor=board.sensor_names[finding.sensor][1] if finding.sensor >= 0 else None,
+            sensor=self._device(finding),
             evidence=dict(finding.evidence),
         )
+
+    def _device(self, finding: Finding) -> str | None:
+        if finding.sensor >= 0:
+            return self._board.sensor_names[finding.sensor][1]
+        return self._board.camera_names[finding.camera][1] if finding.camera >= 0 else None
 
     # --- restarts -----------------------------------------------------------------------------------
 
