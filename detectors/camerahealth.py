@@ -24,6 +24,8 @@ SIDE: Final = 8
 """Coarse pictures have 8 x 8 fields, as many as the smallest array has pixels."""
 ROOMS: Final = 12
 """Rooms of a home beyond these are left out when it is asked where a camera hangs."""
+HANG_MIN: Final = 10
+"""Where cameras hang is looked at every so many minutes."""
 FEW_FRAMES: Final = 3
 """Fewer in a minute say nothing about their content."""
 DAY_MIN: Final = 1_440
@@ -93,6 +95,8 @@ class CameraState:
     """The same when it had been learnt."""
     offsets: PerCamera[np.int32]
     """How often that could be measured."""
+    hung: PerCamera[np.int8]
+    """STATIC or SWAPPED, as of the last time that was looked at."""
     told: PerCamera[np.int8]
     weight: PerCamera[np.float32]
     """Minutes a day with somebody up in view, learnt."""
@@ -116,6 +120,8 @@ class CameraState:
     up: Bools
     """(C,) saw somebody up this minute."""
     boots_read: I64
+    first_room: Rows
+    """(C,) row of the first room of its home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +140,9 @@ class CameraVerdict:
     """Since its last usable frame."""
 
 
-def fresh(cameras: int, rate_hz: F32) -> CameraState:
+def fresh(layout: Layout, rate_hz: F32) -> CameraState:
     """State of cameras that have shown nothing; `rate_hz` (C,) nominal, NaN = unknown."""
-    n = cameras
+    n = len(layout.camera_home)
 
     def zeros() -> F32:
         return np.zeros(n, np.float32)
@@ -162,6 +168,7 @@ def fresh(cameras: int, rate_hz: F32) -> CameraState:
         offset_k=np.full(n, np.nan, np.float32),
         base_k=np.full(n, np.nan, np.float32),
         offsets=counts(),
+        hung=np.zeros(n, np.int8),
         told=np.zeros(n, np.int8),
         weight=np.ones(n, np.float32),
         degraded=no(),
@@ -175,6 +182,7 @@ def fresh(cameras: int, rate_hz: F32) -> CameraState:
         saw_before=no(),
         up=no(),
         boots_read=np.zeros(n, np.int64),
+        first_room=np.searchsorted(layout.room_home, layout.camera_home),
     )
 
 
@@ -306,14 +314,16 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     state.why = np.where(bad, np.where(frozen, Cause.FROZEN, Cause.IMPLAUSIBLE), state.why).astype(np.int8)
     many = enough & (state.bad_share > params.dead_share)
     state.dead = np.where(enough, np.where(many, state.dead + 1, 0), state.dead).astype(np.float32)
-    _ask(params, state, layout, noticed, dark | bad | ~state.ready | state.degraded)
+    _ask(state, layout, noticed, dark | bad | ~state.ready | state.degraded)
     state.boots *= np.float32(np.exp(-1 / DAY_MIN))
     state.boots += np.maximum(boots - state.boots_read, 0)
     state.boots_read = boots.copy()
     state.weight *= np.float32(np.exp(-1 / (7 * DAY_MIN)))
     state.weight += state.up * np.float32(1 / 7)
 
-    static, swapped = _elsewhere(params, state, layout)
+    if now_ms // 60_000 % HANG_MIN == 0:
+        _hang(params, state, layout)
+    static, swapped = state.hung == Cause.STATIC, state.hung == Cause.SWAPPED
     moved, faint = state.unlike >= params.moved_visits, state.faded >= params.faint_visits
     blind = state.bad >= params.bad_min
     cause = np.zeros(len(dark), np.int8)
@@ -340,13 +350,8 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     return CameraVerdict(dark, sees, cause, news, silent_s)
 
 
-def _ask(
-    params: CameraHealthParams, state: CameraState, layout: Layout, noticed: Bools, unfit: Bools
-) -> None:
+def _ask(state: CameraState, layout: Layout, noticed: Bools, unfit: Bools) -> None:
     """Where exactly one room of a home has somebody, by its event sensors: does each camera see them?"""
-    fade = np.float32(np.exp(-1 / (params.asked_tau_days * DAY_MIN)))
-    state.asked *= fade
-    state.answered *= fade
     room = np.flatnonzero(noticed)
     if not len(room):
         return
@@ -354,29 +359,30 @@ def _ask(
     alone = np.bincount(home, minlength=layout.homes)[home] == 1
     where = np.full(layout.homes, -1, np.intp)
     where[home[alone]] = room[alone]
-    place = where[layout.camera_home] - np.searchsorted(layout.room_home, layout.camera_home)
-    at = np.flatnonzero((where[layout.camera_home] >= 0) & (place < ROOMS) & ~unfit)
-    state.asked[at, place[at]] += 1
-    state.answered[at, place[at]] += state.saw[at] | state.saw_before[at]
+    there = where[layout.camera_home]
+    at = np.flatnonzero((there >= 0) & ~unfit)
+    place = there[at] - state.first_room[at]
+    at, place = at[place < ROOMS], place[place < ROOMS]
+    state.asked[at, place] += 1
+    state.answered[at, place] += state.saw[at] | state.saw_before[at]
 
 
-def _elsewhere(params: CameraHealthParams, state: CameraState, layout: Layout) -> tuple[Bools, Bools]:
-    """(C,) never sees anybody though its room has people; and sees them when another room has."""
-    own = layout.camera_room - np.searchsorted(layout.room_home, layout.camera_home)
+def _hang(params: CameraHealthParams, state: CameraState, layout: Layout) -> None:
+    """Who never sees anybody though its room has people (STATIC), and who sees them when another room has."""
+    fade = np.float32(np.exp(-HANG_MIN / (params.asked_tau_days * DAY_MIN)))
+    state.asked *= fade
+    state.answered *= fade
+    state.hung[:] = Cause.NONE
+    own = layout.camera_room - state.first_room
     inside = own < ROOMS
     at = np.arange(len(own)), np.minimum(own, ROOMS - 1)
     enough = inside & (state.asked[at] >= params.asked_min)
-    none, share = np.zeros_like(enough), np.zeros(state.asked.shape, np.float32)
     some = np.flatnonzero(enough)
-    if not len(some):
-        return none, none.copy()
-    share[some] = np.where(
-        state.asked[some] >= params.asked_min,
-        state.answered[some] / np.maximum(state.asked[some], np.float32(1)),
-        np.float32(0),
-    )
-    mine = share[at].copy()
-    share[at] = 0
+    asked, mine = state.asked[some], (np.arange(len(some)), own[some])
+    share = np.where(asked >= params.asked_min, state.answered[some] / np.fmax(asked, np.float32(1)), 0)
+    here = share[mine].copy()
+    share[mine] = 0
     other = share.max(axis=1, initial=0)
-    elsewhere = enough & (mine < params.own_share * other) & (other >= params.other_share)
-    return enough & (mine <= params.static_share) & ~elsewhere, elsewhere
+    swapped = (here < params.own_share * other) & (other >= params.other_share)
+    state.hung[some[here <= params.static_share]] = Cause.STATIC
+    state.hung[some[swapped]] = Cause.SWAPPED

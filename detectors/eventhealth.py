@@ -102,6 +102,8 @@ class EventState:
     weight: PerSensor[np.float32]
     """Signs of life a day, learnt; what its silence costs the home."""
     clocked: Bools
+    clocks: NDArray[np.intp]
+    """Rows of the clocked ones."""
     lively: Bools
     cap: F32
     """Events a minute beyond which it chatters."""
@@ -115,7 +117,7 @@ class EventState:
 
 @dataclass(frozen=True, slots=True)
 class EventVerdict:
-    """What holds of each of E sensors this minute."""
+    """What holds of each of E sensors this minute, and M faults to be told."""
 
     live: Bools
     """It can be relied on to speak."""
@@ -124,7 +126,7 @@ class EventVerdict:
     news: NDArray[np.intp]
     """Rows of those whose fault is to be told now."""
     since_ms: I64
-    """When the fault began, as far as known."""
+    """(M,) of those: when the fault began, as far as known."""
 
 
 def fresh(params: EventHealthParams, layout: Layout) -> EventState:
@@ -159,6 +161,7 @@ def fresh(params: EventHealthParams, layout: Layout) -> EventState:
         told=np.zeros(n, np.int8),
         weight=np.ones(n, np.float32),
         clocked=np.isin(kind, CLOCKED),
+        clocks=np.flatnonzero(np.isin(kind, CLOCKED)),
         lively=np.isin(kind, LIVELY),
         cap=np.where(contact, params.chatter_contact_per_min, params.chatter_per_min).astype(np.float32),
         recent=zeros(),
@@ -242,46 +245,63 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     silence is not the sensor's fault. since_ms: from when on silence counts; before, we did not listen.
     """
     home = layout.sensor_home
-    quiet = _quiet(params, state, layout, lively_elsewhere)
-    dark = home_dark[home]
-    heard = np.maximum(state.heard_ms, since_ms)
-    silent_s = (now_ms - heard) / 1000.0
-    late = state.clocked & (silent_s > np.clip(params.clock_gaps * state.gap_s, *_limits(params)))
-    state.offline_ms = np.where(
-        offline, np.where(state.offline_ms == NEVER, now_ms, state.offline_ms), np.int64(NEVER)
-    )
+    beyond = state.lively & _quiet(params, state, layout, lively_elsewhere)
+    late, long_late, same = _clocks(params, state, since_ms, now_ms)
+    _offline(state, offline, now_ms)
     gone = (state.offline_ms != NEVER) & (state.heard_ms <= state.offline_ms)
-    muted = state.muted_ms > now_ms
     clockwork = state.even_s >= 3600.0 * params.even_h
-
     state.boots *= np.float32(np.exp(-1 / DAY_MIN))
     state.boots += np.maximum(boots - state.boots_read, 0)  # after a restart the board counts anew
     state.boots_read = boots.copy()
-    long_ms = params.fault_h * HOUR_MS
-    lately = state.first_ms != NEVER
-    beyond = lately & state.lively & quiet
-    same = state.clocked & (state.same >= 2) & (state.heard_ms - state.news_ms > params.same_h * HOUR_MS)
-    repeats = state.heard_ms - state.news_ms > long_ms / 2
-    low = battery <= np.where(state.told >= Cause.BATTERY, params.battery_good, params.battery_low)
-    old = now_ms - np.maximum(state.news_ms, since_ms) >= long_ms
+    low = battery <= params.battery_good
+    shaky = (state.boots >= params.boots_per_day) | (state.busy >= params.chatter_min)
 
-    cause = np.zeros(len(home), np.int8)
+    live = ~(late | gone | same | beyond | clockwork)
+    some = np.flatnonzero(~live | low | shaky | (state.told > 0))
+    live &= state.muted_ms <= now_ms
+    dark = home_dark[home[some]]
+    long_ms = int(params.fault_h * HOUR_MS)
+    told = state.told[some]
+    enough = np.where(told >= Cause.BATTERY, params.battery_good, params.battery_low)
+    news_ms = state.news_ms[some]
+    repeats = state.heard_ms[some] - news_ms > long_ms // 2
+    old = beyond[some] & (now_ms - np.maximum(news_ms, since_ms) >= long_ms)
+    cause = np.zeros(len(some), np.int8)
     for mask, code in (
-        (low, Cause.BATTERY),
-        (state.boots >= params.boots_per_day, Cause.BOOTS),
-        (same | (beyond & old & repeats) | clockwork, Cause.STUCK),
-        (state.busy >= params.chatter_min, Cause.CHATTER),
-        (gone & (now_ms - state.offline_ms >= long_ms) & ~dark, Cause.OFFLINE),
-        ((beyond & old & ~repeats) | (late & (silent_s * 1000 >= long_ms)), Cause.SILENT),
+        (battery[some] <= enough, Cause.BATTERY),
+        (state.boots[some] >= params.boots_per_day, Cause.BOOTS),
+        (same[some] | (old & repeats) | clockwork[some], Cause.STUCK),
+        (state.busy[some] >= params.chatter_min, Cause.CHATTER),
+        (gone[some] & (now_ms - state.offline_ms[some] >= long_ms) & ~dark, Cause.OFFLINE),
+        (((old & ~repeats) | long_late[some]) & ~dark, Cause.SILENT),
     ):
-        cause[mask if code < Cause.OFFLINE else mask & ~dark] = code
-    news = np.flatnonzero(cause > state.told)
-    state.told = np.where(dark & (cause < state.told), state.told, cause)
-    live = ~(muted | clockwork | late | gone | same | beyond)
-    begins = (cause >= Cause.STUCK) & (cause != Cause.CHATTER)
-    began = np.where(begins, np.where(state.news_ms == NEVER, since_ms, state.news_ms), now_ms)
-    began = np.where(clockwork, now_ms - (1000 * state.even_s).astype(np.int64), began)
-    return EventVerdict(live, cause, news, began)
+        cause[mask] = code
+    new = cause > told
+    state.told[some] = np.where(dark & (cause < told), told, cause)
+    causes = np.zeros(len(home), np.int8)
+    causes[some] = cause
+    news = some[new]
+    return EventVerdict(live, causes, news, _began(state, news, cause[new], since_ms, now_ms))
+
+
+def _offline(state: EventState, offline: Bools, now_ms: int) -> None:
+    """Since when devices say that they are offline."""
+    old = state.offline_ms != NEVER
+    if offline.any() or old.any():
+        state.offline_ms[old & ~offline] = NEVER
+        state.offline_ms[offline & ~old] = now_ms
+
+
+def _began(
+    state: EventState, sensor: NDArray[np.intp], cause: NDArray[np.int8], since_ms: int, now_ms: int
+) -> I64:
+    """(M,) when faults that are told now began, as far as known."""
+    quiet = np.isin(cause, (Cause.STUCK, Cause.OFFLINE, Cause.SILENT))
+    news_ms = state.news_ms[sensor]
+    began = np.where(quiet, np.where(news_ms == NEVER, since_ms, news_ms), now_ms)
+    even_ms = (1000 * state.even_s[sensor]).astype(np.int64)
+    regular = (cause == Cause.STUCK) & (now_ms - news_ms < HOUR_MS)
+    return np.where(regular, now_ms - even_ms, began)
 
 
 def muted(params: EventHealthParams, state: EventState, now_ms: int) -> Bools:
@@ -289,8 +309,24 @@ def muted(params: EventHealthParams, state: EventState, now_ms: int) -> Bools:
     return (state.muted_ms > now_ms) | (state.even_s >= 3600.0 * params.even_h)
 
 
-def _limits(params: EventHealthParams) -> tuple[float, float]:
-    return params.clock_least_s, params.clock_most_s
+def late_ms(params: EventHealthParams, gap_s: F32) -> NDArray[np.float32]:
+    """Silence of a climate sensor with such gaps beyond which it is lost."""
+    return 1000 * np.clip(params.clock_gaps * gap_s, params.clock_least_s, params.clock_most_s)
+
+
+def _clocks(
+    params: EventHealthParams, state: EventState, since_ms: int, now_ms: int
+) -> tuple[Bools, Bools, Bools]:
+    """(E,) climate sensors that are late; late for so long that it is a fault; that repeat one value."""
+    out = [np.zeros(len(state.clocked), np.bool_) for _ in range(3)]
+    rows = state.clocks
+    heard = state.heard_ms[rows]
+    silent_ms = now_ms - np.maximum(heard, since_ms)
+    late = silent_ms > late_ms(params, state.gap_s[rows])
+    out[0][rows] = late
+    out[1][rows] = late & (silent_ms >= params.fault_h * HOUR_MS)
+    out[2][rows] = (state.same[rows] >= 2) & (heard - state.news_ms[rows] > params.same_h * HOUR_MS)
+    return out[0], out[1], out[2]
 
 
 def _quiet(

@@ -121,7 +121,7 @@ def fresh(params: SensorHealthParams, layout: Layout, rate_hz: F32) -> SensorHea
     h = layout.homes
     return SensorHealthState(
         events=eventhealth.fresh(params.eventhealth, layout),
-        cameras=camerahealth.fresh(len(layout.camera_home), rate_hz),
+        cameras=camerahealth.fresh(layout, rate_hz),
         heard_ms=np.full(h, NEVER, np.int64),
         told_lost=np.zeros(h, np.bool_),
         lost_min=np.zeros(h, np.float32),
@@ -253,10 +253,9 @@ def _dark_homes(  # noqa: PLR0917
     sources = state.cameras_of.astype(np.intp)
     silent = np.bincount(layout.camera_home[seen.dark], minlength=layout.homes)
     np.maximum.at(since, layout.camera_home, np.maximum(arrivals.camera_ms, arrivals.refused_ms))
-    clock = np.flatnonzero(events.clocked & (events.first_ms != NEVER))
-    p = params.eventhealth
-    limit_s = np.clip(p.clock_gaps * events.gap_s[clock], p.clock_least_s, p.clock_most_s)
-    late = now_ms - np.maximum(events.heard_ms[clock], state.since_ms) > 1000 * limit_s
+    clock = events.clocks[events.first_ms[events.clocks] != NEVER]
+    heard = np.maximum(events.heard_ms[clock], state.since_ms)
+    late = now_ms - heard > eventhealth.late_ms(params.eventhealth, events.gap_s[clock])
     only = sources[home[clock]] == 0  # where there are cameras, they tell it sooner
     late, clock = late[only], clock[only]
     sources = sources + np.bincount(home[clock], minlength=layout.homes)
@@ -382,7 +381,7 @@ def _faults(
     """Step 4."""
     events, cameras = state.events, state.cameras
     out = []
-    for s in told.news:
+    for s, begun in zip(told.news, told.since_ms, strict=True):
         evidence = {
             "cause": float(told.cause[s]),
             "silent_s": (now_ms - max(int(events.heard_ms[s]), state.since_ms)) / 1000,
@@ -392,7 +391,7 @@ def _faults(
         }
         sure = LIKELY if told.cause[s] in {Cause.SILENT, Cause.STUCK} else SURE
         home, room = int(layout.sensor_home[s]), int(layout.sensor_room[s])
-        since = int(told.since_ms[s])
+        since = int(begun)
         out.append(_finding(Kind.SENSOR_FAULT, home, since, now_ms, sure, evidence, room=room, sensor=int(s)))
     for c in seen.news:
         evidence = {

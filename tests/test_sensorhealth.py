@@ -226,13 +226,13 @@ def test_f19_frames_of_300_degrees_and_more_make_a_home_blind_with_the_reason() 
     assert told(said) == [("blind", "h", "cam", Cause.IMPLAUSIBLE)]
 
 
-def test_f25_a_camera_that_is_turned_is_a_fault_within_the_hour() -> None:
+def test_f25_a_camera_that_is_turned_is_a_fault_within_80_minutes() -> None:
     story = Story(flat("h"))
     slow = replace(PARAMS.sensorhealth.camerahealth, learn_visits=6)
     story.health._params = replace(PARAMS.sensorhealth, camerahealth=slow)  # six hours of pictures in one
-    assert story.play(90 * MIN) == []
+    assert story.play(80 * MIN) == []
     story.views["h", "cam"] = room(77)
-    said = story.play(70 * MIN)
+    said = story.play(80 * MIN)
     assert told(said) == [("sensor-fault", "h", "cam", Cause.MOVED)]
     rooms = [name for _, name in story.board.room_names]
     assert story.lookout.protection.state.fall[rooms.index("living")] == Reason.MOVED
