@@ -197,7 +197,7 @@ def test_who_has_neither_camera_nor_motion_sensor_is_not_equipped() -> None:
 def test_one_percent_of_lost_frames_makes_hardly_a_home_blind(
     frame_s: float, burst: float, most: int
 ) -> None:
-    """At most one in a home and week; lost in bursts of 20 s on average, two minutes on end are lost at times."""
+    """At most one in a home and week. Lost in bursts of 20 s on average, two minutes in a row go at times."""
     told = false_blind(20, 7.0, loss=0.01, frame_s=frame_s, burst=burst, seed=21)
     assert told["home_weeks"] == 20
     assert told["blind"] <= most
