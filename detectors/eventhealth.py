@@ -54,6 +54,7 @@ class EventHealthParams:
     same_h: float
     even_s: float
     even_share: float
+    even_most_s: float
     even_h: float
     uneven_weight: float
     chatter_per_min: float
@@ -215,6 +216,7 @@ def _hear(  # noqa: PLR0917  (the columns of Events)
     last = state.life_ms[s]
     step = np.where(life & (last != NEVER), (t_ms - last) / 1000.0, np.nan)
     even = np.abs(step - state.step_s[s]) <= np.fmax(params.even_s, params.even_share * step)  # NaN: no
+    even &= step <= params.even_most_s
     gain = np.where(even, step, -params.uneven_weight * step)
     most = np.float32(2 * 3600.0 * params.even_h)
     state.even_s[s] = np.where(np.isnan(step), state.even_s[s], np.clip(state.even_s[s] + gain, 0, most))

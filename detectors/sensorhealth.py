@@ -381,18 +381,23 @@ def _faults(
     """Step 4."""
     events, cameras = state.events, state.cameras
     out = []
-    for s, begun in zip(told.news, told.since_ms, strict=True):
+    groups: dict[tuple[int, int], list[int]] = {}
+    for k, s in enumerate(told.news):  # what befell a home's sensors at once is one thing to say
+        groups.setdefault((int(layout.sensor_home[s]), int(told.cause[s])), []).append(k)
+    for (home, cause), members in groups.items():
+        s = int(told.news[members[0]])
         evidence = {
-            "cause": float(told.cause[s]),
+            "cause": float(cause),
+            "sensors": float(len(members)),
+            "never_heard": float((events.first_ms[told.news[members]] == NEVER).sum()),
             "silent_s": (now_ms - max(int(events.heard_ms[s]), state.since_ms)) / 1000,
             "quiet_lively_min": float(events.quiet_min[s]),
             "longest_lively_min": float(events.longest_min[s]),
             "boots_per_day": float(events.boots[s]),
         }
-        sure = LIKELY if told.cause[s] in {Cause.SILENT, Cause.STUCK} else SURE
-        home, room = int(layout.sensor_home[s]), int(layout.sensor_room[s])
-        since = int(begun)
-        out.append(_finding(Kind.SENSOR_FAULT, home, since, now_ms, sure, evidence, room=room, sensor=int(s)))
+        sure = LIKELY if cause in {Cause.SILENT, Cause.STUCK} else SURE
+        since, room = int(told.since_ms[members[0]]), int(layout.sensor_room[s])
+        out.append(_finding(Kind.SENSOR_FAULT, home, since, now_ms, sure, evidence, room=room, sensor=s))
     for c in seen.news:
         evidence = {
             "cause": float(seen.cause[c]),

@@ -66,6 +66,7 @@ class Sensor:
             if self.life_ms != -1:
                 step = (t_ms - self.life_ms) / 1000
                 even = abs(step - self.step_s) <= max(p.even_s, p.even_share * step)
+                even = even and step <= p.even_most_s
                 gained = self.even_s + (step if even else -p.uneven_weight * step)
                 self.even_s = min(max(gained, 0.0), 2 * 3600 * p.even_h)
                 self.step_s = step
@@ -182,7 +183,8 @@ class Home:
         heard += sum(c.weight for c in self.cameras if c.sees)
         self.deaf = self.dark or heard < max(p.least_hearing * whole, 1e-9)
         said = self._blind(camera_ms, now_ms)
-        said += [("sensor-fault", k, cause) for k, cause in told]
+        first = {cause: k for k, cause in reversed(told)}  # what befell several sensors at once is said once
+        said += [("sensor-fault", k, cause) for cause, k in first.items()]
         said += [("sensor-fault", k, cause) for k, cause in faults if cause is not None]
         self.said += said
         return said
