@@ -61,6 +61,7 @@ class CameraHealthParams:
     own_share: float
     other_share: float
     boots_per_day: float
+    boots_over_per_day: float
 
 
 @dataclass(slots=True)
@@ -326,9 +327,10 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     static, swapped = state.hung == Cause.STATIC, state.hung == Cause.SWAPPED
     moved, faint = state.unlike >= params.moved_visits, state.faded >= params.faint_visits
     blind = state.bad >= params.bad_min
+    again = np.where(state.told >= Cause.BOOTS, params.boots_over_per_day, params.boots_per_day)
     cause = np.zeros(len(dark), np.int8)
     for mask, code in (
-        (state.boots >= params.boots_per_day, Cause.BOOTS),
+        (state.boots >= again, Cause.BOOTS),
         (np.abs(state.offset_k - state.base_k) > params.drift_k, Cause.DRIFT),
         (faint, Cause.FAINT),
         (moved, Cause.MOVED),

@@ -65,6 +65,7 @@ class EventHealthParams:
     battery_low: float
     battery_good: float
     boots_per_day: float
+    boots_over_per_day: float
 
 
 @dataclass(slots=True)
@@ -265,13 +266,14 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     long_ms = int(params.fault_h * HOUR_MS)
     told = state.told[some]
     enough = np.where(told >= Cause.BATTERY, params.battery_good, params.battery_low)
+    again = np.where(told >= Cause.BOOTS, params.boots_over_per_day, params.boots_per_day)
     news_ms = state.news_ms[some]
     repeats = state.heard_ms[some] - news_ms > long_ms // 2
     old = beyond[some] & (now_ms - np.maximum(news_ms, since_ms) >= long_ms)
     cause = np.zeros(len(some), np.int8)
     for mask, code in (
         (battery[some] <= enough, Cause.BATTERY),
-        (state.boots[some] >= params.boots_per_day, Cause.BOOTS),
+        (state.boots[some] >= again, Cause.BOOTS),
         (same[some] | (old & repeats) | clockwork[some], Cause.STUCK),
         (state.busy[some] >= params.chatter_min, Cause.CHATTER),
         (gone[some] & (now_ms - state.offline_ms[some] >= long_ms) & ~dark, Cause.OFFLINE),
@@ -313,7 +315,8 @@ def muted(params: EventHealthParams, state: EventState, now_ms: int) -> Bools:
 
 def late_ms(params: EventHealthParams, gap_s: F32) -> NDArray[np.float32]:
     """Silence of a climate sensor with such gaps beyond which it is lost."""
-    return 1000 * np.clip(params.clock_gaps * gap_s, params.clock_least_s, params.clock_most_s)
+    limit_s = np.clip(params.clock_gaps * gap_s, params.clock_least_s, params.clock_most_s)
+    return np.asarray(1000 * limit_s, np.float32)
 
 
 def _clocks(

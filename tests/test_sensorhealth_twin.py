@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
 from detectors import camerahealth, eventhealth, keep, sensorhealth
 from detectors.finding import Finding
@@ -146,12 +146,11 @@ class Vectorised:
                 if t in window
             ]
             some.sort(key=lambda x: x[0])
-            t, s, v, life = zip(*some, strict=True) if some else ((), (), (), ())
             heard = Events(
-                np.array(s, np.intp),
-                np.array(v, np.float64),
-                begin + np.array(t, np.int64),
-                np.array(life, np.bool_),
+                np.array([x[1] for x in some], np.intp),
+                np.array([x[2] for x in some], np.float64),
+                begin + np.array([x[0] for x in some], np.int64),
+                np.array([x[3] for x in some], np.bool_),
             )
             sensorhealth.hear(PARAMS, self.state, self.layout, heard)
         for h, of in enumerate(lives):

@@ -260,7 +260,7 @@ class Home:
             return Cause.CHATTER
         if same or (beyond and old and repeats) or s.regular(p):
             return Cause.STUCK
-        if s.boots >= p.boots_per_day:
+        if s.boots >= (p.boots_over_per_day if s.told >= Cause.BOOTS else p.boots_per_day):
             return Cause.BOOTS
         low = p.battery_good if s.told >= Cause.BATTERY else p.battery_low
         return Cause.BATTERY if battery <= low else Cause.NONE
