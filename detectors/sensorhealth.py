@@ -21,9 +21,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import camerahealth, eventhealth
+from detectors import camerahealth, eventhealth, faultfindings
 from detectors.camerahealth import CameraHealthParams, CameraState, CameraVerdict
-from detectors.eventhealth import EventHealthParams, EventState, EventVerdict
+from detectors.eventhealth import EventHealthParams, EventState
 from detectors.fault import Cause
 from detectors.finding import Finding, Kind
 from detectors.keep import PerCamera, PerHome
@@ -34,9 +34,6 @@ F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
 NEVER: Final = -1
-SURE: Final = 0.95
-LIKELY: Final = 0.8
-"""Confidence where something was measured, and where only silence speaks; judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +202,10 @@ def minute(
         return health, _one_thing(state, layout, arrivals, now_ms)
     state.broker_told = False
     found = _blind(params, state, layout, arrivals, seen, dark, now_ms)
-    return health, [*found, *_faults(state, layout, told, seen, now_ms)]
+    return health, [
+        *found,
+        *faultfindings.faults(state.events, state.cameras, layout, told, seen, state.since_ms, now_ms),
+    ]
 
 
 # --- whose fault it is ---------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def _one_thing(state: SensorHealthState, layout: Layout, arrivals: Arrivals, now
         "silent_s": (now_ms - onset) / 1000,
     }
     row = int(layout.camera_home.min())
-    return [_finding(Kind.BLIND, row, onset, now_ms, SURE, evidence)]
+    return [faultfindings.finding(Kind.BLIND, row, onset, now_ms, faultfindings.SURE, evidence)]
 
 
 def _blind(  # noqa: PLR0917  (one array for each thing that is known)
@@ -355,7 +355,9 @@ def _blind(  # noqa: PLR0917  (one array for each thing that is known)
             "homes_dark": float(homes_dark[row]),
         }
         begun = int(onset[row]) if count[row] or dark[row] else now_ms - int(60_000 * state.lost_min[row])
-        found = _finding(Kind.BLIND, int(row), begun, now_ms, SURE, evidence, camera=camera)
+        found = faultfindings.finding(
+            Kind.BLIND, int(row), begun, now_ms, faultfindings.SURE, evidence, camera=camera
+        )
         out.append(found)
     return out
 
@@ -373,58 +375,3 @@ def _together(  # noqa: PLR0917
     silent = np.sort(last[(last != NEVER) & (now_ms - last > params.broker_s * 1000)])
     near_ms = int(params.together_s * 1000)
     return np.searchsorted(silent, onset + near_ms, "right") - np.searchsorted(silent, onset - near_ms)
-
-
-def _faults(
-    state: SensorHealthState, layout: Layout, told: EventVerdict, seen: CameraVerdict, now_ms: int
-) -> list[Finding]:
-    """Step 4."""
-    events, cameras = state.events, state.cameras
-    out = []
-    groups: dict[tuple[int, int], list[int]] = {}
-    for k, s in enumerate(told.news):  # what befell a home's sensors at once is one thing to say
-        groups.setdefault((int(layout.sensor_home[s]), int(told.cause[s])), []).append(k)
-    for (home, cause), members in groups.items():
-        s = int(told.news[members[0]])
-        evidence = {
-            "cause": float(cause),
-            "sensors": float(len(members)),
-            "never_heard": float((events.first_ms[told.news[members]] == NEVER).sum()),
-            "silent_s": (now_ms - max(int(events.heard_ms[s]), state.since_ms)) / 1000,
-            "quiet_lively_min": float(events.quiet_min[s]),
-            "longest_lively_min": float(events.longest_min[s]),
-            "boots_per_day": float(events.boots[s]),
-        }
-        sure = LIKELY if cause in {Cause.SILENT, Cause.STUCK} else SURE
-        since, room = int(told.since_ms[members[0]]), int(layout.sensor_room[s])
-        out.append(_finding(Kind.SENSOR_FAULT, home, since, now_ms, sure, evidence, room=room, sensor=s))
-    for c in seen.news:
-        evidence = {
-            "cause": float(seen.cause[c]),
-            "useless_min": float(cameras.bad[c]),
-            "unlike_pictures": float(max(cameras.unlike[c], cameras.faded[c])),
-            "drift_k": float(np.nan_to_num(cameras.offset_k[c] - cameras.base_k[c])),
-            "boots_per_day": float(cameras.boots[c]),
-        }
-        since = now_ms - int(60_000 * cameras.bad[c])
-        home, room = int(layout.camera_home[c]), int(layout.camera_room[c])
-        out.append(_finding(Kind.SENSOR_FAULT, home, since, now_ms, SURE, evidence, room=room, camera=int(c)))
-    return out
-
-
-def _finding(  # noqa: PLR0917  (the columns of a finding)
-    kind: Kind,
-    row: int,
-    onset_ms: int,
-    now_ms: int,
-    confidence: float,
-    evidence: dict[str, float],
-    *,
-    room: int = -1,
-    sensor: int = -1,
-    camera: int = -1,
-) -> Finding:
-    nan = float("nan")
-    return Finding(
-        kind, row, onset_ms, now_ms, confidence, nan, nan, evidence, room=room, sensor=sensor, camera=camera
-    )

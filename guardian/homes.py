@@ -156,8 +156,7 @@ class Homes:
         }
         self.boots = np.zeros(e, np.int64)
         """(E,) starts of the devices, counted by the boot that their readings name."""
-        self.muted = np.zeros(e, np.bool_)
-        """(E,) sensors whose readings are nobody's doing, whatever they say: they have a fault."""
+        self.muted = np.zeros(e, np.bool_)  # their readings are nobody's doing: they have a fault
         self.layout: Layout = laid_out(self.homes, events, [s for g in groups for s in g.specs])
         self._heard: list[tuple[int, float, int, bool]] = []
         self._now_ms = NEVER
@@ -230,15 +229,12 @@ class Homes:
         ones = self._sensor["ones"]
         ones[row] = ones[row] + 1 if r.value == 1 and ones[row] >= 0 else NEVER
         changed = not np.isnan(before) and (before != r.value or ones[row] > OPENINGS)
-        if not (r.kind in LIFE_BY_ONE and r.value) and not (r.kind in LIFE_BY_CHANGE and changed):
-            if r.kind in {"bed", "chair"}:  # a first report of state: known, but nobody's doing
-                h[f"in_{r.kind}"][home] = bool(r.value)
-            return False
-        if self.muted[row]:
+        alive = (r.kind in LIFE_BY_ONE and r.value) or (r.kind in LIFE_BY_CHANGE and changed)
+        if r.kind in {"bed", "chair"}:  # a first report of state too: known, but nobody's doing
+            h[f"in_{r.kind}"][home] = bool(r.value)
+        if self.muted[row] or not alive:
             return False
         h["life_ms"][home] = max(h["life_ms"][home], t)
-        if r.kind in {"bed", "chair"}:
-            h[f"in_{r.kind}"][home] = bool(r.value)
         if r.kind == "pir":
             h["moved_ms"][home] = t
         if r.kind == "door" and self._event_specs[row].outside:
@@ -251,7 +247,7 @@ class Homes:
         return True
 
     def _count_boot(self, row: int, boot: str) -> None:
-        """Another boot than the last two is a new start; late readings of the one before are not."""
+        """Another boot than the last two is a new start: late readings of the one before are none."""
         now, known = zlib.crc32(boot.encode()) | 1, self._sensor["boot"][row]
         if now not in known:
             self.boots[row] += bool(known[0])
