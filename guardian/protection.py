@@ -59,6 +59,8 @@ class Reason(IntEnum):
 
 FIT: Final = (Reason.DETECTABLE, Reason.TOO_WARM, Reason.AWAY)
 """With these a home is not blind."""
+_FITS: Final = np.isin(np.arange(len(Reason)), FIT)
+"""By code: a look in this table takes a tenth of the time of np.isin."""
 _OF_CAUSE: Final = np.full(len(Cause), Reason.FAULTY, np.int8)
 _OF_CAUSE[[Cause.NONE, Cause.BATTERY, Cause.BOOTS, Cause.DRIFT]] = Reason.LEARNING
 _OF_CAUSE[[Cause.MOVED, Cause.FAINT]] = Reason.MOVED
@@ -138,11 +140,10 @@ class Protection:
         self._layout = layout
         self.state = fresh(layout)
         kind = layout.sensor_kind
-        self._radar = kind == SensorKind.RADAR_FALL
-        self._climate = kind == SensorKind.TEMPERATURE
-        self._fire = np.isin(kind, (SensorKind.TEMPERATURE, SensorKind.SMOKE))
-        self._help = kind == SensorKind.BUTTON
-        self._cameras = np.ones(len(layout.camera_home), np.bool_)
+        self._radar = np.flatnonzero(kind == SensorKind.RADAR_FALL)
+        self._climate = np.flatnonzero(kind == SensorKind.TEMPERATURE)
+        self._fire = np.flatnonzero(np.isin(kind, (SensorKind.TEMPERATURE, SensorKind.SMOKE)))
+        self._help = np.flatnonzero(kind == SensorKind.BUTTON)
         eye = np.bincount(layout.camera_home, minlength=layout.homes) > 0
         self.sees_falls: Bools = eye | (
             np.bincount(layout.sensor_home[self._radar], minlength=layout.homes) > 0
@@ -176,8 +177,8 @@ class Protection:
         s.fall = np.where((fall == Reason.DETECTABLE) & away[room_home], Reason.AWAY, fall).astype(np.int8)
         warm = np.where(eyes == Reason.TOO_WARM, Reason.DETECTABLE, eyes)  # no body stands out, but fire does
 
-        def of_home(mask: Bools) -> Codes:
-            return _best(layout.homes, (camera_home, warm), (sensor_home[mask], ears[mask]))
+        def of_home(rows: NDArray[np.intp]) -> Codes:
+            return _best(layout.homes, (camera_home, warm), (sensor_home[rows], ears[rows]))
 
         s.climate, s.fire = of_home(self._climate), of_home(self._fire)
         s.help = _best(layout.homes, (sensor_home[self._help], ears[self._help]))
@@ -186,8 +187,8 @@ class Protection:
             s.fall[paused[room_home]] = Reason.PAUSED
             for codes in (s.silence, s.climate, s.fire):
                 codes[paused] = Reason.PAUSED
-        fit = np.bincount(room_home[np.isin(s.fall, FIT)], minlength=layout.homes) > 0
-        s.blind = (self.sees_falls & ~fit) | ~np.isin(s.silence, FIT)
+        fit = np.bincount(room_home[_FITS[s.fall]], minlength=layout.homes) > 0
+        s.blind = (self.sees_falls & ~fit) | ~_FITS[s.silence]
         s.degraded = np.bincount(room_home[s.fall == Reason.TOO_WARM], minlength=layout.homes) > 0
         self._gaps(known, bathroom, moment.now_ms)
         self._count(moment)
@@ -218,7 +219,7 @@ class Protection:
         s.gap_to_ms = np.where(begins, np.int64(NEVER), s.gap_to_ms)
         s.gap_activity = np.where(begins, s.activity, s.gap_activity)
         s.gap_bathroom = np.where(begins, s.bathroom, s.gap_bathroom)
-        why = np.where(np.isin(s.silence, FIT), self._worst_fall(), s.silence)
+        why = np.where(_FITS[s.silence], self._worst_fall(), s.silence)
         s.gap_reason = np.where(begins, np.where(asleep, Reason.OURSELVES, why), s.gap_reason).astype(np.int8)
         open_ |= begins
         s.gap_to_ms = np.where(open_ & ~s.blind, now_ms, s.gap_to_ms)
@@ -268,8 +269,11 @@ def _homes_dark(out: Codes, health: Health, home: NDArray[np.intp]) -> Codes:
 def _best(n: int, *parts: tuple[NDArray[np.intp], Codes]) -> Codes:
     """(n,) the smallest reason of all sensors of each row, NO_SENSOR where there is none."""
     out = np.full(n, Reason.NO_SENSOR, np.int8)
-    for row, codes in parts:
-        np.minimum.at(out, row, codes)
+    for code in reversed(
+        range(Reason.NO_SENSOR)
+    ):  # the best is written last; minimum.at takes ten times as long
+        for row, codes in parts:
+            out[row[codes == code]] = code
     return out
 
 
