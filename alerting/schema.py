@@ -72,6 +72,8 @@ home = _versioned(
     Column("card", String(8)),  # staff-chosen number that may stand in a text
     Column("resident", ForeignKey("person.id")),
     Column("entry_s", Float, nullable=False),
+    Column("programmes", Text, nullable=False, server_default=text("''")),  # ids, a blank between two
+    Column("enrolled", Boolean, nullable=False, server_default=text("1")),
 )
 room = _versioned(  # id = home/room
     "room", Column("home", String(32), nullable=False), Column("name", String(32), nullable=False)

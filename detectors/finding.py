@@ -54,3 +54,5 @@ class Finding:
     """Row of the room in the layout, −1 = none or the sensor's."""
     sensor: int = -1
     """Row of the sensor that sends events, −1 = none."""
+    camera: int = -1
+    """Row of the camera in the layout, −1 = none; for findings about whole homes."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from detectors.bodystate import BodytempParams
 from detectors.fallstate import FallParams
 from detectors.inactivitystate import InactivityParams
+from detectors.sensorhealth import SensorHealthParams
 from detectors.trends import TrendParams
 
 
@@ -16,3 +17,4 @@ class Params:
     inactivity: InactivityParams
     bodytemp: BodytempParams
     trends: TrendParams
+    sensorhealth: SensorHealthParams

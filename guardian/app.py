@@ -28,6 +28,7 @@ from guardian.control import Control
 from guardian.history.influx import InfluxHistory
 from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
+from guardian.protection import Protection
 from guardian.pulse import Pulse
 from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, Mqtt, SettingsError, Twilio
@@ -133,7 +134,7 @@ async def run(
                     history.offer_finding(concern)
 
         def home_rows() -> Sequence[HomeRow]:
-            return rows_of(board, book.roster.duty.cards, clock.now_ms())
+            return rows_of(board, book.roster.duty.cards, clock.now_ms(), lookout.protection)
 
         # the beat
         watch = Watch(
@@ -310,9 +311,20 @@ async def _siren(control: Control, clock: Clock, _incident: Incident) -> None:
     control.siren(on=True, t_ms=clock.now_ms())
 
 
-def rows_of(board: Board, cards: Mapping[str, str], now_ms: int) -> list[HomeRow]:
-    """Give the homes as the staff board shows them. A home without fresh data is blind, never fine."""
+def rows_of(
+    board: Board, cards: Mapping[str, str], now_ms: int, protection: Protection | None = None
+) -> list[HomeRow]:
+    """Give the homes as the staff board shows them. A home without fresh data is blind, never fine.
+
+    With `protection` a home without cameras is blind while its silence would not be noticed, and one with
+    cameras also while none of them shows a picture of its room.
+    """
     state = board.state(now_ms)
+    blind, degraded = state.people < 0, state.degraded
+    if protection is not None:
+        seeing = blind & protection.sees_falls  # the board knows within seconds, protection within minutes
+        blind = seeing | protection.state.blind
+        degraded = degraded | protection.state.degraded
     return [
         HomeRow(
             home=home,
@@ -321,8 +333,8 @@ def rows_of(board: Board, cards: Mapping[str, str], now_ms: int) -> list[HomeRow
             activity=Activity(state.activity[i]).name.lower().replace("_", "-"),
             temperature_c=None if np.isnan(state.temperature_c[i]) else float(state.temperature_c[i]),
             last_life_ms=int(state.last_life_ms[i]) if state.last_life_ms[i] >= 0 else None,
-            blind=bool(state.people[i] < 0),
-            degraded=bool(state.degraded[i]),
+            blind=bool(blind[i]),
+            degraded=bool(degraded[i]),
         )
         for i, home in enumerate(board.homes)
     ]

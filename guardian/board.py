@@ -104,6 +104,11 @@ class Board:
         """(home, room) of each row of rooms in the layout; those of sensors and cameras (home, sensor)."""
         self.sensor_names = [(s.home, s.name) for s in events]
         self.camera_names = [(s.home, s.name) for s in cameras]
+        self._device_row = {name: i for i, name in enumerate([*self.sensor_names, *self.camera_names])}
+        self.offline = np.zeros(len(self._device_row), np.bool_)
+        """(E + C,) sensors, then cameras, whose last status says that they are offline."""
+        self.battery = np.full(len(self._device_row), np.nan, np.float32)
+        """(E + C,) %, NaN = not told."""
         self._staged: list[Reading] = []
         self._arrived = asyncio.Event()
         self._rejected_frames = 0
@@ -195,6 +200,9 @@ class Board:
             self.refuse(topic, reject.reason)
             raise
         self.statuses[home, sensor] = (said.state, said.battery, said.rssi)
+        row = self._device_row[home, sensor]
+        self.offline[row] = said.state == "offline"
+        self.battery[row] = np.nan if said.battery is None else said.battery
 
     def refuse(self, topic: str, reason: Reason) -> None:
         """Count one rejected payload; the first of its kind from a device is logged, without content."""
@@ -285,6 +293,30 @@ class Board:
         return out
 
     @property
+    def camera_ms(self) -> NDArray[np.int64]:
+        """(C,) arrival of each camera's last usable frame, −1 = never; rows as in the layout."""
+        return self._of_cameras([g.heard_ms for g in self.groups.values()])
+
+    @property
+    def refused_ms(self) -> NDArray[np.int64]:
+        """(C,) arrival of each camera's last frame without a usable pixel, −1 = never."""
+        return self._of_cameras([g.refused_ms for g in self.groups.values()])
+
+    @property
+    def camera_boots(self) -> NDArray[np.int64]:
+        """(C,) starts of each camera that were noticed since ours."""
+        return self._of_cameras([g.boots for g in self.groups.values()])
+
+    @property
+    def sensor_boots(self) -> NDArray[np.int64]:
+        """(E,) the same of event sensors."""
+        return self._homes.boots
+
+    @staticmethod
+    def _of_cameras(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    @property
     def duplicates(self) -> int:
         """Readings that were folded before and dropped."""
         return self._homes.duplicates
@@ -294,6 +326,10 @@ class Board:
     def fold(self, readings: Sequence[Reading]) -> list[Reading]:
         """Take readings into the home arrays (live, and at replay after a restart); give the new ones."""
         return self._homes.fold(readings)
+
+    def mute(self, sensors: NDArray[np.bool_]) -> None:
+        """(E,) readings of these sensors are no signs of life from now on."""
+        self._homes.muted = sensors
 
     def take_heard(self) -> Events:
         """Give the readings folded since the last time, as the detectors take them."""

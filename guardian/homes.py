@@ -6,6 +6,7 @@ detectors' business.
 """
 
 import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -151,7 +152,11 @@ class Homes:
             "keys": np.zeros((e, SEEN_KEYS), np.uint64),
             "next_key": np.zeros(e, np.int64),
             "ones": np.zeros(e, np.int64),
+            "boot": np.zeros((e, 2), np.uint32),
         }
+        self.boots = np.zeros(e, np.int64)
+        """(E,) starts of the devices, counted by the boot that their readings name."""
+        self.muted = np.zeros(e, np.bool_)  # their readings are nobody's doing: they have a fault
         self.layout: Layout = laid_out(self.homes, events, [s for g in groups for s in g.specs])
         self._heard: list[tuple[int, float, int, bool]] = []
         self._now_ms = NEVER
@@ -216,19 +221,20 @@ class Homes:
         home, h, t = self._home_row[r.home], self._home, r.arrival_ms
         before = self._sensor["value"][row]
         self._sensor["value"][row], self._sensor["ms"][row] = r.value, t
+        if r.boot is not None:
+            self._count_boot(row, r.boot)
         if r.kind in {"temperature", "humidity"}:
             h["temperature_c" if r.kind == "temperature" else "humidity"][home] = r.value
             return False
         ones = self._sensor["ones"]
         ones[row] = ones[row] + 1 if r.value == 1 and ones[row] >= 0 else NEVER
         changed = not np.isnan(before) and (before != r.value or ones[row] > OPENINGS)
-        if not (r.kind in LIFE_BY_ONE and r.value) and not (r.kind in LIFE_BY_CHANGE and changed):
-            if r.kind in {"bed", "chair"}:  # a first report of state: known, but nobody's doing
-                h[f"in_{r.kind}"][home] = bool(r.value)
+        alive = (r.kind in LIFE_BY_ONE and r.value) or (r.kind in LIFE_BY_CHANGE and changed)
+        if r.kind in {"bed", "chair"}:  # a first report of state too: known, but nobody's doing
+            h[f"in_{r.kind}"][home] = bool(r.value)
+        if self.muted[row] or not alive:
             return False
         h["life_ms"][home] = max(h["life_ms"][home], t)
-        if r.kind in {"bed", "chair"}:
-            h[f"in_{r.kind}"][home] = bool(r.value)
         if r.kind == "pir":
             h["moved_ms"][home] = t
         if r.kind == "door" and self._event_specs[row].outside:
@@ -239,6 +245,14 @@ class Homes:
         h["x_m"][home] = h["y_m"][home] = np.nan
         h["confidence"][home] = 0.5  # a motion sensor sees past an open door as often as not
         return True
+
+    def _count_boot(self, row: int, boot: str) -> None:
+        """Another boot than the last two is a new start: late readings of the one before are none."""
+        now, known = zlib.crc32(boot.encode()) | 1, self._sensor["boot"][row]
+        if now not in known:
+            self.boots[row] += bool(known[0])
+            known[1] = known[0]
+            known[0] = now
 
     def see(  # noqa: PLR0917  (one argument for each array that the detector gives)
         self,

@@ -17,6 +17,7 @@ from detectors.finding import Finding
 from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
 from guardian.board import Board, Group, Reading
+from guardian.protection import Protection
 from guardian.rounds import Rounds
 
 SPOKEN: Final = {
@@ -47,11 +48,12 @@ class Lookout:
     ) -> None:
         self._board = board
         self._params = params.fall
-        self._rounds = Rounds(board, params, timezone)
         self._fall = {
             shape: fall.fresh(group.optics, _zones(group, furniture or {}))
             for shape, group in board.groups.items()
         }
+        rooms = {shape: state.room for shape, state in self._fall.items()}
+        self._rounds = Rounds(board, params, timezone, rooms)
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
@@ -71,7 +73,7 @@ class Lookout:
                 now_ms,
                 seen.degraded,
             )
-            self._rounds.see(group, self._fall[group.rows, group.cols], frames.sensor, seen, now_ms)
+            self._rounds.see(group, self._fall[group.rows, group.cols], frames, seen, now_ms)
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)
 
@@ -95,6 +97,11 @@ class Lookout:
     def body_trend(self, now_ms: int) -> Trend:
         """Give the body-surface trend of every home with its error, or why there is none."""
         return self._rounds.body_trend(now_ms)
+
+    @property
+    def protection(self) -> Protection:
+        """What could be detected in every home right now."""
+        return self._rounds.health.protection
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape."""

@@ -9,7 +9,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +36,10 @@ class Roster:
     furniture: Furniture
     """(home, room) → kind and box of its zones."""
     duty: Duty
+    programmes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Home → ids of its programmes; only homes that have any."""
+    enrolled: frozenset[str] = frozenset()
+    """Homes that take part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,15 @@ def _rows(file: RosterFile, old: RosterRows | None) -> RosterRows:
         lives = h.resident
         resident = person((h.id, lives.name), lives.name, lives.phone, lives.address) if lives else None
         homes.append(
-            {"id": h.id, "site": file.site.id, "card": h.card, "resident": resident, "entry_s": h.entry_s}
+            {
+                "id": h.id,
+                "site": file.site.id,
+                "card": h.card,
+                "resident": resident,
+                "entry_s": h.entry_s,
+                "programmes": " ".join(h.programmes),
+                "enrolled": h.enrolled,
+            }
         )
         for room in h.rooms:
             rooms.append({"id": f"{h.id}/{room.id}", "home": h.id, "name": room.id})
@@ -250,7 +262,10 @@ def _roster(rows: RosterRows) -> Roster:
     furniture = _furniture(
         (z["home"], z["room"], z["kind"], (z["x0_m"], z["y0_m"], z["x1_m"], z["y1_m"])) for z in rows.zones
     )
-    return Roster(site["id"], tuple(h["id"] for h in rows.homes), sensors, furniture, duty)
+    programmes = {h["id"]: tuple(h["programmes"].split()) for h in rows.homes if h["programmes"]}
+    enrolled = frozenset(h["id"] for h in rows.homes if h["enrolled"])
+    homes = tuple(h["id"] for h in rows.homes)
+    return Roster(site["id"], homes, sensors, furniture, duty, MappingProxyType(programmes), enrolled)
 
 
 def _furniture(zones: Iterable[tuple[str, str, str, Box]]) -> Furniture:
@@ -269,6 +284,8 @@ def _file(rows: RosterRows) -> RosterFile:
     homes = [
         {
             **plain(h, "id", "card", "entry_s"),
+            **({"programmes": h["programmes"].split()} if h["programmes"] else {}),
+            **({} if h["enrolled"] else {"enrolled": False}),
             **(
                 {"resident": plain(people[h["resident"]], "name", "phone", "address")}
                 if h["resident"]

@@ -137,6 +137,10 @@ class HomeRow(Strict):
     id: Id
     card: str | None = None
     entry_s: Annotated[float, Field(ge=0, le=600)] = 60
+    programmes: tuple[Id, ...] = ()
+    """Programmes of care that the home is meant for, by free ids: `empty-nest`, `single-elder` …"""
+    enrolled: bool = True
+    """Takes part; a home that is only eligible is listed with `enrolled = false`, with or without sensors."""
     resident: ResidentRow | None = None
     rooms: tuple[RoomRow, ...]
     sensors: tuple[SensorRow, ...] = ()
@@ -200,6 +204,7 @@ def _cross_checks(roster: RosterFile) -> Iterable[str]:
     yield from _doubled("card", (h.card for h in roster.homes if h.card))
     yield from _doubled("responder's phone", (r.phone for r in roster.responders))
     for home in roster.homes:
+        yield from _doubled(f"programme of home {home.id}", home.programmes)
         rooms = {room.id for room in home.rooms}
         yield from _doubled(f"room of home {home.id}", (r.id for r in home.rooms))
         yield from _doubled(f"sensor of home {home.id}", (s.id for s in home.sensors))

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import bodytemp, inactivity, keep, noticed
+from detectors import bodytemp, inactivity, keep, noticed, trends
 from detectors.fall import Posture, Seen
 from detectors.fallstate import FallState
 from detectors.finding import Finding
+from detectors.frame import Frames
 from detectors.layout import Moment
 from detectors.params import Params
 from guardian.board import Board, Group
+from guardian.health import HealthWatch, Rooms
 
 MINUTE_MS: Final = 60_000
 
@@ -28,7 +30,7 @@ MINUTE_MS: Final = 60_000
 class Rounds:
     """The detectors over the homes of one board."""
 
-    def __init__(self, board: Board, params: Params, timezone: str) -> None:
+    def __init__(self, board: Board, params: Params, timezone: str, rooms: Rooms | None = None) -> None:
         self._board = board
         self._params = params
         self._zone = ZoneInfo(timezone)
@@ -36,40 +38,59 @@ class Rounds:
         self._noticed = noticed.fresh(board.layout)
         self._silence = inactivity.fresh(board.layout.homes)
         self._bodytemp = bodytemp.fresh(board.layout)
+        self._trends = trends.fresh(board.layout)
+        self.health = HealthWatch(board, params.sensorhealth, rooms or {})
+        """Which sensors can be relied on, and what could be detected right now."""
         sizes = [0, *(len(g.specs) for g in board.groups.values())]
         self._first_camera = dict(zip(board.groups, accumulate(sizes), strict=False))
         self._states: Mapping[str, Any] = {
             "noticed": self._noticed,
             "inactivity": self._silence,
             "bodytemp": self._bodytemp,
+            "trends": self._trends,
+            **self.health.states,
         }
 
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
         heard = self._board.take_heard()
-        layout = self._board.layout
+        params, layout, moment = self._params, self._board.layout, self._moment(now_ms)
+        new_minute = now_ms // MINUTE_MS > self._minute
+        if new_minute:
+            trends.step(params.trends, self._trends, moment, self.health.now.home_blind_to_silence)
         noticed.hear(self._noticed, layout, heard)
         bodytemp.hear(self._bodytemp, layout, heard)
-        if now_ms // MINUTE_MS <= self._minute:
+        trends.hear(self._trends, layout, heard, moment)
+        self.health.hear(heard)
+        self._board.mute(self.health.chattering(now_ms))
+        if not new_minute:
             return []
         self._minute = now_ms // MINUTE_MS
-        return self._each_minute(self._moment(now_ms))
+        return self._each_minute(moment)
 
     def _each_minute(self, moment: Moment) -> list[Concern]:
         params, layout = self._params, self._board.layout
+        findings = self.health.minute(moment)
         nobody = noticed.none(layout.homes)
-        minute = noticed.minute(self._noticed, blind=nobody, away=nobody, guest=nobody)
-        findings, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
+        blind = self.health.now.home_blind_to_silence
+        minute = noticed.minute(self._noticed, blind=blind, away=nobody, guest=nobody)
+        silences, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
+        findings += silences
         findings += bodytemp.step(params.bodytemp, params.fall.core_c, self._bodytemp, layout, moment)
         concerns = [self._concern(f) for f in findings]
         return concerns + [self._moved(home, moment.now_ms) for home in moved.tolist()]
 
-    def see(self, group: Group, eyes: FallState, sensor: NDArray[np.intp], seen: Seen, now_ms: int) -> None:
+    def see(self, group: Group, eyes: FallState, frames: Frames, seen: Seen, now_ms: int) -> None:
         """Take what one batch of a group's frames showed, before the next look of that group."""
         first = self._first_camera[group.rows, group.cols]
         upright = seen.posture == Posture.UPRIGHT
-        noticed.see(self._noticed, self._board.layout, first + sensor[upright], now_ms)
+        noticed.see(self._noticed, self._board.layout, first + frames.sensor[upright], now_ms)
         bodytemp.glance(self._params.bodytemp, self._params.fall, self._bodytemp, first, eyes, seen)
+        self.health.see(group, frames.sensor, frames.t_ms, seen)
+
+    def changes(self) -> list[trends.Change]:
+        """Give the habits that have shifted over weeks, for the report."""
+        return trends.changes(self._params.trends, self._trends)
 
     def _moved(self, home: int, now_ms: int) -> Concern:
         """Somebody who was asked has moved: the home's own word that all is well."""
@@ -98,9 +119,14 @@ class Rounds:
             decided_ms=finding.decided_ms,
             confidence=finding.confidence,
             room=board.room_names[finding.room][1] if finding.room >= 0 else None,
-            sensor=board.sensor_names[finding.sensor][1] if finding.sensor >= 0 else None,
+            sensor=self._device(finding),
             evidence=dict(finding.evidence),
         )
+
+    def _device(self, finding: Finding) -> str | None:
+        if finding.sensor >= 0:
+            return self._board.sensor_names[finding.sensor][1]
+        return self._board.camera_names[finding.camera][1] if finding.camera >= 0 else None
 
     # --- restarts -----------------------------------------------------------------------------------
 

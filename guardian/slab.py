@@ -26,6 +26,8 @@ GAP_FRAMES: Final = 10
 """For slow sensors the gap is that many nominal frames instead, where that is longer."""
 TRUST_MS: Final = 2_000
 """How far a device's step may lie from the step of arrivals (DESIGN section 5, Time)."""
+NEW_BOOT: Final = 16
+"""A sequence number below this and below the last one is counted from a new start, not overtaken."""
 NEVER: Final = -1
 """A time that has not come yet, in arrays of ms since 1970."""
 
@@ -101,6 +103,10 @@ class Group:
         self.last_t_ms = np.full(n, NEVER, np.int64)
         """(S,) time of each sensor's last frame handed over, ms since 1970."""
         self._last_arrival = np.full(n, NEVER, np.int64)
+        self.refused_ms = np.full(n, NEVER, np.int64)
+        """(S,) arrival of each sensor's last frame without a usable pixel."""
+        self.boots = np.zeros(n, np.int64)
+        """(S,) starts of the device, counted by its sequence numbers."""
         self._last_device = np.zeros(n, np.int64)
         self._last_seq = np.zeros(n, np.int64)
         rate = self.optics.rate_hz.astype(np.float64)
@@ -121,6 +127,11 @@ class Group:
         ring = whole[row * self.depth * size : (row + 1) * self.depth * size]
         head = frame_head(self.rows, self.cols)
         return Lane(row, size, head, ring, self._count, self._arrival, self.depth, self)
+
+    @property
+    def heard_ms(self) -> NDArray[np.int64]:
+        """(S,) arrival of each sensor's last usable frame handed over, −1 = never."""
+        return self._last_arrival
 
     @property
     def taken(self) -> int:
@@ -192,6 +203,7 @@ class Group:
             self.mended_pixels += turned
         if unusable.any():
             reject(self, rows[unusable])
+            self.refused_ms[rows[unusable]] = arrived[unusable]
             keep = ~unusable
             rows, centi, arrived = rows[keep], centi[keep], arrived[keep]
             device, seq = device[keep], seq[keep]
@@ -229,6 +241,7 @@ class Group:
         t_ms = np.where(broken | (arrived - stepped > TRUST_MS), arrived, stepped)
         t_ms = np.maximum(t_ms, self.last_t_ms[rows])
         dt_s = np.where(broken, np.nan, step / 1000.0).astype(np.float32)
+        self.boots[rows] += (seq < NEW_BOOT) & (seq < self._last_seq[rows])
         self.last_t_ms[rows] = t_ms
         self._last_arrival[rows], self._last_device[rows], self._last_seq[rows] = arrived, device, seq
         return t_ms, dt_s

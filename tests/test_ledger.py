@@ -65,7 +65,17 @@ def roster(phone: str = "+8613800000001") -> RosterRows:
     return RosterRows(
         people=(who, {"id": "p1", "name": "王秀英", "phone": "+862150001111", "address": "和平路 12 弄"}),
         sites=({"id": "demo", "timezone": "Asia/Shanghai", "default_travel_s": 240.0},),
-        homes=({"id": "h01", "site": "demo", "card": "17", "resident": "p1", "entry_s": 60.0},),
+        homes=(
+            {
+                "id": "h01",
+                "site": "demo",
+                "card": "17",
+                "resident": "p1",
+                "entry_s": 60.0,
+                "programmes": "single",
+                "enrolled": True,
+            },
+        ),
         rooms=({"id": "h01/living", "home": "h01", "name": "living"},),
         zones=(),
         sensors=(),

@@ -103,6 +103,39 @@ async def test_how_a_sensor_hangs_and_what_stands_there_reach_the_detectors(ledg
     }
 
 
+async def test_programmes_and_who_takes_part_come_back_and_changes_of_them_are_told(ledger: Ledger) -> None:
+    plain = read(EXAMPLE)
+    await ledger.transact(lambda tx: roster.import_file(tx, plain, "example", 1))
+    before = await ledger.transact(roster.newest)
+    assert before is not None
+    assert before.programmes == {}
+    assert before.enrolled == {"h01", "h02", "h03"}
+    text = EXAMPLE.replace('id = "h01"', 'id = "h01"\nprogrammes = ["single-elder", "empty-nest"]', 1)
+    text = text.replace('id = "h02"', 'id = "h02"\nprogrammes = ["empty-nest"]\nenrolled = false', 1)
+    done = await ledger.transact(lambda tx: roster.import_file(tx, read(text), "more", 2))
+    assert "~ home h02: programmes  → empty-nest, enrolled True → False" in done.changes
+    found = await ledger.transact(roster.newest)
+    assert found is not None
+    assert found.programmes == {"h01": ("single-elder", "empty-nest"), "h02": ("empty-nest",)}
+    assert found.enrolled == {"h01", "h03"}
+    exported = await ledger.transact(roster.export_file)
+    assert exported is not None
+    again = read(roster.to_toml(exported))
+    assert [(h.id, h.programmes, h.enrolled) for h in again.homes] == [
+        ("h01", ("single-elder", "empty-nest"), True),
+        ("h02", ("empty-nest",), False),
+        ("h03", (), True),
+    ]
+    assert (await ledger.transact(lambda tx: roster.import_file(tx, again, "round", 3))).changes == ()
+
+
+def test_a_programme_that_is_no_id_or_stands_there_twice_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"homes\.0 \(h01\)\.programmes\.0"):
+        read(EXAMPLE.replace('id = "h01"', 'id = "h01"\nprogrammes = ["Empty Nest"]', 1), "r.toml")
+    with pytest.raises(SettingsError, match="programme of home h01 a stands there 2 times"):
+        read(EXAMPLE.replace('id = "h01"', 'id = "h01"\nprogrammes = ["a", "a"]', 1), "r.toml")
+
+
 def test_all_mistakes_of_a_roster_are_named_with_their_home() -> None:
     bad = (
         EXAMPLE.replace('"+8613800000001"', '"110"')
