@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from detectors.ambient import AmbientParams
+from detectors.appliance import ApplianceParams
+from detectors.burning import BurningParams
 from detectors.fallstate import FallParams
 
 
@@ -10,3 +13,6 @@ class Params:
     """One field for each detector; each has a table of its own name, as have the parts of `fall`."""
 
     fall: FallParams
+    ambient: AmbientParams
+    appliance: ApplianceParams
+    burning: BurningParams

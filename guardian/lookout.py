@@ -16,6 +16,7 @@ from detectors.finding import Finding
 from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
 from guardian.board import Board, Group, Reading
+from guardian.fires import Fires
 from guardian.rounds import Rounds
 
 SPOKEN: Final = {
@@ -47,10 +48,9 @@ class Lookout:
         self._board = board
         self._params = params.fall
         self._rounds = Rounds(board, params, timezone)
-        self._fall = {
-            shape: fall.fresh(group.optics, _zones(group, furniture or {}))
-            for shape, group in board.groups.items()
-        }
+        zones = {shape: _zones(group, furniture or {}) for shape, group in board.groups.items()}
+        self._fall = {shape: fall.fresh(group.optics, zones[shape]) for shape, group in board.groups.items()}
+        self._fires = Fires(board, params, zones, self._rounds)
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
@@ -70,6 +70,8 @@ class Lookout:
                 now_ms,
                 seen.degraded,
             )
+            state = self._fall[group.rows, group.cols]
+            findings += self._fires.look(group, frames, seen, state, now_ms)
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)
 
@@ -94,6 +96,7 @@ class Lookout:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape."""
         out = {f"board.{k}": v for k, v in self._board.snapshot().items()}
         out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot().items()}
+        out |= {f"fires.{k}": v for k, v in self._fires.snapshot().items()}
         for (rows, cols), state in self._fall.items():
             out[f"names.{rows}x{cols}"] = self._names(self._board.groups[rows, cols])
             out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot().items()}
@@ -107,6 +110,9 @@ class Lookout:
         self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
         wrong = self._rounds.restore(
             {k.removeprefix("rounds."): v for k, v in arrays.items() if k.startswith("rounds.")}
+        )
+        wrong += self._fires.restore(
+            {k.removeprefix("fires."): v for k, v in arrays.items() if k.startswith("fires.")}
         )
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")

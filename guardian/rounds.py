@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import keep
+from detectors import ambient, appliance, keep
 from detectors.finding import Finding
-from detectors.layout import Moment
+from detectors.layout import Moment, Rows
 from detectors.params import Params
 from guardian.board import Board
+from guardian.plan import must_be_watched
 
 MINUTE_MS: Final = 60_000
 
@@ -30,16 +31,30 @@ class Rounds:
         self._params = params
         self._zone = ZoneInfo(timezone)
         self._minute = -1
-        self._states: Mapping[str, Any] = {}
+        watched = np.array([must_be_watched(name) for _, name in board.sensor_names], np.bool_)
+        self._ambient = ambient.fresh(board.layout)
+        self._appliance = appliance.fresh(board.layout, watched)
+        self._states: Mapping[str, Any] = {"ambient": self._ambient, "appliance": self._appliance}
 
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
-        self._board.take_heard()
+        heard = self._board.take_heard()
         findings: list[Finding] = []
+        findings += ambient.step(self._params.ambient, self._ambient, heard, now_ms)
+        findings += appliance.step(self._params.appliance, self._appliance, heard, now_ms)
         if now_ms // MINUTE_MS > self._minute:
             self._minute = now_ms // MINUTE_MS
             self._moment(now_ms)
         return [self._concern(f) for f in findings]
+
+    def notice(self, camera: Rows, t_ms: NDArray[np.int64]) -> None:
+        """Take that these cameras (N,), rows of the layout, saw somebody at `t_ms` (N,)."""
+        appliance.notice(self._appliance, self._board.layout.camera_room[camera], t_ms)
+
+    def alone_ms(self, camera: Rows) -> NDArray[np.int64]:
+        """(N,) since when nobody is in the rooms of these cameras; negative = nobody was ever noticed there."""
+        room = self._board.layout.camera_room[camera]
+        return appliance.alone_ms(self._params.appliance, self._appliance, room)
 
     def _moment(self, now_ms: int) -> Moment:
         local = datetime.fromtimestamp(now_ms / 1000, self._zone)

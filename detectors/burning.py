@@ -1,0 +1,422 @@
+"""Fire and stoves in thermal frames: `fire`, and `appliance-left-on` of a stove.
+
+Takes batches of frames, where stoves stand, since when the rooms are left alone, and which places are known
+to become hot; gives findings. A frame that holds nothing warmer than people costs one maximum. What a broken
+array makes up (single pixels, chess boards, floods) is never fire: fire is one connected thing that grows for
+seconds, or warms the whole room faster than anything else does.
+
+1. Once in `look_s` the level of the picture: its lower quarter, which people leave free. A floor follows it,
+   upwards by at most `surge_k_min`; a step within one look is somebody before the lens or the sensor itself
+   and is taken over. Fire, when the level is `surge_k` above that floor for `looks` looks on end.
+2. Frames with something `warm_k` above the level (where a stove may be), or above `gate_c`:
+   a. The stove is warm from the first of them on, and on while the hottest place of its zone is above
+      `stove_c` and has not cooled to `still_share` of its most. Left on: in a room left alone for `left_min`.
+      A kitchen without a zone has a stove where it often was hot before.
+   b. Outside of stoves and of places that often were hot: the largest patch above `burn_c`. Fire, when it is
+      larger than any pan (`burn_m2`), stays at its place, holds most of what is hot, and its heat has grown
+      by `growth` over the last checks, each as hot as the one before or hotter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage  # type: ignore[import-untyped]  # scipy ships no types
+
+from detectors.background import F32, Bools
+from detectors.finding import Finding, Kind
+from detectors.frame import WIDEST, Frames, Optics, halved, looked_at
+from detectors.geometry import GeometryParams, Patches, shapes
+from detectors.keep import PerCamera
+from detectors.layout import Rows
+from detectors.roomlearn import FAMILIAR
+from detectors.zones import ZoneKind, Zones, seen_from
+
+I16 = NDArray[np.int16]
+I64 = NDArray[np.int64]
+
+NEVER: Final = -1
+SAMPLE: Final = 48
+"""Pixels of which the level is the lower quarter: sure to a quarter of the noise of one."""
+CHECKS: Final = 4
+"""Values of a patch's heat that growth is told from."""
+IN_PLANE: Final = np.array([np.zeros((3, 3)), [[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.zeros((3, 3))], np.bool_)
+"""Neighbours: the four of one picture. A chess board falls apart."""
+PIECE: Final = 64
+"""Sensors whose rays are worked out at once."""
+STOVE_M: Final = 0.9
+"""Height of hobs and of what stands on work tops."""
+
+
+@dataclass(frozen=True, slots=True)
+class BurningParams:
+    """Table [burning] of config/detectors.toml."""
+
+    look_s: float
+    settle_s: float
+    surge_k_min: float
+    surge_k: float
+    step_k_s: float
+    looks: int
+    warm_k: float
+    gate_c: float
+    stove_c: float
+    stove_m: float
+    still_share: float
+    stove_gap_s: float
+    stove_frames: int
+    left_min: float
+    burn_c: float
+    burn_m2: float
+    burn_least_px: int
+    burn_most: float
+    whole: float
+    check_s: float
+    growth: float
+    most_growth: float
+    spot: float
+    again_min: float
+    wall_m: float
+
+
+@dataclass(slots=True)
+class BurningState:
+    """What is remembered of S sensors of one resolution with P pixels."""
+
+    level_c: PerCamera[np.float32]
+    """Lower quarter of the picture at the last look, NaN = none."""
+    floor_c: PerCamera[np.float32]
+    """What the level may be without fire."""
+    looked_ms: PerCamera[np.int64]
+    since_ms: PerCamera[np.int64]
+    """Of the first frame after a gap: sensors settle for minutes."""
+    surge: PerCamera[np.int8]
+    """Looks on end at which the level was above its floor."""
+    gate: PerCamera[np.int16]
+    """centi-°C above which a frame is worth a closer look."""
+    warm_ms: PerCamera[np.int64]
+    """When the stove became warm,"""
+    warm_last_ms: PerCamera[np.int64]
+    """when it last was,"""
+    most_k: PerCamera[np.float32]
+    """and how far above the level at most since."""
+    hot_frames: PerCamera[np.int16]
+    """Frames on end in which the stove was on."""
+    left_ms: PerCamera[np.int64]
+    """When the last finding of a stove was given."""
+    heat: PerCamera[np.float32]
+    """(S, CHECKS) kelvin times pixels of the largest hot patch at the last checks, newest last; 0 = none."""
+    heat_ms: PerCamera[np.int64]
+    heat_x: PerCamera[np.float32]
+    """Its middle, in shares of the picture's width."""
+    heat_y: PerCamera[np.float32]
+    burnt_ms: PerCamera[np.int64]
+    """When there last was a sign of the fire that was said, NEVER = none was."""
+
+    optics: Optics
+    stove: Bools
+    """(S, P) where a stove stands."""
+    zoned: Bools
+    """(S,) a stove's place is known."""
+    kitchen: Bools
+    """(S,)"""
+    burn_px: NDArray[np.intp]
+    """(S,) pixels that are more than any pan."""
+
+
+def fresh(
+    params: BurningParams, geometry: GeometryParams, optics: Optics, furniture: Zones, kitchen: Bools
+) -> BurningState:
+    """State of sensors that have seen nothing; `kitchen` (S,) whether one looks into a kitchen."""
+    optics = looked_at(optics)
+    s, p = len(optics.height_m), optics.rows * optics.cols
+    stove = _stoves(params, geometry, optics, seen_from(furniture, optics))
+    angle = np.radians(np.where(np.isnan(optics.fov_deg), geometry.assumed_fov_deg, optics.fov_deg))
+    height = np.where(np.isnan(optics.height_m), geometry.assumed_height_m, optics.height_m)
+    far_m = np.where(optics.wall, params.wall_m, np.maximum(height - STOVE_M, 0.5))
+    px = params.burn_m2 / (angle / optics.cols * far_m) ** 2
+
+    def never() -> I64:
+        return np.full(s, NEVER, np.int64)
+
+    def blank() -> F32:
+        return np.full(s, np.nan, np.float32)
+
+    return BurningState(
+        level_c=blank(),
+        floor_c=blank(),
+        looked_ms=never(),
+        since_ms=never(),
+        surge=np.zeros(s, np.int8),
+        gate=np.full(s, np.iinfo(np.int16).max, np.int16),
+        warm_ms=never(),
+        warm_last_ms=never(),
+        most_k=np.zeros(s, np.float32),
+        hot_frames=np.zeros(s, np.int16),
+        left_ms=never(),
+        heat=np.zeros((s, CHECKS), np.float32),
+        heat_ms=never(),
+        heat_x=blank(),
+        heat_y=blank(),
+        burnt_ms=never(),
+        optics=optics,
+        stove=stove.reshape(s, p),
+        zoned=stove.any(axis=(1, 2)),
+        kitchen=kitchen,
+        burn_px=np.maximum(np.ceil(px), params.burn_least_px).astype(np.intp),
+    )
+
+
+def _stoves(params: BurningParams, geometry: GeometryParams, optics: Optics, furniture: Zones) -> Bools:
+    """(S, rows, cols) pixels whose rays meet a stove, `stove_m` around it included."""
+    s, rows, cols = len(optics.height_m), optics.rows, optics.cols
+    out = np.zeros((s, rows, cols), np.bool_)
+    at_top = replace(geometry, raised_height_m=STOVE_M)
+    row, col = np.divmod(np.arange(rows * cols), cols)
+    has = np.flatnonzero((furniture.kind == ZoneKind.STOVE).any(axis=1))
+    for begin in range(0, len(has), PIECE):
+        some = has[begin : begin + PIECE]
+        x, y = (
+            np.tile((a - (n - 1) / 2).astype(np.float32), len(some)) for a, n in ((col, cols), (row, rows))
+        )
+        told = {"x_px": x, "y_px": y, "peak_x_px": x, "peak_y_px": y, "top_px": y, "bottom_px": y}
+        one = np.ones_like(x)
+        pixels = Patches(*(told.get(f.name, one) for f in fields(Patches)))
+        met = shapes(at_top, pixels, optics, some.repeat(rows * cols))
+        near = np.float32(params.stove_m)
+        box = furniture.box[some].repeat(rows * cols, axis=0)
+        inside = (furniture.kind[some] == ZoneKind.STOVE).repeat(rows * cols, axis=0)
+        for place, low, high in ((met.raised_x_m, 0, 2), (met.raised_y_m, 1, 3)):
+            inside &= (place[:, None] > box[:, :, low] - near) & (place[:, None] < box[:, :, high] + near)
+        out[some] = inside.any(axis=1).reshape(-1, rows, cols)
+    return out
+
+
+def step(
+    params: BurningParams,
+    state: BurningState,
+    frames: Frames,
+    alone_ms: I64,
+    familiar: NDArray[np.uint8],
+    now_ms: int,
+) -> list[Finding]:
+    """One batch of N frames, at most one a sensor.
+
+    alone_ms: (N,) since when the sensor's room is left alone, as far as is known; negative = unknown.
+    familiar: (S, P) how well places are known to become hot (roomstate.BackgroundState).
+    """
+    if frames.centi.shape[2] > WIDEST:
+        frames = halved(frames)
+    centi = frames.centi.reshape(len(frames.sensor), -1)
+    high = centi.max(axis=1)
+    gap = np.isnan(frames.dt_s)
+    due = gap | (frames.t_ms - state.looked_ms[frames.sensor] >= params.look_s * 1000)
+    found = _look(params, state, frames, centi, np.flatnonzero(due), now_ms)
+    rows = np.flatnonzero(high > state.gate[frames.sensor])
+    if rows.size:
+        at = frames.sensor[rows]
+        known = familiar[at] >= FAMILIAR
+        near = state.stove[at] | (known & (state.kitchen & ~state.zoned)[at][:, None])
+        part = centi[rows]
+        found += _stove(params, state, frames, rows, part, near, alone_ms[rows], now_ms)
+        found += _burns(params, state, frames, rows, part, near | known, now_ms)
+    return found
+
+
+# --- 1: the whole picture ---------------------------------------------------------------------------
+
+
+def _look(
+    params: BurningParams, state: BurningState, frames: Frames, centi: I16, k: Rows, now_ms: int
+) -> list[Finding]:
+    if not k.size:
+        return []
+    s, t_ms = frames.sensor[k], frames.t_ms[k]
+    every = (
+        max(1, centi.shape[1] // SAMPLE) | 1
+    )  # odd: takes in all columns and both colours of a chess board
+    sample = centi[k, ::every] if len(k) < len(centi) else centi[:, ::every]
+    quarter = sample.shape[1] // 4
+    level = np.partition(sample, quarter, axis=1)[:, quarter].astype(np.float32) / 100
+    new = np.isnan(frames.dt_s[k]) | np.isnan(state.level_c[s])
+    state.since_ms[s[new]] = t_ms[new]
+    dt_s = np.clip((t_ms - state.looked_ms[s]) / 1000, 0, 60).astype(np.float32)
+    before, floor = state.level_c[s], state.floor_c[s]
+    rise = level - before
+    leap = rise > np.float32(params.step_k_s) * np.clip(dt_s, 0.5, 2)
+    floor = floor + np.where(leap, rise, np.float32(params.surge_k_min / 60) * dt_s)
+    floor = np.where(new, level, np.minimum(level, floor))
+    above = level - floor >= params.surge_k
+    surge = np.where(above, np.minimum(state.surge[s] + 1, 100), 0).astype(np.int8)
+    state.level_c[s], state.floor_c[s], state.surge[s], state.looked_ms[s] = level, floor, surge, t_ms
+    warm_c = level + np.float32(params.warm_k)
+    may = state.zoned[s] | state.kitchen[s]
+    gate = np.where(may, np.minimum(warm_c, params.gate_c), params.gate_c)
+    state.gate[s] = np.round(100 * gate).astype(np.int16)
+    settled = t_ms - state.since_ms[s] >= params.settle_s * 1000
+    fire = (surge >= params.looks) & settled
+    if not fire.any():
+        return []
+    return [
+        _fire(
+            state,
+            int(s[j]),
+            int(t_ms[j] - round(1000 * 60 * float(level[j] - floor[j]) / params.surge_k_min)),
+            now_ms,
+            0.9,
+            {
+                "level_c": round(float(level[j]), 2),
+                "above_floor_k": round(float(level[j] - floor[j]), 2),
+                "floor_rises_k_min": params.surge_k_min,
+            },
+        )
+        for j in np.flatnonzero(fire & _unsaid(params, state, s, t_ms, fire))
+    ]
+
+
+def _unsaid(params: BurningParams, state: BurningState, s: Rows, t_ms: I64, sign: Bools) -> Bools:
+    """(N,) no fire was said, or its last sign was long ago; signs of now are taken note of."""
+    last = state.burnt_ms[s]
+    out = (last == NEVER) | (t_ms - last > params.again_min * 60_000)
+    state.burnt_ms[s[sign]] = t_ms[sign]
+    return np.asarray(out)
+
+
+def _fire(
+    state: BurningState,
+    sensor: int,
+    onset_ms: int,
+    now_ms: int,
+    confidence: float,
+    evidence: dict[str, float],
+) -> Finding:
+    onset = max(onset_ms, int(state.since_ms[sensor]))
+    return Finding(Kind.FIRE, sensor, onset, now_ms, confidence, np.nan, np.nan, evidence)
+
+
+# --- 2a: the stove ----------------------------------------------------------------------------------
+
+
+def _stove(  # noqa: PLR0917  (one array a thing known of each frame)
+    params: BurningParams,
+    state: BurningState,
+    frames: Frames,
+    rows: Rows,
+    centi: I16,
+    near: Bools,
+    alone_ms: I64,
+    now_ms: int,
+) -> list[Finding]:
+    """Frames `rows` (M,) of the batch, their pixels and where stoves are (M, P), since when alone (M,)."""
+    s, t_ms = frames.sensor[rows], frames.t_ms[rows]
+    top_c = np.where(near, centi, np.int16(-32768)).max(axis=1).astype(np.float32) / 100
+    excess = top_c - state.level_c[s]
+    k = np.flatnonzero(near.any(axis=1) & (excess >= params.warm_k))
+    s, t_ms, excess, top_c, alone = s[k], t_ms[k], excess[k], top_c[k], alone_ms[k]
+    last = state.warm_last_ms[s]
+    anew = (last == NEVER) | (t_ms - last > params.stove_gap_s * 1000)
+    warm = np.where(anew, t_ms, state.warm_ms[s])
+    most = np.fmax(np.where(anew, np.float32(0), state.most_k[s]), excess)
+    on = (top_c >= params.stove_c) & (excess >= np.float32(params.still_share) * most)
+    frames_on = np.where(on, np.minimum(np.where(anew, 0, state.hot_frames[s]) + 1, 1000), 0)
+    state.warm_last_ms[s], state.warm_ms[s], state.most_k[s] = t_ms, warm, most
+    state.hot_frames[s] = frames_on.astype(np.int16)
+    begun = np.maximum(warm, alone)
+    due = begun + round(params.left_min * 60_000)
+    tells = (frames_on >= params.stove_frames) & (due <= t_ms) & (begun > state.left_ms[s])
+    state.left_ms[s[tells]] = t_ms[tells]
+    return [
+        Finding(
+            Kind.APPLIANCE_LEFT_ON,
+            int(s[j]),
+            int(due[j]),
+            now_ms,
+            0.8,
+            np.nan,
+            np.nan,
+            {
+                "hottest_c": round(float(top_c[j]), 1),
+                "level_c": round(float(state.level_c[s[j]]), 1),
+                "warm_min": round((int(t_ms[j]) - int(warm[j])) / 60_000, 1),
+                "alone_min": round((int(t_ms[j]) - int(begun[j])) / 60_000, 1),
+            },
+        )
+        for j in np.flatnonzero(tells)
+    ]
+
+
+# --- 2b: what burns ---------------------------------------------------------------------------------
+
+
+def _burns(  # noqa: PLR0917  (one array a thing known of each frame)
+    params: BurningParams,
+    state: BurningState,
+    frames: Frames,
+    rows: Rows,
+    centi: I16,
+    usual: Bools,
+    now_ms: int,
+) -> list[Finding]:
+    """Frames `rows` (M,) of the batch, their pixels and where heat is usual (M, P)."""
+    pixels, cols = centi.shape[1], state.optics.cols
+    hot = (centi > 100 * params.burn_c) & ~usual
+    many = np.count_nonzero(hot, axis=1)
+    s, t_ms = frames.sensor[rows], frames.t_ms[rows]
+    late = t_ms - state.heat_ms[s] >= params.check_s * 1000
+    k = np.flatnonzero(late & (many >= state.burn_px[s]) & (many <= params.burn_most * pixels))
+    if not k.size:
+        return []
+    s, t_ms, hot, many = s[k], t_ms[k], hot[k], many[k]
+    size, heat, x, y = _largest(hot, centi[k] / np.float32(100) - state.level_c[s][:, None], cols)
+    whole = (size >= state.burn_px[s]) & (size >= params.whole * many)
+    moved = np.hypot(x - state.heat_x[s], y - state.heat_y[s]) > params.spot
+    broken = (t_ms - state.heat_ms[s] > 3000 * params.check_s) | moved | ~whole
+    ring = np.where(broken[:, None], np.float32(0), state.heat[s])
+    ring = np.concatenate([ring[:, 1:], np.where(whole, heat, np.float32(0))[:, None]], axis=1)
+    state.heat[s], state.heat_ms[s], state.heat_x[s], state.heat_y[s] = ring, t_ms, x, y
+    ratio = ring[:, 1:] / np.maximum(ring[:, :-1], np.float32(1))
+    grows = ((ratio >= 1) & (ratio <= params.most_growth)).all(axis=1) & (ring[:, 0] > 0)
+    fire = grows & (ring[:, -1] >= np.float32(params.growth) * ring[:, 0])
+    tells = fire & _unsaid(params, state, s, t_ms, fire)
+    return [
+        _fire(
+            state,
+            int(s[j]),
+            int(t_ms[j] - round(1000 * params.check_s * CHECKS)),
+            now_ms,
+            0.9,
+            {
+                "hottest_c": round(float(centi[k[j]].max()) / 100, 1),
+                "area_px": float(size[j]),
+                "growth": round(float(ring[j, -1] / ring[j, 0]), 2),
+            },
+        )
+        for j in np.flatnonzero(tells)
+    ]
+
+
+def _largest(hot: Bools, excess_k: F32, cols: int) -> tuple[F32, F32, F32, F32]:
+    """Of each picture (M, P) its largest connected patch: pixels, kelvin times pixels, and its middle in
+    shares of the width; 0 where there is none.
+    """
+    m = len(hot)
+    label, n = ndimage.label(hot.reshape(m, -1, cols), IN_PLANE)
+    flat = label.reshape(m, -1)
+    owner = np.zeros(n + 1, np.intp)
+    frame, pixel = np.nonzero(hot)
+    of = flat[frame, pixel]
+    owner[of] = frame
+    sums = [
+        np.bincount(of, w, n + 1)
+        for w in (None, excess_k[frame, pixel], pixel % cols / cols, pixel // cols / cols)
+    ]
+    order = np.lexsort((sums[0], owner))
+    order = order[order > 0]
+    best = np.zeros(m, np.intp)
+    best[owner[order]] = order  # the last of each picture, its largest
+    size = np.maximum(sums[0][best], 1)
+    found = np.where(best > 0, 1, 0)
+    size, heat, x, y = sums[0][best] * found, sums[1][best], sums[2][best] / size, sums[3][best] / size
+    return tuple(np.asarray(a * found, np.float32) for a in (size, heat, x, y))  # type: ignore[return-value]
