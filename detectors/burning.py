@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]  # scipy ships no types
 
 from detectors.background import F32, Bools
+from detectors.fall import Posture, Seen
 from detectors.finding import Finding, Kind
 from detectors.frame import WIDEST, Frames, Optics, halved, looked_at
 from detectors.geometry import GeometryParams, Patches, shapes
@@ -64,6 +65,7 @@ class BurningParams:
     gate_c: float
     stove_c: float
     stove_m: float
+    still_m_s: float
     still_share: float
     stove_gap_s: float
     stove_frames: int
@@ -124,6 +126,12 @@ class BurningState:
     """(S,)"""
     burn_px: NDArray[np.intp]
     """(S,) pixels that are more than any pan."""
+    box: F32
+    """(S, Z, 4) stoves in the room, NaN = none."""
+    to_top: F32
+    """(S, 2) by how much nearer to a ceiling array's foot something is that stands on the stove, when it is
+    taken for something on the floor, or for somebody who sits or stands.
+    """
 
 
 def fresh(
@@ -132,9 +140,12 @@ def fresh(
     """State of sensors that have seen nothing; `kitchen` (S,) whether one looks into a kitchen."""
     optics = looked_at(optics)
     s, p = len(optics.height_m), optics.rows * optics.cols
-    stove = _stoves(params, geometry, optics, seen_from(furniture, optics))
+    furniture = seen_from(furniture, optics)
+    stove = _stoves(params, geometry, optics, furniture)
     angle = np.radians(np.where(np.isnan(optics.fov_deg), geometry.assumed_fov_deg, optics.fov_deg))
     height = np.where(np.isnan(optics.height_m), geometry.assumed_height_m, optics.height_m)
+    planes = np.array([geometry.body_height_m, geometry.raised_height_m])
+    to_top = (height[:, None] - STOVE_M) / np.maximum(height[:, None] - planes, 0.5)
     far_m = np.where(optics.wall, params.wall_m, np.maximum(height - STOVE_M, 0.5))
     px = params.burn_m2 / (angle / optics.cols * far_m) ** 2
 
@@ -166,6 +177,8 @@ def fresh(
         zoned=stove.any(axis=(1, 2)),
         kitchen=kitchen,
         burn_px=np.maximum(np.ceil(px), params.burn_least_px).astype(np.intp),
+        box=np.where((furniture.kind == ZoneKind.STOVE)[:, :, None], furniture.box, np.float32(np.nan)),
+        to_top=np.where(optics.wall[:, None], 1, to_top).astype(np.float32),
     )
 
 
@@ -345,6 +358,31 @@ def _stove(  # noqa: PLR0917  (one array a thing known of each frame)
         )
         for j in np.flatnonzero(tells)
     ]
+
+
+def somebody(params: BurningParams, state: BurningState, frames: Frames, seen: Seen) -> Bools:
+    """(N,) frames in which somebody is seen who is not just a warm stove; call it before `step`.
+
+    A hot plate stands out as somebody does who sits still. So next to a stove that is warm nobody counts who
+    is alone in the picture and does not move.
+    """
+    out = seen.people > 0
+    last = state.warm_last_ms[frames.sensor]
+    warm = (last != NEVER) & (frames.t_ms - last <= params.stove_gap_s * 1000)
+    k = np.flatnonzero(warm & (seen.people == 1) & ~(seen.speed_m_s > params.still_m_s))
+    if k.size:
+        s = frames.sensor[k]
+        plane = np.where(seen.posture[k] == Posture.LYING, 0, 1)
+        inside = np.ones(state.box[s].shape[:2], np.bool_)
+        foot = state.optics.x_m[s], state.optics.y_m[s]
+        for place, at, low, high in zip((seen.x_m, seen.y_m), foot, (0, 1), (2, 3), strict=True):
+            at = np.where(np.isnan(at), np.float32(0), at)  # noqa: PLW2901  (blank = in the middle)
+            top = at + (place[k] - at) * state.to_top[s, plane]
+            inside &= ~(top[:, None] < state.box[s, :, low] - np.float32(params.stove_m))
+            inside &= ~(top[:, None] > state.box[s, :, high] + np.float32(params.stove_m))
+        there = inside & (np.isfinite(state.box[s, :, 0]) | ~state.zoned[s, None])
+        out[k] = ~there.any(axis=1)
+    return np.asarray(out)
 
 
 # --- 2b: what burns ---------------------------------------------------------------------------------

@@ -48,12 +48,13 @@ class Fires:
         """One batch: take who was seen, give what burns and what was left on."""
         shape = group.rows, group.cols
         camera = self._first[shape] + frames.sensor
-        there = np.flatnonzero(seen.people)
+        state = self._states[shape]
+        there = np.flatnonzero(burning.somebody(self._params, state, frames, seen))
         if there.size:
             self._rounds.notice(camera[there], frames.t_ms[there])
         return burning.step(
             self._params,
-            self._states[shape],
+            state,
             frames,
             self._rounds.alone_ms(camera),
             fall.room.familiar,
