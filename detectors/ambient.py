@@ -315,6 +315,7 @@ def _complete(params: AmbientParams, state: AmbientState, now_ms: int) -> list[F
         worst = (done[:, levels] * order).max(axis=1, initial=0)
         news = np.flatnonzero(worst > (said[:, levels] * order).max(axis=1, initial=0))
         found += _told(params, state, kind, sensor[news], worst[news] - 1 + levels.start, now_ms)
+        done[:, levels] |= order <= worst[:, None]  # milder ones are no news
     state.said[sensor] = said | done
     _set_due(params, state, sensor)
     rest = state.due_ms[state.temperature].min(initial=NOT_DUE)

@@ -363,13 +363,14 @@ def _stove(  # noqa: PLR0917  (one array a thing known of each frame)
 def somebody(params: BurningParams, state: BurningState, frames: Frames, seen: Seen) -> Bools:
     """(N,) frames in which somebody is seen who is not just a warm stove; call it before `step`.
 
-    A hot plate stands out as somebody does who sits still. So next to a stove that is warm nobody counts who
-    is alone in the picture and does not move.
+    A pan that gets warm stands out as somebody does who sits still. So at the stove nobody counts who is
+    alone in the picture and does not move; where its place is unknown, nowhere while something is that hot.
     """
     out = seen.people > 0
     last = state.warm_last_ms[frames.sensor]
     warm = (last != NEVER) & (frames.t_ms - last <= params.stove_gap_s * 1000)
-    k = np.flatnonzero(warm & (seen.people == 1) & ~(seen.speed_m_s > params.still_m_s))
+    may = state.zoned[frames.sensor] | warm
+    k = np.flatnonzero(may & (seen.people == 1) & ~(seen.speed_m_s > params.still_m_s))
     if k.size:
         s = frames.sensor[k]
         plane = np.where(seen.posture[k] == Posture.LYING, 0, 1)
