@@ -6,18 +6,17 @@ array makes up (single pixels, chess boards, floods) is never fire: fire is one 
 seconds, or warms the whole room faster than anything else does.
 
 1. Once in `look_s` the level of the picture: its lower quarter, which people leave free. A floor follows it,
-   upwards by at most `surge_k_min`; a step within one look is somebody before the lens or the sensor itself
-   and is taken over. Fire, when the level is `surge_k` above that floor for `looks` looks on end.
+   upwards by at most `surge_k_min`; a leap within one look is somebody before the lens or the sensor itself:
+   it is taken over, and nothing is said for `leap_s`. Fire, when the level is `surge_k` above that floor for `looks` looks on end.
 2. Frames with something `warm_k` above the level (where a stove may be), or above `gate_c`:
    a. The stove is warm from the first of them on, and on while the hottest place of its zone is above
       `stove_c` and has not cooled to `still_share` of its most. Left on: in a room left alone for `left_min`.
       A kitchen without a zone has a stove where it often was hot before.
    b. Outside of stoves and of places that often were hot: the largest patch above `burn_c`. Fire, when it is
-      larger than any pan (`burn_m2`), stays at its place, holds most of what is hot, and its heat has grown
-      by `growth` over the last checks, each as hot as the one before or hotter.
+      larger than any pan (`burn_m2`), stays at its place, holds most of what is hot, does not jump from frame
+      to frame, and its heat has grown by `growth` over the last checks, each as hot as the one before or more.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
@@ -60,6 +59,7 @@ class BurningParams:
     surge_k_min: float
     surge_k: float
     step_k_s: float
+    leap_s: float
     looks: int
     warm_k: float
     gate_c: float
@@ -79,6 +79,8 @@ class BurningParams:
     growth: float
     most_growth: float
     spot: float
+    jump: float
+    jump_px: int
     again_min: float
     wall_m: float
 
@@ -93,7 +95,7 @@ class BurningState:
     """What the level may be without fire."""
     looked_ms: PerCamera[np.int64]
     since_ms: PerCamera[np.int64]
-    """Of the first frame after a gap: sensors settle for minutes."""
+    """From when on the sensor settles: the first frame after a gap."""
     surge: PerCamera[np.int8]
     """Looks on end at which the level was above its floor."""
     gate: PerCamera[np.int16]
@@ -111,6 +113,8 @@ class BurningState:
     heat: PerCamera[np.float32]
     """(S, CHECKS) kelvin times pixels of the largest hot patch at the last checks, newest last; 0 = none."""
     heat_ms: PerCamera[np.int64]
+    hot_px: PerCamera[np.int64]
+    """Hot pixels outside of stoves in the last frame that had any."""
     heat_x: PerCamera[np.float32]
     """Its middle, in shares of the picture's width."""
     heat_y: PerCamera[np.float32]
@@ -169,6 +173,7 @@ def fresh(
         left_ms=never(),
         heat=np.zeros((s, CHECKS), np.float32),
         heat_ms=never(),
+        hot_px=np.zeros(s, np.int64),
         heat_x=blank(),
         heat_y=blank(),
         burnt_ms=never(),
@@ -258,7 +263,8 @@ def _look(
     dt_s = np.clip((t_ms - state.looked_ms[s]) / 1000, 0, 60).astype(np.float32)
     before, floor = state.level_c[s], state.floor_c[s]
     rise = level - before
-    leap = rise > np.float32(params.step_k_s) * np.clip(dt_s, 0.5, 2)
+    leap = np.abs(rise) > np.float32(params.step_k_s) * np.clip(dt_s, 0.5, 2)
+    state.since_ms[s[leap]] = t_ms[leap] - round((params.settle_s - params.leap_s) * 1000)
     floor = floor + np.where(leap, rise, np.float32(params.surge_k_min / 60) * dt_s)
     floor = np.where(new, level, np.minimum(level, floor))
     above = level - floor >= params.surge_k
@@ -403,6 +409,10 @@ def _burns(  # noqa: PLR0917  (one array a thing known of each frame)
     hot = (centi > 100 * params.burn_c) & ~usual
     many = np.count_nonzero(hot, axis=1)
     s, t_ms = frames.sensor[rows], frames.t_ms[rows]
+    before = state.hot_px[s]
+    state.hot_px[s] = many
+    jumps = np.abs(many - before) > np.maximum(params.jump_px, params.jump * before)
+    state.heat[s[jumps]] = 0
     late = t_ms - state.heat_ms[s] >= params.check_s * 1000
     k = np.flatnonzero(late & (many >= state.burn_px[s]) & (many <= params.burn_most * pixels))
     if not k.size:
