@@ -15,142 +15,38 @@ For each temperature sensor:
 4. Twice an hour the value is kept; the median slope of these says when it will be too cold. No alarm.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.ambientstate import (
+    BLANK,
+    COLD,
+    HEAT,
+    LEVELS,
+    NEVER,
+    NOT_DUE,
+    TREND,
+    AmbientParams,
+    AmbientState,
+    fresh,
+)
 from detectors.finding import Finding, Kind
 from detectors.heatindex import heat_index_c
-from detectors.keep import PerSensor
-from detectors.layout import NOWHERE, Events, Layout, RoomKind, Rows, SensorKind
+from detectors.layout import NOWHERE, Events, Rows, SensorKind
 from detectors.turns import turns
+
+__all__ = ["AmbientParams", "AmbientState", "forecast", "fresh", "holds", "step"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-NEVER: Final = -1
-NOT_DUE: Final = np.iinfo(np.int64).max
 MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 3_600_000
-TREND: Final = 8
-"""Values that are kept of each sensor for its forecast."""
-BLANK: Final = np.int16(-32768)
 LEAST_TREND: Final = 4
 """Values that a slope needs: with fewer one of them decides."""
 PAIRS: Final = np.triu_indices(TREND, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class AmbientParams:
-    """Table [ambient] of config/detectors.toml."""
-
-    cold_c: tuple[float, float, float]
-    cold_min: tuple[float, float, float]
-    heat_index_c: tuple[float, float]
-    heat_min: tuple[float, float]
-    hysteresis_k: float
-    stale_min: float
-    assumed_humidity: float
-    least_c: float
-    most_c: float
-    power_on_c: float
-    least_humidity: float
-    jump_k: float
-    agree_k: float
-    warn_c: float
-    fire_c: float
-    warn_rising_c: float
-    fire_rising_c: float
-    rising_k_min: float
-    rise_span_min: tuple[float, float]
-    forecast_min: float
-
-
-LEVELS: Final = 5
-"""Three of cold, two of heat, each kind from mild to bad."""
-COLD: Final = slice(0, 3)
-HEAT: Final = slice(3, 5)
-
-
-@dataclass(slots=True)
-class AmbientState:
-    """What is remembered of E sensors that send events; those of other kinds stay as they are."""
-
-    value: PerSensor[np.float64]
-    """Last believed reading, °C or %; NaN = none."""
-    heard_ms: PerSensor[np.int64]
-    """When."""
-    doubted_c: PerSensor[np.float64]
-    """A jump that no second reading has confirmed; NaN = none."""
-    before_c: PerSensor[np.float64]
-    """A believed reading of a minute or more ago, from which rises are measured,"""
-    before_ms: PerSensor[np.int64]
-    """and its time."""
-    since_ms: PerSensor[np.int64]
-    """(E, LEVELS) when each spell began, NEVER = there is none."""
-    said: PerSensor[np.bool_]
-    """(E, LEVELS) of the spells, whether their finding was given, or a worse one's."""
-    due_ms: PerSensor[np.int64]
-    """When the next dwell is complete, NOT_DUE = none begun."""
-    warning: PerSensor[np.int8]
-    """0 = none, 1 = pre-warning of a heat detector, 2 = fire, said."""
-    trend: PerSensor[np.int16]
-    """(E, TREND) centi-°C at the last half hours, BLANK = unknown; column = half hour modulo TREND."""
-    trend_slot: PerSensor[np.int64]
-    """Half hours since 1970 of the newest of them."""
-
-    layout: Layout
-    humid_here: Rows
-    """(E,) the humidity sensor of a temperature sensor's room, NOWHERE = none;"""
-    humid_else: Rows
-    """another one of its home, that of a bathroom last."""
-    temperature: Rows
-    """Rows of the temperature sensors, home by home."""
-    first: Rows
-    """(H + 1,) where in `temperature` those of each home begin."""
-    soonest_ms: int = 0
-    """No dwell is complete before."""
-    slot: int = 0
-    """Half hour that was kept last."""
-
-
-def fresh(layout: Layout) -> AmbientState:
-    """State of sensors that have said nothing."""
-    e = len(layout.sensor_kind)
-    temperature = np.flatnonzero(layout.sensor_kind == SensorKind.TEMPERATURE)
-    temperature = temperature[np.argsort(layout.sensor_home[temperature], kind="stable")]
-    homes = layout.sensor_home[temperature]
-    humid = np.flatnonzero(layout.sensor_kind == SensorKind.HUMIDITY)
-    wet = layout.room_kind[layout.sensor_room[humid]] == RoomKind.BATHROOM
-    of_room = np.full(layout.rooms, NOWHERE, np.intp)
-    of_home = np.full(layout.homes, NOWHERE, np.intp)
-    of_room[layout.sensor_room[humid[::-1]]] = humid[::-1]  # the first of several wins
-    for some in (humid[wet][::-1], humid[~wet][::-1]):
-        of_home[layout.sensor_home[some]] = some
-    here, other = np.full(e, NOWHERE, np.intp), np.full(e, NOWHERE, np.intp)
-    here[temperature] = of_room[layout.sensor_room[temperature]]
-    other[temperature] = of_home[homes]
-    return AmbientState(
-        value=np.full(e, np.nan),
-        heard_ms=np.full(e, NEVER, np.int64),
-        doubted_c=np.full(e, np.nan),
-        before_c=np.full(e, np.nan),
-        before_ms=np.full(e, NEVER, np.int64),
-        since_ms=np.full((e, LEVELS), NEVER, np.int64),
-        said=np.zeros((e, LEVELS), np.bool_),
-        due_ms=np.full(e, NOT_DUE, np.int64),
-        warning=np.zeros(e, np.int8),
-        trend=np.full((e, TREND), BLANK, np.int16),
-        trend_slot=np.full(e, NEVER, np.int64),
-        layout=layout,
-        humid_here=here,
-        humid_else=other,
-        temperature=temperature,
-        first=np.searchsorted(homes, np.arange(layout.homes + 1)),
-    )
 
 
 def step(params: AmbientParams, state: AmbientState, heard: Events, now_ms: int) -> list[Finding]:
@@ -173,7 +69,7 @@ def step(params: AmbientParams, state: AmbientState, heard: Events, now_ms: int)
     return found
 
 
-def fresh_at(params: AmbientParams, state: AmbientState, sensor: Rows, t_ms: I64 | int) -> Bools:
+def holds(params: AmbientParams, state: AmbientState, sensor: Rows, t_ms: I64 | int) -> Bools:
     """(N,) whether what these sensors last said still holds at `t_ms`."""
     heard = state.heard_ms[sensor]
     return np.asarray((heard != NEVER) & (t_ms - heard <= params.stale_min * MINUTE_MS))
@@ -188,7 +84,7 @@ def _temperature(  # noqa: PLR0917  (one array a thing known of each reading)
     """Readings (N,) of different sensors."""
     can_be = (value >= params.least_c) & (value <= params.most_c) & (value != params.power_on_c)
     sensor, value, t_ms = sensor[can_be], value[can_be], t_ms[can_be]
-    goes_on = fresh_at(params, state, sensor, t_ms)
+    goes_on = holds(params, state, sensor, t_ms)
     jump = goes_on & (np.abs(value - state.value[sensor]) > params.jump_k)
     agrees = np.abs(value - state.doubted_c[sensor]) <= params.agree_k  # NaN: no
     doubt = jump & ~agrees
@@ -250,7 +146,7 @@ def _humidity(params: AmbientParams, state: AmbientState, sensor: Rows, value: F
     of = np.repeat(np.arange(len(home)), many)
     at = state.first[home][of] + np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many)
     theirs = state.temperature[at]
-    live = fresh_at(params, state, theirs, t_ms[of])
+    live = holds(params, state, theirs, t_ms[of])
     _spells(params, state, theirs[live], t_ms[of][live])
 
 
@@ -262,7 +158,7 @@ def _humid(params: AmbientParams, state: AmbientState, sensor: Rows, t_ms: I64) 
     out = np.full(len(sensor), np.nan)
     for of in (state.humid_else, state.humid_here):
         row = of[sensor]
-        known = (row != NOWHERE) & fresh_at(params, state, row, t_ms)  # row −1: any, masked by the first
+        known = (row != NOWHERE) & holds(params, state, row, t_ms)  # row −1: any, masked by the first
         out = np.where(known, state.value[row], out) if known.any() else out
     assumed = np.isnan(out)
     return np.where(assumed, params.assumed_humidity, out), assumed
@@ -304,7 +200,7 @@ def _complete(params: AmbientParams, state: AmbientState, now_ms: int) -> list[F
     due = state.due_ms[state.temperature]
     sensor = state.temperature[due <= now_ms]
     state.soonest_ms = NOT_DUE
-    live = fresh_at(params, state, sensor, state.due_ms[sensor])
+    live = holds(params, state, sensor, state.due_ms[sensor])
     _forget(state, sensor[~live])
     sensor = sensor[live]
     since, said = state.since_ms[sensor], state.said[sensor]
@@ -323,7 +219,7 @@ def _complete(params: AmbientParams, state: AmbientState, now_ms: int) -> list[F
     return found
 
 
-def _told(
+def _told(  # noqa: PLR0917  (one array a thing known of each finding)
     params: AmbientParams, state: AmbientState, kind: Kind, sensor: Rows, level: Rows, now_ms: int
 ) -> list[Finding]:
     """One finding for each of `sensor` (N,), whose spell of `level` (N,) is long enough."""
@@ -374,7 +270,7 @@ def _keep(params: AmbientParams, state: AmbientState, slot: int, now_ms: int) ->
     gap = state.trend_slot[sensor] != slot - 1
     if gap.any():
         state.trend[sensor[gap]] = BLANK
-    live = fresh_at(params, state, sensor, now_ms)
+    live = holds(params, state, sensor, now_ms)
     centi = np.where(live, np.round(100 * state.value[sensor]), BLANK)
     state.trend[sensor, slot % TREND] = centi.astype(np.int16)
     state.trend_slot[sensor] = slot

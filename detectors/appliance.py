@@ -281,7 +281,7 @@ def _left_open(params: ApplianceParams, state: ApplianceState, now_ms: int) -> l
     ]
 
 
-def _finding(
+def _finding(  # noqa: PLR0917  (all that a finding says)
     state: ApplianceState,
     sensor: int,
     onset_ms: int,

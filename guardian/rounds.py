@@ -52,7 +52,7 @@ class Rounds:
         appliance.notice(self._appliance, self._board.layout.camera_room[camera], t_ms)
 
     def alone_ms(self, camera: Rows) -> NDArray[np.int64]:
-        """(N,) since when nobody is in the rooms of these cameras; negative = nobody was ever noticed there."""
+        """(N,) since when nobody is in the rooms of these cameras; negative = nobody ever was noticed."""
         room = self._board.layout.camera_room[camera]
         return appliance.alone_ms(self._params.appliance, self._appliance, room)
 

@@ -10,7 +10,6 @@ from detectors.ambient import AmbientParams, AmbientState
 from detectors.finding import Finding, Kind
 from detectors.layout import Events, Layout, RoomKind, SensorKind
 from guardian.board import Board, SensorSpec
-from guardian.settings import CONFIG, load
 from simulator.twins.ambient import Air, Said, Sensor
 from tests.thermal import everything
 

@@ -38,7 +38,7 @@ def fresh(
 def spot(rows: int, cols: int, row: float, col: float, radius: float) -> F64:
     """A disc of ones with a blurred rim."""
     y, x = np.mgrid[:rows, :cols]
-    return np.clip(radius + 0.5 - np.hypot(y - row, x - col), 0, 1)
+    return np.asarray(np.clip(radius + 0.5 - np.hypot(y - row, x - col), 0, 1))
 
 
 def plays(
@@ -100,7 +100,7 @@ def test_a_fire_in_view_is_seen_to_grow_before_it_warms_the_room(
     rows: int, cols: int, rate: float, most: float
 ) -> None:
     def flames(s: float) -> F64:
-        return 250 * spot(rows, cols, rows * 0.6, cols * 0.3, cols * 0.05 * np.sqrt(max(s, 0)))
+        return 250.0 * spot(rows, cols, rows * 0.6, cols * 0.3, cols * 0.05 * np.sqrt(max(s, 0)))
 
     said = plays(fresh(rows, cols), flames, 30, rate_hz=rate, most_c=most)
     assert [kind for kind, _ in said] == ["fire"]
@@ -109,11 +109,11 @@ def test_a_fire_in_view_is_seen_to_grow_before_it_warms_the_room(
 def _pan(s: float) -> F64:
     """Carried through the room for 20 s, then put down on the table, where it cools."""
     col = 4 + min(s, 20.0)
-    return 120 * np.exp(-max(s - 20, 0) / 400) * spot(24, 32, 12, col, 2.0)
+    return spot(24, 32, 12, col, 2.0) * float(120 * np.exp(-max(s - 20, 0) / 400))
 
 
 def _kettle(s: float) -> F64:
-    return 75 * (1 - np.exp(-max(s, 0) / 60)) * spot(24, 32, 6, 8, 1.2)
+    return spot(24, 32, 6, 8, 1.2) * float(75 * (1 - np.exp(-max(s, 0) / 60)))
 
 
 def _radiator(s: float) -> F64:
@@ -243,7 +243,7 @@ def hob(peak_k: float, tau_s: float, off_s: float = 1e9, cools_s: float = 600.0)
 
     def scene(s: float) -> F64:
         warm = peak_k * (1 - np.exp(-min(max(s, 0), off_s) / tau_s)) * np.exp(-max(s - off_s, 0) / cools_s)
-        return warm * disc
+        return disc * float(warm)
 
     return scene
 
@@ -330,7 +330,7 @@ def film(seed: int, sensors: int, n: int) -> NDArray[np.int16]:
     for s in range(sensors):
         row, col = rng.uniform(2, 22), rng.uniform(2, 30)
         grow, warm = rng.choice([0.0, 0.1, 0.4]), rng.choice([0.0, 0.0, 0.2])
-        start = rng.integers(n // 2, n - 30)
+        start = int(rng.integers(n // 2, n - 30))
         for k in range(n):
             age = max(k - start, 0)
             kelvin = 20 * rng.choice([0, 1, 4, 10]) * spot(24, 32, row, col, 1.5 + grow * age) * (age > 0)

@@ -39,9 +39,11 @@ class Air:
         self.dwell = [round(m * MINUTE_MS) for m in (*params.cold_min, *params.heat_min)]
 
     def live(self, s: Sensor, t: int) -> bool:
+        """Whether what it last said still holds."""
         return s.value is not None and t - s.heard <= self.p.stale_min * MINUTE_MS
 
     def hear(self, row: int, value: float, t: int) -> list[Said]:
+        """Take one reading."""
         s = self.of[row]
         if s.kind == "humidity":
             if self.p.least_humidity <= value <= 100:
@@ -54,10 +56,10 @@ class Air:
         if not p.least_c <= value <= p.most_c or value == p.power_on_c:
             return []
         goes_on = self.live(s, t)
-        if goes_on and s.value is not None and abs(value - s.value) > p.jump_k:
-            if s.doubted is None or abs(value - s.doubted) > p.agree_k:
-                s.doubted = value
-                return []
+        jump = goes_on and s.value is not None and abs(value - s.value) > p.jump_k
+        if jump and (s.doubted is None or abs(value - s.doubted) > p.agree_k):
+            s.doubted = value
+            return []
         s.doubted = None
         short, long = (m * MINUTE_MS for m in p.rise_span_min)
         if not goes_on or s.value is None:
@@ -75,9 +77,11 @@ class Air:
         return out
 
     def forget(self, s: Sensor) -> None:
+        """After a gap nothing of before counts."""
         s.since, s.said, s.burns = [None] * 5, [False] * 5, False
 
     def humidity(self, s: Sensor, t: int) -> float:
+        """In % where it hangs, else in the home, else assumed."""
         damp = [o for o in self.of.values() if o.kind == "humidity"]
         here = [o for o in damp if o.room == s.room][:1]
         other = ([o for o in damp if not o.wet] or damp)[:1]
@@ -87,6 +91,7 @@ class Air:
         return self.p.assumed_humidity
 
     def spells(self, s: Sensor, t: int) -> None:
+        """Begin and end spells at a reading."""
         assert s.value is not None
         felt = float(heat_index_c(np.array(s.value), np.array(self.humidity(s, t))))
         away = [s.value - c for c in self.p.cold_c] + [c - felt for c in self.p.heat_index_c]
@@ -98,6 +103,7 @@ class Air:
                 s.since[level], s.said[level] = None, False
 
     def tick(self, now: int) -> list[Said]:
+        """Give what is due by now."""
         out: list[Said] = []
         for s in self.of.values():
             due = [b + self.dwell[k] for k, b in enumerate(s.since) if b is not None and not s.said[k]]

@@ -40,12 +40,14 @@ class Watch:
         self.left: dict[int, int] = {}
 
     def notice(self, room: int, t: int) -> None:
+        """Somebody is noticed in a room."""
         if self.place is not None and self.place != room:
             self.left[self.place] = t
         self.place = room
         self.noticed[room] = max(t, self.noticed.get(room, -1))
 
     def hear(self, row: int, value: float, t: int) -> None:
+        """Take one reading."""
         s = self.of[row]
         if s.kind == "plug":
             self.plug(s, value, t)
@@ -61,6 +63,7 @@ class Watch:
         s.value, s.heard = value, t
 
     def plug(self, s: Thing, watts: float, t: int) -> None:
+        """Whether it is on."""
         p = self.p
         stale = s.value is None or t - s.heard > p.stale_min * MINUTE_MS
         if s.idle is None:
@@ -79,6 +82,7 @@ class Watch:
             s.off = t
 
     def tick(self, now: int) -> list[Said]:
+        """Give what is due by now."""
         out: list[Said] = []
         for s in self.of.values():
             if s.on is None:
@@ -90,6 +94,7 @@ class Watch:
         return out
 
     def due_plug(self, s: Thing, now: int) -> int | None:
+        """When it will have been left on for long enough; None = it is not."""
         if s.on is None or s.off is not None or now - s.heard > self.p.stale_min * MINUTE_MS:
             return None
         noticed = self.noticed.get(s.room, -1)
@@ -108,6 +113,7 @@ class Watch:
         return max(s.on, alone) + round(self.p.left_min * MINUTE_MS)
 
     def due_door(self, s: Thing, now: int) -> int | None:
+        """When it will have been open for long enough; None = that is not sure."""
         if s.on is None or s.on <= s.said or not s.closed:
             return None
         repeated = s.again is not None and now - s.again >= self.p.repeat_min * MINUTE_MS

@@ -52,6 +52,7 @@ class Eye:
         return out
 
     def look(self, frame: NDArray[np.int16], t: int, *, gap: bool) -> list[Said]:
+        """The level of the picture."""
         p = self.params
         every = max(1, frame.size // SAMPLE) | 1
         sample = sorted(frame.ravel().tolist()[::every])
@@ -73,11 +74,13 @@ class Eye:
         return [("fire", t)] if fire and self.news(t) else []
 
     def news(self, t: int) -> bool:
+        """Whether no fire was said lately."""
         out = self.burnt is None or t - self.burnt > self.params.again_min * 60_000
         self.burnt = t
         return out
 
     def cooks(self, frame: NDArray[np.int16], t: int, alone: int) -> list[Said]:
+        """The stove."""
         p = self.params
         if self.level is None or not self.stove.any():
             return []
@@ -97,6 +100,7 @@ class Eye:
         return []
 
     def burns(self, frame: NDArray[np.int16], t: int) -> list[Said]:
+        """What grows elsewhere."""
         p = self.params
         hot = (frame > 100 * p.burn_c) & ~self.stove
         many = int(hot.sum())
