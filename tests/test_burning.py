@@ -162,22 +162,10 @@ def _heating(s: float) -> F64:
     return np.full((24, 32), min(6.0, 4.0 * max(s, 0) / 60))
 
 
-@pytest.mark.parametrize(
-    "scene",
-    [
-        _pan,
-        _kettle,
-        _radiator,
-        _sun,
-        _bottle,
-        _dryer,
-        _bath,
-        _oven_door,
-        _hand_on_lens,
-        _head_below,
-        _heating,
-    ],
-)
+USUAL = (_pan, _kettle, _radiator, _sun, _bottle, _dryer, _bath, _oven_door, _hand_on_lens, _head_below)
+
+
+@pytest.mark.parametrize("scene", [*USUAL, _heating])
 def test_what_is_hot_in_a_home_is_no_fire(scene: Scene) -> None:
     assert plays(fresh(24, 32), scene, 300) == []
 
