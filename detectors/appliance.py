@@ -5,8 +5,9 @@ alone. Says nothing of appliances that may run alone (the caller names those tha
 which nothing could notice anybody.
 
 1. A room is left alone from the moment when somebody is noticed in another room of that home; if nobody is
-   noticed anywhere, once nothing was noticed in it for `quiet_s`. A bed, a chair or a presence sensor that
-   says "somebody" keeps it attended.
+   noticed anywhere, once a camera has seen nobody in it for `quiet_s`, or motion sensors nothing for
+   `silent_min`: who stands at a stove is missed by them for many minutes. A bed, a chair or a presence sensor
+   that says "somebody" keeps it attended; so does switching something on, as long as nobody is elsewhere.
 2. A plug is on while it takes `on_w` more than its idle power, which is learnt: the lowest of late. A
    thermostat that switches off and on again within `bridge_min` leaves it on.
 3. A finding comes when it was on in a room left alone for `left_min`; another one only after somebody was
@@ -52,6 +53,7 @@ class ApplianceParams:
 
     left_min: float
     quiet_s: float
+    silent_min: float
     on_w: float
     idle_most_w: float
     idle_tau_h: float
@@ -102,6 +104,8 @@ class ApplianceState:
     """Sensors of STAYS."""
     notices: Bools
     """(R,) somebody in the room can be noticed."""
+    looked_at: Bools
+    """(R,) a camera looks into the room."""
     on: Rows
     """Those of plugs and doors that are on or open."""
     minute: int = NEVER
@@ -114,7 +118,8 @@ def fresh(layout: Layout, matters: Bools) -> ApplianceState:
     kind = layout.sensor_kind
     notices = np.zeros(r, np.bool_)
     notices[layout.sensor_room[np.isin(kind, NOTICES)]] = True
-    notices[layout.camera_room] = True
+    looked_at = np.zeros(r, np.bool_)
+    looked_at[layout.camera_room] = True
     return ApplianceState(
         place=np.full(h, NOWHERE, np.int64),
         noticed_ms=np.full(r, NEVER, np.int64),
@@ -133,7 +138,8 @@ def fresh(layout: Layout, matters: Bools) -> ApplianceState:
         plugs=np.flatnonzero((kind == SensorKind.PLUG) & matters),
         doors=np.flatnonzero(kind == SensorKind.APPLIANCE_DOOR),
         stays=np.flatnonzero(np.isin(kind, STAYS)),
-        notices=notices,
+        notices=notices | looked_at,
+        looked_at=looked_at,
         on=np.zeros(0, np.intp),
     )
 
@@ -155,11 +161,20 @@ def notice(state: ApplianceState, room: Rows, t_ms: I64) -> None:
         state.noticed_ms[here] = np.maximum(state.noticed_ms[here], t)
 
 
-def alone_ms(params: ApplianceParams, state: ApplianceState, room: Rows) -> I64:
-    """(N,) since when nobody is in these rooms, as far as is known; NEVER = nobody was ever noticed there."""
+def alone_ms(
+    params: ApplianceParams, state: ApplianceState, room: Rows, touched_ms: I64 | int = NEVER
+) -> I64:
+    """(N,) since when nobody is in these rooms, as far as is known; NEVER = nobody was ever noticed there.
+
+    touched_ms: (N,) when something was switched on there, by somebody unless all are elsewhere.
+    """
     noticed, left = state.noticed_ms[room], state.left_ms[room]
-    quiet = noticed + round(params.quiet_s * 1000)
-    return np.where(noticed == NEVER, NEVER, np.where(left >= noticed, np.minimum(left, quiet), quiet))
+    quiet_ms = np.where(
+        state.looked_at[room], round(params.quiet_s * 1000), round(params.silent_min * MINUTE_MS)
+    )
+    gone = (noticed != NEVER) & (left >= noticed)
+    quiet = np.where(gone, noticed, np.maximum(noticed, touched_ms)) + quiet_ms
+    return np.where(noticed == NEVER, NEVER, np.where(gone, np.minimum(left, quiet), quiet))
 
 
 def _stay(params: ApplianceParams, state: ApplianceState, room: Rows, now_ms: int) -> Bools:
@@ -233,7 +248,7 @@ def _left_on(params: ApplianceParams, state: ApplianceState, now_ms: int) -> lis
     live = (state.off_ms[sensor] == NEVER) & (now_ms - state.heard_ms[sensor] <= params.stale_min * MINUTE_MS)
     sensor = sensor[live]
     room = state.layout.sensor_room[sensor]
-    begun = np.maximum(state.on_ms[sensor], alone_ms(params, state, room))
+    begun = np.maximum(state.on_ms[sensor], alone_ms(params, state, room, state.on_ms[sensor]))
     due = begun + round(params.left_min * MINUTE_MS)
     news = np.maximum(state.on_ms[sensor], state.noticed_ms[room]) > state.said_ms[sensor]
     tells = np.flatnonzero((due <= now_ms) & news & state.notices[room])

@@ -93,8 +93,11 @@ def test_a_stove_is_left_on_twenty_minutes_after_somebody_was_noticed_elsewhere(
     assert f.evidence["power_w"] == 1500
 
 
-def test_who_is_noticed_nowhere_is_taken_to_be_gone_after_a_minute() -> None:
-    assert Home().says(KITCHEN_PIR, 1).says(STOVE, 1500).waits(40).minutes() == [21]
+def test_who_is_noticed_nowhere_is_taken_to_be_gone_after_ten_minutes_or_one_if_a_camera_looks() -> None:
+    assert Home().says(KITCHEN_PIR, 1).waits(5).says(STOVE, 1500).waits(40).minutes() == [35]
+    seen = Home()
+    seen.state.looked_at[0] = True
+    assert seen.says(KITCHEN_PIR, 1).says(STOVE, 1500).waits(40).minutes() == [21]
 
 
 def test_nobody_is_told_while_somebody_comes_by_and_after_that_it_is_told_again() -> None:
@@ -124,7 +127,16 @@ def test_a_thermostat_leaves_it_on_and_a_switch_turns_it_off() -> None:
     for _ in range(8):
         home.says(STOVE, 1500).waits(2).says(STOVE, 2).waits(2)
     assert home.minutes() == [20]
-    off = Home().says(KITCHEN_PIR, 1).says(STOVE, 1500).waits(10).says(STOVE, 2).waits(15).says(STOVE, 1500)
+    off = (
+        Home()
+        .says(KITCHEN_PIR, 1)
+        .says(LIVING_PIR, 1)
+        .says(STOVE, 1500)
+        .waits(10)
+        .says(STOVE, 2)
+        .waits(15)
+        .says(STOVE, 1500)
+    )
     assert off.waits(19.5).found == []
     assert off.waits(1).minutes() == [45]
 

@@ -100,8 +100,9 @@ class Watch:
         noticed = self.noticed.get(s.room, -1)
         alone = -1
         if noticed >= 0:
-            alone = noticed + round(self.p.quiet_s * 1000)
-            if self.left.get(s.room, -1) >= noticed:
+            gone = self.left.get(s.room, -1) >= noticed
+            alone = (noticed if gone else max(noticed, s.on)) + round(self.p.silent_min * MINUTE_MS)
+            if gone:
                 alone = min(alone, self.left[s.room])
         stays = any(
             t.kind == "stays" and t.room == s.room and t.value == 1
