@@ -6,8 +6,8 @@ which nothing could notice anybody.
 
 1. A room is left alone from the moment when somebody is noticed in another room of that home; if nobody is
    noticed anywhere, once a camera has seen nobody in it for `quiet_s`, or motion sensors nothing for
-   `silent_min`: who stands at a stove is missed by them for many minutes. A bed, a chair or a presence sensor
-   that says "somebody" keeps it attended; so does switching something on, as long as nobody is elsewhere.
+   `silent_min`: who stands at a stove is missed by them for many minutes. Who switches something on is there.
+   A bed, a chair or a presence sensor that says "somebody" keeps a room attended.
 2. A plug is on while it takes `on_w` more than its idle power, which is learnt: the lowest of late. A
    thermostat that switches off and on again within `bridge_min` leaves it on.
 3. A finding comes when it was on in a room left alone for `left_min`; another one only after somebody was
@@ -96,8 +96,10 @@ class ApplianceState:
     layout: Layout
     first_room: Rows
     """(H,) the first room of each home."""
+    matters: Bools
+    """(E,) plugs of what must not be left on;"""
     plugs: Rows
-    """Plugs of what must not be left on."""
+    """their rows."""
     doors: Rows
     """Doors of appliances."""
     stays: Rows
@@ -135,6 +137,7 @@ def fresh(layout: Layout, matters: Bools) -> ApplianceState:
         lost=np.zeros(e, np.int64),
         layout=layout,
         first_room=np.searchsorted(layout.room_home, np.arange(h)),
+        matters=matters & (kind == SensorKind.PLUG),
         plugs=np.flatnonzero((kind == SensorKind.PLUG) & matters),
         doors=np.flatnonzero(kind == SensorKind.APPLIANCE_DOOR),
         stays=np.flatnonzero(np.isin(kind, STAYS)),
@@ -161,20 +164,13 @@ def notice(state: ApplianceState, room: Rows, t_ms: I64) -> None:
         state.noticed_ms[here] = np.maximum(state.noticed_ms[here], t)
 
 
-def alone_ms(
-    params: ApplianceParams, state: ApplianceState, room: Rows, touched_ms: I64 | int = NEVER
-) -> I64:
-    """(N,) since when nobody is in these rooms, as far as is known; NEVER = nobody was ever noticed there.
-
-    touched_ms: (N,) when something was switched on there, by somebody unless all are elsewhere.
-    """
+def alone_ms(params: ApplianceParams, state: ApplianceState, room: Rows) -> I64:
+    """(N,) since when nobody is in these rooms, as far as is known; NEVER = nobody was ever noticed there."""
     noticed, left = state.noticed_ms[room], state.left_ms[room]
-    quiet_ms = np.where(
+    quiet = noticed + np.where(
         state.looked_at[room], round(params.quiet_s * 1000), round(params.silent_min * MINUTE_MS)
     )
-    gone = (noticed != NEVER) & (left >= noticed)
-    quiet = np.where(gone, noticed, np.maximum(noticed, touched_ms)) + quiet_ms
-    return np.where(noticed == NEVER, NEVER, np.where(gone, np.minimum(left, quiet), quiet))
+    return np.where(noticed == NEVER, NEVER, np.where(left >= noticed, np.minimum(left, quiet), quiet))
 
 
 def _stay(params: ApplianceParams, state: ApplianceState, room: Rows, now_ms: int) -> Bools:
@@ -198,14 +194,20 @@ def step(params: ApplianceParams, state: ApplianceState, heard: Events, now_ms: 
         layout = state.layout
         notice(state, layout.sensor_room[heard.sensor[heard.life]], heard.t_ms[heard.life])
         kind = layout.sensor_kind[heard.sensor]
-        mine = np.flatnonzero(np.isin(kind, (SensorKind.PLUG, SensorKind.APPLIANCE_DOOR, *STAYS)))
+        mine = np.isin(kind, (SensorKind.APPLIANCE_DOOR, *STAYS)) | state.matters[heard.sensor]
+        mine = np.flatnonzero(mine)
+        touched: list[Rows] = []
         for turn in turns(heard.sensor[mine]):
             k = mine[turn]
             plug, door = kind[k] == SensorKind.PLUG, kind[k] == SensorKind.APPLIANCE_DOOR
-            _plug(params, state, heard.sensor[k[plug]], heard.value[k[plug]], heard.t_ms[k[plug]])
+            on = _plug(params, state, heard.sensor[k[plug]], heard.value[k[plug]], heard.t_ms[k[plug]])
+            touched.append(k[plug][on])
             _door(state, heard.sensor[k[door]], heard.value[k[door]], heard.t_ms[k[door]])
             state.value[heard.sensor[k]] = heard.value[k]
             state.heard_ms[heard.sensor[k]] = heard.t_ms[k]
+        if touched:
+            k = np.sort(np.concatenate(touched))
+            notice(state, layout.sensor_room[heard.sensor[k]], heard.t_ms[k])
         news |= len(mine) > 0
     if news:
         state.minute = now_ms // MINUTE_MS
@@ -216,8 +218,8 @@ def step(params: ApplianceParams, state: ApplianceState, heard: Events, now_ms: 
 
 def _plug(
     params: ApplianceParams, state: ApplianceState, sensor: Rows, watts: NDArray[np.float64], t_ms: I64
-) -> None:
-    """Readings (N,) of different plugs."""
+) -> Bools:
+    """Readings (N,) of different plugs; give (N,) which were switched on by them."""
     idle, gap_ms = state.idle_w[sensor], t_ms - state.heard_ms[sensor]
     stale = (state.heard_ms[sensor] == NEVER) | (gap_ms > params.stale_min * MINUTE_MS)
     share = -np.expm1(-gap_ms / (params.idle_tau_h * 60 * MINUTE_MS))
@@ -230,6 +232,7 @@ def _plug(
     was_off = (on == NEVER) | stale | ((off != NEVER) & (t_ms - off > params.bridge_min * MINUTE_MS))
     state.on_ms[sensor] = np.where(high, np.where(was_off, t_ms, on), np.where(was_off, NEVER, on))
     state.off_ms[sensor] = np.where(high | was_off, NEVER, np.where(off == NEVER, t_ms, off))
+    return np.asarray(high & was_off & ~stale)
 
 
 def _door(state: ApplianceState, sensor: Rows, value: NDArray[np.float64], t_ms: I64) -> None:
@@ -248,7 +251,7 @@ def _left_on(params: ApplianceParams, state: ApplianceState, now_ms: int) -> lis
     live = (state.off_ms[sensor] == NEVER) & (now_ms - state.heard_ms[sensor] <= params.stale_min * MINUTE_MS)
     sensor = sensor[live]
     room = state.layout.sensor_room[sensor]
-    begun = np.maximum(state.on_ms[sensor], alone_ms(params, state, room, state.on_ms[sensor]))
+    begun = np.maximum(state.on_ms[sensor], alone_ms(params, state, room))
     due = begun + round(params.left_min * MINUTE_MS)
     news = np.maximum(state.on_ms[sensor], state.noticed_ms[room]) > state.said_ms[sensor]
     tells = np.flatnonzero((due <= now_ms) & news & state.notices[room])

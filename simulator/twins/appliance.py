@@ -46,11 +46,12 @@ class Watch:
         self.place = room
         self.noticed[room] = max(t, self.noticed.get(room, -1))
 
-    def hear(self, row: int, value: float, t: int) -> None:
-        """Take one reading."""
+    def hear(self, row: int, value: float, t: int) -> bool:
+        """Take one reading; tell whether it says that somebody has switched something on."""
         s = self.of[row]
+        on = False
         if s.kind == "plug":
-            self.plug(s, value, t)
+            on = self.plug(s, value, t)
         elif s.kind == "door":
             again = value == 1 and s.value == 1
             s.closed += value != 1
@@ -61,8 +62,9 @@ class Watch:
             elif not again or s.on is None:
                 s.on = t
         s.value, s.heard = value, t
+        return on
 
-    def plug(self, s: Thing, watts: float, t: int) -> None:
+    def plug(self, s: Thing, watts: float, t: int) -> bool:
         """Whether it is on."""
         p = self.p
         stale = s.value is None or t - s.heard > p.stale_min * MINUTE_MS
@@ -76,10 +78,12 @@ class Watch:
         ended = stale or s.on is None or (s.off is not None and t - s.off > p.bridge_min * MINUTE_MS)
         if watts > s.idle + p.on_w:
             s.on, s.off = t if ended else s.on, None
-        elif ended:
+            return ended and not stale
+        if ended:
             s.on = s.off = None
         elif s.off is None:
             s.off = t
+        return False
 
     def tick(self, now: int) -> list[Said]:
         """Give what is due by now."""
@@ -100,9 +104,8 @@ class Watch:
         noticed = self.noticed.get(s.room, -1)
         alone = -1
         if noticed >= 0:
-            gone = self.left.get(s.room, -1) >= noticed
-            alone = (noticed if gone else max(noticed, s.on)) + round(self.p.silent_min * MINUTE_MS)
-            if gone:
+            alone = noticed + round(self.p.silent_min * MINUTE_MS)
+            if self.left.get(s.room, -1) >= noticed:
                 alone = min(alone, self.left[s.room])
         stays = any(
             t.kind == "stays" and t.room == s.room and t.value == 1
