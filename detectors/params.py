@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from detectors.ambient import AmbientParams
+from detectors.appliance import ApplianceParams
 from detectors.bodystate import BodytempParams
+from detectors.burning import BurningParams
 from detectors.fallstate import FallParams
 from detectors.inactivitystate import InactivityParams
 from detectors.sensorhealth import SensorHealthParams
@@ -18,3 +21,6 @@ class Params:
     bodytemp: BodytempParams
     trends: TrendParams
     sensorhealth: SensorHealthParams
+    ambient: AmbientParams
+    appliance: ApplianceParams
+    burning: BurningParams

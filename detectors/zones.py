@@ -30,6 +30,7 @@ class ZoneKind(IntEnum):
     CHAIR = 3
     BATH = 4
     RADIATOR = 5
+    STOVE = 6
 
 
 @dataclass(frozen=True, slots=True)

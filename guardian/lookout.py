@@ -17,6 +17,7 @@ from detectors.finding import Finding
 from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
 from guardian.board import Board, Group, Reading
+from guardian.fires import Fires
 from guardian.protection import Protection
 from guardian.rounds import Rounds
 
@@ -48,12 +49,11 @@ class Lookout:
     ) -> None:
         self._board = board
         self._params = params.fall
-        self._fall = {
-            shape: fall.fresh(group.optics, _zones(group, furniture or {}))
-            for shape, group in board.groups.items()
-        }
+        zones = {shape: _zones(group, furniture or {}) for shape, group in board.groups.items()}
+        self._fall = {shape: fall.fresh(group.optics, zones[shape]) for shape, group in board.groups.items()}
         rooms = {shape: state.room for shape, state in self._fall.items()}
         self._rounds = Rounds(board, params, timezone, rooms)
+        self._fires = Fires(board, params, zones, self._rounds)
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
@@ -73,7 +73,9 @@ class Lookout:
                 now_ms,
                 seen.degraded,
             )
-            self._rounds.see(group, self._fall[group.rows, group.cols], frames, seen, now_ms)
+            state = self._fall[group.rows, group.cols]
+            self._rounds.see(group, state, frames, seen, now_ms)
+            findings += self._fires.look(group, frames, seen, state, now_ms)
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)
 
@@ -107,6 +109,7 @@ class Lookout:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape."""
         out = {f"board.{k}": v for k, v in self._board.snapshot().items()}
         out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot().items()}
+        out |= {f"fires.{k}": v for k, v in self._fires.snapshot().items()}
         for (rows, cols), state in self._fall.items():
             out[f"names.{rows}x{cols}"] = self._names(self._board.groups[rows, cols])
             out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot().items()}
@@ -120,6 +123,9 @@ class Lookout:
         self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
         wrong = self._rounds.restore(
             {k.removeprefix("rounds."): v for k, v in arrays.items() if k.startswith("rounds.")}
+        )
+        wrong += self._fires.restore(
+            {k.removeprefix("fires."): v for k, v in arrays.items() if k.startswith("fires.")}
         )
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")

@@ -20,6 +20,26 @@ ROOM_NAMES: Final = (
 )
 """How names of rooms begin."""
 
+NOT_ALONE: Final = (
+    "stove",
+    "cooker",
+    "hob",
+    "oven",
+    "hotplate",
+    "grill",
+    "fryer",
+    "toaster",
+    "kettle",
+    "iron",
+    "heater",
+)
+"""How words in the names of plugs begin whose appliances must not be left on alone."""
+
+
+def must_be_watched(sensor: str) -> bool:
+    """Whether what hangs on a plug of this name must not be left on alone."""
+    return any(word.startswith(NOT_ALONE) for word in sensor.split("-"))
+
 
 def room_kind(name: str) -> RoomKind:
     """What a room of this name is for."""

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import bodytemp, inactivity, keep, noticed, trends
+from detectors import ambient, appliance, bodytemp, inactivity, keep, noticed, trends
 from detectors.fall import Posture, Seen
 from detectors.fallstate import FallState
 from detectors.finding import Finding
 from detectors.frame import Frames
-from detectors.layout import Moment
+from detectors.layout import Moment, Rows
 from detectors.params import Params
 from guardian.board import Board, Group
 from guardian.health import HealthWatch, Rooms
+from guardian.plan import must_be_watched
 
 MINUTE_MS: Final = 60_000
 
@@ -41,6 +42,9 @@ class Rounds:
         self._trends = trends.fresh(board.layout)
         self.health = HealthWatch(board, params.sensorhealth, rooms or {})
         """Which sensors can be relied on, and what could be detected right now."""
+        watched = np.array([must_be_watched(name) for _, name in board.sensor_names], np.bool_)
+        self._ambient = ambient.fresh(board.layout)
+        self._appliance = appliance.fresh(board.layout, watched)
         sizes = [0, *(len(g.specs) for g in board.groups.values())]
         self._first_camera = dict(zip(board.groups, accumulate(sizes), strict=False))
         self._states: Mapping[str, Any] = {
@@ -48,6 +52,8 @@ class Rounds:
             "inactivity": self._silence,
             "bodytemp": self._bodytemp,
             "trends": self._trends,
+            "ambient": self._ambient,
+            "appliance": self._appliance,
             **self.health.states,
         }
 
@@ -63,10 +69,13 @@ class Rounds:
         trends.hear(self._trends, layout, heard, moment)
         self.health.hear(heard)
         self._board.mute(self.health.chattering(now_ms))
-        if not new_minute:
-            return []
-        self._minute = now_ms // MINUTE_MS
-        return self._each_minute(moment)
+        findings = ambient.step(params.ambient, self._ambient, heard, now_ms)
+        findings += appliance.step(params.appliance, self._appliance, heard, now_ms)
+        concerns = [self._concern(f) for f in findings]
+        if new_minute:
+            self._minute = now_ms // MINUTE_MS
+            concerns += self._each_minute(moment)
+        return concerns
 
     def _each_minute(self, moment: Moment) -> list[Concern]:
         params, layout = self._params, self._board.layout
@@ -105,6 +114,15 @@ class Rounds:
     def body_trend(self, now_ms: int) -> bodytemp.Trend:
         """Give the body-surface trend of every home with its error, or why there is none."""
         return bodytemp.trend(self._params.bodytemp, self._bodytemp, self._board.layout, now_ms)
+
+    def notice(self, camera: Rows, t_ms: NDArray[np.int64]) -> None:
+        """Take that these cameras (N,), rows of the layout, saw somebody at `t_ms` (N,)."""
+        appliance.notice(self._appliance, self._board.layout.camera_room[camera], t_ms)
+
+    def alone_ms(self, camera: Rows) -> NDArray[np.int64]:
+        """(N,) since when nobody is in the rooms of these cameras; negative = nobody ever was noticed."""
+        room = self._board.layout.camera_room[camera]
+        return appliance.alone_ms(self._params.appliance, self._appliance, room)
 
     def _moment(self, now_ms: int) -> Moment:
         local = datetime.fromtimestamp(now_ms / 1000, self._zone)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from detectors.heatindex import heat_index_c
 from simulator import suites
 from simulator.bodies import body
 from simulator.camera import BAD_PIXEL, Camera, Painter
 from simulator.home import Home
 from simulator.sight import pixel_of
-from simulator.thresholds import COLD, HEAT, heat_index_c, spells
+from simulator.thresholds import COLD, HEAT, spells
 from simulator.timelines import DAY_S, HOUR_S, ROOM_COLOURS, STEP_S, TRUTH, cell_named, day_name
 from simulator.world import F64, Truth
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.heatindex import heat_index_c
 from simulator import hazards
 from simulator.climate import (
     LONDON,
@@ -17,7 +18,7 @@ from simulator.climate import (
     weather,
 )
 from simulator.rooms import flat
-from simulator.thresholds import heat_index_c, left_on_truth, spells, threshold_truth, told
+from simulator.thresholds import left_on_truth, spells, threshold_truth, told
 from simulator.world import F64, Air, Events, EventSensor, Truth
 
 DAY_S = 86_400.0

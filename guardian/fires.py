@@ -1,0 +1,92 @@
+"""Fires and stoves in what the thermal arrays of one board send: detectors/burning.py for every resolution.
+
+Takes each batch of frames after the fall detector has seen it; gives findings, and tells the rounds in which
+rooms somebody was seen. Never loops over sensors.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import burning, keep
+from detectors.fall import FallState, Seen
+from detectors.finding import Finding
+from detectors.frame import Frames
+from detectors.layout import RoomKind
+from detectors.params import Params
+from detectors.zones import Zones
+from guardian.board import Board, Group
+from guardian.rounds import Rounds
+
+Shape = tuple[int, int]
+
+
+class Fires:
+    """What burns, or was left on, in the pictures of one board."""
+
+    def __init__(
+        self, board: Board, params: Params, furniture: Mapping[Shape, Zones], rounds: Rounds
+    ) -> None:
+        self._board = board
+        self._params = params.burning
+        self._rounds = rounds
+        self._first: dict[Shape, int] = {}
+        """The first camera of each resolution, in the layout."""
+        self._states: dict[Shape, burning.BurningState] = {}
+        kind, first = board.layout.room_kind[board.layout.camera_room], 0
+        for shape, group in board.groups.items():
+            kitchen = kind[first : first + len(group.specs)] == RoomKind.KITCHEN
+            self._first[shape] = first
+            self._states[shape] = burning.fresh(
+                params.burning, params.fall.geometry, group.optics, furniture[shape], kitchen
+            )
+            first += len(group.specs)
+
+    def look(self, group: Group, frames: Frames, seen: Seen, fall: FallState, now_ms: int) -> list[Finding]:
+        """One batch: take who was seen, give what burns and what was left on."""
+        shape = group.rows, group.cols
+        camera = self._first[shape] + frames.sensor
+        state = self._states[shape]
+        there = np.flatnonzero(burning.somebody(self._params, state, frames, seen))
+        if there.size:
+            self._rounds.notice(camera[there], frames.t_ms[there])
+        return burning.step(
+            self._params,
+            state,
+            frames,
+            self._rounds.alone_ms(camera),
+            fall.room.familiar,
+            now_ms,
+        )
+
+    # --- restarts -----------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Give all that is remembered, with the names of the cameras."""
+        out: dict[str, NDArray[Any]] = {}
+        for (rows, cols), state in self._states.items():
+            out[f"{rows}x{cols}.names"] = np.array(self._names((rows, cols)), np.str_)
+            out |= {f"{rows}x{cols}.{name}": array for name, array in keep.snapshot(state).items()}
+        return out
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> list[str]:
+        """Take back a snapshot by the names of the cameras; give what does not fit."""
+        wrong = []
+        for (rows, cols), state in self._states.items():
+            prefix = f"{rows}x{cols}."
+            mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            if not mine:
+                continue
+            there = {n: i for i, n in enumerate(mine.pop("names").tolist())}
+            pairs = [(i, there[n]) for i, n in enumerate(self._names((rows, cols))) if n in there]
+            here, found = np.array(pairs, np.intp).reshape(-1, 2).T
+            try:
+                keep.restore(state, mine, {keep.CAMERA: (here, found)})
+            except ValueError as e:
+                wrong.append(f"fires of {rows}x{cols}: {e}")
+        return wrong
+
+    def _names(self, shape: Shape) -> list[str]:
+        return [f"{s.home}/{s.name}" for s in self._board.groups[shape].specs]
