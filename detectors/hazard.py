@@ -23,7 +23,10 @@ NEIGHBOUR: Final = np.float32(0.5)
 
 def ages(edges: NDArray[np.float32], age_min: NDArray[np.float32]) -> NDArray[np.intp]:
     """(H, C) in which of its clock's buckets each age falls; `edges` (C, B) are their starts in minutes."""
-    return np.asarray((age_min[..., None] >= edges).sum(-1) - 1, np.intp)
+    out = np.empty(age_min.shape, np.intp)
+    for c, starts in enumerate(edges):
+        out[:, c] = np.searchsorted(starts, age_min[:, c], side="right")
+    return out - 1
 
 
 def livelier(events: F32, expected: F32, least: float) -> F32:

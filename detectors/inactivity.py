@@ -58,7 +58,7 @@ MINUTE_MS: Final = 60_000
 LATE_MIN: Final = 2.5
 """A minute that comes later than this after the last one follows a time in which nobody listened."""
 SURE_OUT: Final = 0.9
-"""From this belief on a long silence is somebody who has not come back."""
+"""A long silence that began with an outside door is somebody who has not come back, from this belief on."""
 END_BY_DOOR: Final = (0.9, 0.05)
 """Share of silences that end with an outside door: of outings (doors miss 1–2 % of openings, and a second
 sensor may be first), and of silences at home. Judgement."""
@@ -87,23 +87,25 @@ def step(
     rate = np.take_along_axis(state.rate, bucket[..., None], 2)[..., 0]
     state.sum += np.where(runs, rate * dt[:, None], 0)
     state.days += np.where(quiet, 0, dt / 1440)
-    asleep = state.lively[:, hour] < np.float32(params.sleep_share) * state.lively.mean(1)
-    state.slept |= asleep & (state.age_min[:, Clock.SILENCE] > 0)
+    state.slept |= state.asleep & (state.age_min[:, Clock.SILENCE] > 0)
 
-    away, left, out, surprise = _surprise(params, state)
-    over, ask = _over(params, state, surprise, left, runs)
-    findings = _said(state, minute, moment, over=over, ask=ask, surprise=surprise, left=left)
+    away, out, surprise = _surprise(params, state)
+    over, ask = _over(params, state, surprise, away, runs)
+    findings = _said(state, minute, moment, over=over, ask=ask, surprise=surprise, away=away)
     findings += _fixed(params, state, minute, moment, quiet)
 
     learns = runs & ~(state.said | over) & ~(minute.guest | state.censored)[:, None]
     learns[:, Clock.AWAY] = learns[:, Clock.SILENCE]
+    # Minutes of SILENCE and AWAY count as they pass: a silence that goes on makes the next minute of it less
+    # surprising, for people are silent in ways they have not been before. The other clocks' minutes count
+    # when it is known how they ended (`_past`).
     for clock, share in ((Clock.SILENCE, 1 - out), (Clock.AWAY, out)):
         weight = np.where(learns[:, clock], dt * share, 0).astype(np.float32)
-        _expose(state, usual, hour, clock, bucket[:, clock], weight)
+        state.fresh_exposure[np.arange(len(dt)), clock, bucket[:, clock]] += weight
     cleared = np.flatnonzero(minute.life & state.prompted & ~state.said[:, Clock.SILENCE])
     _end(params, state, minute, Step(moment.minute, bucket, rate, away, surprise, learns))
     state.age_min += np.where(runs & (state.age_min >= 0), dt[:, None], 0)
-    _start(state, minute, moment, asleep)
+    _start(state, minute, moment)
     return findings, cleared
 
 
@@ -113,6 +115,8 @@ def _turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: 
     gone = np.float32(1) - keep
     first = state.hour < 0
     state.hour = hour
+    _settle(state, usual)
+    state.fresh_hour[:] = hour
     events, exposure = state.events[:, :, hour], state.exposure[:, :, hour]
     if not first:
         state.age_events -= gone * events
@@ -132,6 +136,7 @@ def _turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: 
     lively = usual.lively[hour]
     ended = state.events[:, Clock.SILENCE, hour].sum(-1)
     state.lively[:, hour] = (ended + minutes * lively) / (exposure[:, Clock.SILENCE].sum(-1) + minutes)
+    state.asleep = state.lively[:, hour] < np.float32(params.sleep_share) * state.lively.mean(1)
     shares = np.array(params.shares, np.float32)
     seen = tail.Seen(state.passed, state.excess, state.days, usual.often)
     young = np.clip(1 - state.days / np.float32(params.new_days), 0, 1)[:, None] * np.float32(params.new_nats)
@@ -141,10 +146,8 @@ def _turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: 
     state.asks = tail.threshold(params.tail, seen, soft) + young
 
 
-def _surprise(params: InactivityParams, state: InactivityState) -> tuple[F32, F32, F32, F32]:
-    """(H,) odds that this silence began as an outing; (H,) that somebody so silent left, however long ago;
-    (H,) that they are out still; (H, C) nats of surprise.
-    """
+def _surprise(params: InactivityParams, state: InactivityState) -> tuple[F32, F32, F32]:
+    """(H,) odds that this silence began as an outing; (H,) that it is one; (H, C) nats of surprise."""
     known = np.array([params.missed_known, params.door_known], np.float32)
     prior = np.array([params.missed_out, params.door_out], np.float32)
     shares = (state.outings + prior * known) / (state.silences + known)
@@ -155,12 +158,11 @@ def _surprise(params: InactivityParams, state: InactivityState) -> tuple[F32, F3
     both = np.maximum(home + gone, LEAST)
     surprise = sums.copy()
     surprise[:, Clock.SILENCE] = -np.log(both)
-    left = away / np.maximum(away + home, LEAST)
-    return away, left.astype(np.float32), (gone / both).astype(np.float32), surprise
+    return away, (gone / both).astype(np.float32), surprise
 
 
 def _over(
-    params: InactivityParams, state: InactivityState, surprise: F32, left: F32, runs: Bools
+    params: InactivityParams, state: InactivityState, surprise: F32, away: F32, runs: Bools
 ) -> tuple[Bools, Bools]:
     """(H, C) an alarm is due, or was; (H,) the home is to be asked."""
     tails = np.where(state.slept, Tail.SLEEP, Tail.DAY)
@@ -174,9 +176,10 @@ def _over(
     )
     least = np.array(params.least_min, np.float32)
     over = runs & (surprise > needs) & (state.age_min >= least)
+    home = (1 - away) * np.exp(-np.minimum(state.sum[:, Clock.SILENCE], DEEPEST))
     for clock in (Clock.SILENCE, Clock.AWAY):
         over[:, clock] |= runs[:, clock] & (state.age_min[:, clock] >= np.float32(params.most_min))
-    over[:, Clock.AWAY] &= left > SURE_OUT
+    over[:, Clock.AWAY] &= state.by_door & (away > np.float32(SURE_OUT) * (away + home))
     if params.bathroom_most_min > 0:
         over[:, Clock.BATHROOM] |= state.age_min[:, Clock.BATHROOM] >= np.float32(params.bathroom_most_min)
     ask = surprise[:, Clock.SILENCE] > state.asks[rows, tails]
@@ -192,7 +195,7 @@ def _said(
     over: Bools,
     ask: Bools,
     surprise: F32,
-    left: F32,
+    away: F32,
 ) -> list[Finding]:
     """Alarms and prompts of homes in which nobody was noticed this minute; each once in a silence."""
     new = over & ~state.said & ~minute.life[:, None]
@@ -213,7 +216,7 @@ def _said(
             evidence={
                 "silent_min": round(float(state.age_min[h, clock]), 1),
                 "surprise_nats": round(float(surprise[h, clock]), 2),
-                "left_probability": round(float(left[h]), 3),
+                "outing_share": round(float(away[h]), 3),
             },
         )
         for h, clock, kind in found
@@ -252,16 +255,12 @@ def _fixed(
     ]
 
 
-def _expose(  # noqa: PLR0917  (called once, above)
-    state: InactivityState, usual: Usual, hour: int, clock: Clock, bucket: NDArray[np.intp], weight: F32
-) -> None:
-    """A minute of SILENCE and AWAY goes to its cell while it lasts: a silence that goes on makes the next
-    minute of it less surprising, for people are silent in ways they have not been before. The other clocks'
-    minutes go there when it is known how they ended (`_past`).
-    """
-    rows = np.arange(len(bucket))
-    state.exposure[rows, clock, hour, bucket] += weight
-    state.age_expected[rows, clock, bucket] += weight * usual.rate[clock, hour, bucket]
+def _settle(state: InactivityState, usual: Usual) -> None:
+    """The minutes of the hour that is over go to their cells."""
+    for hour in np.unique(state.fresh_hour[state.fresh_hour >= 0]).tolist():
+        state.exposure[:, :, hour] += state.fresh_exposure
+        state.age_expected += state.fresh_exposure * usual.rate[:, hour]
+        state.fresh_exposure[:] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,13 +357,13 @@ def _past(  # noqa: PLR0917  (called once, above)
     np.add.at(state.age_expected[:, clock], (home, bucket), share * usual.rate[clock, hour, bucket])
 
 
-def _start(state: InactivityState, minute: Minute, moment: Moment, asleep: Bools) -> None:
+def _start(state: InactivityState, minute: Minute, moment: Moment) -> None:
     """Clocks that begin with what was noticed this minute."""
     life, bed = minute.life, minute.bed
     begins = np.zeros(state.age_min.shape, np.bool_)
     begins[:, Clock.SILENCE] = begins[:, Clock.AWAY] = life
     begins[:, Clock.BATHROOM] = life & minute.bathroom
-    night = asleep & (bed == 0) & ~(minute.door & life)
+    night = state.asleep & (bed == 0) & ~(minute.door & life)
     begins[:, Clock.NIGHT] = night & (life | (state.age_min[:, Clock.NIGHT] < 0))
     begins[:, Clock.BED] = (bed == 1) & (state.age_min[:, Clock.BED] < 0)
     state.age_min[begins] = 0

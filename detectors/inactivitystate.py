@@ -151,6 +151,10 @@ class InactivityState:
     """(H, C, 24, B) silences that ended, forgotten slowly."""
     exposure: PerHome[np.float32]
     """(H, C, 24, B) minutes of silence."""
+    fresh_exposure: PerHome[np.float32]
+    """(H, C, B) those of the present hour until it is over: small, for all homes add to it each minute."""
+    fresh_hour: PerHome[np.int8]
+    """(H,) the hour that they belong to, −1 = none."""
     age_events: PerHome[np.float32]
     """(H, C, B) `events` of all hours."""
     age_expected: PerHome[np.float32]
@@ -189,6 +193,8 @@ class InactivityState:
     """(H,) the last minute looked at."""
     rate: F32
     """(H, C, B) of the present hour; worked out anew, not kept."""
+    asleep: Bools
+    """(H,) the present hour is one of sleep."""
     needs: F32
     """(H, K) threshold of the present hour, nats."""
     asks: F32
@@ -220,6 +226,8 @@ def fresh(homes: int, usual: Usual | None = None) -> InactivityState:
     return InactivityState(
         events=f32(h, c, hazard.HOURS, AGES),
         exposure=f32(h, c, hazard.HOURS, AGES),
+        fresh_exposure=f32(h, c, AGES),
+        fresh_hour=np.full(h, NEVER, np.int8),
         age_events=f32(h, c, AGES),
         age_expected=f32(h, c, AGES),
         lively=f32(h, hazard.HOURS) + (usual or shipped()).lively,
@@ -239,6 +247,7 @@ def fresh(homes: int, usual: Usual | None = None) -> InactivityState:
         moved_day=never(h),
         last_ms=never(h),
         rate=f32(h, c, AGES),
+        asleep=no(h),
         needs=f32(h, k),
         asks=f32(h, k),
         usual=usual,

@@ -571,17 +571,23 @@ def train_routine(
 
 @bench_app.command("detectors")
 def bench_detectors(
-    seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds that are measured, in all.")] = 45.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="CPU seconds of frames that are measured, in all; 0: none.")
+    ] = 45.0,
+    homes: Annotated[int, typer.Option(min=1, help="Homes whose minute is measured.")] = 100_000,
     json_file: JsonFile = None,
 ) -> None:
-    """Thermal frames per second and core, beside the memory's bound, plain Python and scipy."""
-    from simulator.bench import detectors
+    """Thermal frames, and minutes of whole homes, per second and core, beside plain Python and scipy."""
+    from simulator.bench import detectors, minutes
     from simulator.bench.detectors_table import table
     from simulator.cores import WorkerLost
 
     try:
-        figures = detectors.run_detectors(seconds=seconds)
+        over_homes = minutes.run_minutes(homes)
+        figures = (
+            detectors.run_detectors(seconds=seconds) | {"minutes": over_homes} if seconds else over_homes
+        )
     except (detectors.BenchError, WorkerLost) as e:
         _fail(str(e))
     _write(json_file, figures, detectors.SEED)
-    print(table(figures))
+    print(table(figures) if seconds else "", minutes.table(over_homes), sep="\n")

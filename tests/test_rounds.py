@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from alerting.concern import Concern, Kind
 from detectors import keep
 from detectors.layout import NOWHERE, RoomKind, SensorKind
 from guardian.board import Board, SensorSpec
+from guardian.lookout import Lookout
 from guardian.plan import room_kind
 from guardian.wire.native import pack_event
+from tests.thermal import everything
 
 T = 1_700_000_000_000
 SPECS = (
@@ -79,3 +82,51 @@ def test_what_is_learnt_comes_back_by_name_and_the_new_stays_as_it_is() -> None:
     assert new.b.tolist() == [[6, 6]]
     with pytest.raises(ValueError, match=r"^snapshot does not fit: b$"):
         keep.restore(new, {"a": old.a, "b": np.zeros((2, 3))}, match)
+
+
+MIN = 60_000
+MORNING = 1_767_225_600_000  # 08:00 in Shanghai
+
+
+def test_a_home_is_asked_after_hours_of_silence_and_its_next_movement_takes_the_question_back() -> None:
+    board = Board("s", [SensorSpec("h", "p", "pir", "living"), SensorSpec("h", "q", "pir", "kitchen")])
+    lookout = Lookout(board, everything(), timezone="Asia/Shanghai")
+    said: list[Concern] = []
+    now = MORNING
+
+    def minute(moves: str | None = None) -> None:
+        nonlocal now
+        if moves:
+            board.event(f"guardian/s/h/{moves}/event", pack_event(value=1, t_ms=now), now)
+        now += MIN
+        board.fold(board.take_events(now))
+        for found in lookout.look(now):
+            said.extend(found)
+
+    rng = np.random.default_rng(1)
+    for _ in range(4 * 60):
+        minute(str(rng.choice(["p", "q"])) if rng.random() < 0.4 else None)
+    minute("p")
+    last = now
+    while not said:
+        minute()
+        assert now - last < 8 * 60 * MIN
+    (asked,) = said
+    assert asked.kind is Kind.INACTIVITY_PROMPT
+    assert asked.home == "h"
+    assert asked.onset_ms == last - MIN
+    minute("p")
+    assert [c.kind for c in said[1:]] == [Kind.CANCEL]
+    for _ in range(30):
+        minute()
+    assert len(said) == 2
+
+
+def test_the_detectors_of_the_minute_are_asked_once_a_minute() -> None:
+    """Two beats within one minute: the detectors are asked once."""
+    board = Board("s", [SensorSpec("h", "p", "pir", "living")])
+    lookout = Lookout(board, everything(), timezone="Asia/Shanghai")
+    for k in range(10):
+        assert [c for found in lookout.look(MORNING + 200 * k) for c in found] == []
+    before = lookout.snapshot()["rounds.inactivity.last_ms"]
+    assert before.tolist() == [MORNING]

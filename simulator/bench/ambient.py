@@ -59,6 +59,12 @@ def run_ambient(
     }
 
 
+def run_minutes(*, homes: int, minutes: int = 10, seed: int = 1) -> tuple[dict[str, float], float]:
+    """Milliseconds of a minute's step over `homes`, and of the twin's."""
+    params = load(CONFIG / "guardian.toml").detectors
+    return _minutes(params, homes, minutes, seed), _naive_minutes(params, homes, minutes, seed)
+
+
 def layout(homes: int) -> Layout:
     """Homes with KIT each."""
     kinds, rooms = zip(*KIT, strict=True)

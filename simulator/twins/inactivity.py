@@ -107,9 +107,10 @@ class Home:
         over = {}
         for c, k in self.clocks.items():
             due = surprise[c] > self.needs[tails[c]] and k.age >= p.least_min[c]
+            believed_gone = self.by_door and odds > 0.9 * (odds + home)
             if c in {Clock.SILENCE, Clock.AWAY} and k.age >= p.most_min:
                 due = True
-            if c is Clock.AWAY and odds / (odds + home) <= 0.9:
+            if c is Clock.AWAY and not believed_gone:
                 due = False
             over[c] = due and runs[c]
         ask = surprise[Clock.SILENCE] > self.asks[tails[Clock.SILENCE]] and silence.age >= p.prompt_least_min
