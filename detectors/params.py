@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from detectors.fallstate import FallParams
+from detectors.positionstate import PositionParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +11,4 @@ class Params:
     """One field for each detector; each has a table of its own name, as have the parts of `fall`."""
 
     fall: FallParams
+    position: PositionParams

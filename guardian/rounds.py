@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import keep
+from detectors import keep, position
 from detectors.finding import Finding
 from detectors.layout import Moment
 from detectors.params import Params
@@ -30,11 +30,15 @@ class Rounds:
         self._params = params
         self._zone = ZoneInfo(timezone)
         self._minute = -1
-        self._states: Mapping[str, Any] = {}
+        self._position = position.fresh(params.position, board.layout)
+        board.locate(params.position, self._position)
+        self._states: Mapping[str, Any] = {"position": self._position}
 
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
-        self._board.take_heard()
+        heard = self._board.take_heard()
+        moment = self._moment(now_ms)
+        position.step(self._params.position, self._position, heard, now_ms, moment.minute)
         findings: list[Finding] = []
         if now_ms // MINUTE_MS > self._minute:
             self._minute = now_ms // MINUTE_MS
