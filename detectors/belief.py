@@ -50,7 +50,7 @@ class Rooms:
 
     def total(self, value: F64) -> F64:
         """(M,) → (N,): the sum over the rooms of each home."""
-        return np.bincount(self.of, value, self.homes)
+        return np.bincount(self.of, value, self.homes).astype(np.float64)
 
     def most(self, value: F64) -> tuple[Rows, F64]:
         """(M,) → (N,) which of the M rooms has the most, the first of equals, and how much; −1 and 0 of a

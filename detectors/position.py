@@ -233,7 +233,7 @@ def _activity(
     there = np.maximum(best, 0)
 
     def of_room(value: NDArray[np.bool_]) -> Bools:
-        return known & value[there] if lay.rooms else np.zeros(n, np.bool_)
+        return np.asarray(known & value[there]) if lay.rooms else np.zeros(n, np.bool_)
 
     fresh = _fresh(params, s, now_ms)
     sees = fresh & (s.people > 0)
@@ -271,7 +271,7 @@ def _activity(
 
 
 def elsewhere(params: PositionParams, state: PositionState, onset_ms: NDArray[np.int64], now_ms: int) -> F32:
-    """How sure it is, (C,) 0 to 1, that the one resident has acted in another room than that of camera c since
+    """How sure it is, (C,) 0 to 1, that the one resident has acted in another room than camera c's since
     `onset_ms` (C,); −1 = nothing to ask. 0 unless proved.
 
     Proved by two signs in one other room, each `onset_s` after the onset and `apart_s` apart: a deed of

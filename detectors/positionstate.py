@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.belief import Spans
 from detectors.keep import PerCamera, PerHome, PerRoom, PerSensor
-from detectors.layout import NOWHERE, Layout, RoomKind
+from detectors.layout import NOWHERE, Layout, RoomKind, SensorKind
 
 NEVER: Final = -1
 """A time that has not come yet."""
@@ -24,6 +24,7 @@ class PositionParams:
 
     stay_s: tuple[float, float, float, float, float, float]
     draw: tuple[float, float, float, float, float, float]
+    hush_per_min: tuple[float, float, float, float, float, float]
     held_share: float
     shut_share: float
     least: float
@@ -76,6 +77,8 @@ class PositionState:
     spans: Spans
     hub: NDArray[np.bool_]
     """(R,) a hall: sensors see into and out of it through open doors."""
+    has_pir: NDArray[np.bool_]
+    """(R,)"""
     has_way_out: NDArray[np.bool_]
     """(H,) an outside door tells of openings."""
     room: PerRoom[np.float64]
@@ -166,6 +169,8 @@ def fresh(params: PositionParams, layout: Layout) -> PositionState:
     whole = np.bincount(layout.room_home, draw, h)
     has_way_out = np.zeros(h, np.bool_)
     has_way_out[layout.sensor_home[layout.outside]] = True
+    has_pir = np.zeros(r, np.bool_)
+    has_pir[layout.sensor_room[layout.sensor_kind == SensorKind.PIR]] = True
     never = {"H": h, "R": r, "C": c}
 
     def times(axis: str) -> NDArray[np.int64]:
@@ -178,6 +183,7 @@ def fresh(params: PositionParams, layout: Layout) -> PositionState:
         layout=layout,
         spans=spans,
         hub=layout.room_kind == RoomKind.HALL,
+        has_pir=has_pir,
         has_way_out=has_way_out,
         room=draw / whole[layout.room_home],
         out=np.full(h, params.leave_prior / 4.0),

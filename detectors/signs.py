@@ -41,7 +41,7 @@ UPRIGHT: Final = 1
 
 
 def ahead(params: PositionParams, state: PositionState, home: Rows, now_ms: I64) -> tuple[Rooms, F64, F64]:
-    """Give rooms and chances (M,), and chance of being out (N,), of these homes at `now_ms`; changes nothing."""
+    """Give the rooms of these homes, their chances (M,) and those of being out (N,) at `now_ms` (N,)."""
     s, rooms = state, state.spans.rooms(home)
     row, at = rooms.row, s.at_ms[home]
     dt_s = np.where(at == NEVER, 0.0, np.maximum(now_ms - at, 0) / 1000.0)
@@ -51,6 +51,8 @@ def ahead(params: PositionParams, state: PositionState, home: Rows, now_ms: I64)
     rate = np.where(held, params.held_share, 1.0) / stay_s[kind]
     gone = -np.expm1(-dt_s[rooms.of] * rate)
     room = belief.moved_on(rooms, s.room[row], gone, draw[kind] * np.where(shut, params.shut_share, 1.0))
+    hush = np.where(s.has_pir[row] & ~held, np.array(params.hush_per_min)[kind], 0.0) * dt_s[rooms.of] / 60.0
+    room = belief.weighed(rooms, room, np.exp(-np.minimum(hush, 30.0)), params.least)
     days = np.where(s.has_way_out[home], params.missed_per_day, params.no_door_per_day)
     out = s.out[home] + (1.0 - s.out[home]) * -np.expm1(-dt_s * days / DAY_S)
     inside = rooms.total(held.astype(np.float64)) > 0
@@ -208,7 +210,7 @@ def _inside(params: PositionParams, s: PositionState, e: _Layer) -> None:
     door_ms = int(params.door_s * 1000)
     going = (s.way_out_ms[h] != NEVER) & (t - s.way_out_ms[h] <= door_ms)
     odds = np.where(going, np.log(params.door_odds), np.log(params.life_odds))
-    s.out[h] = belief.shifted(s.out[h], -odds)
+    s.out[h] = belief.shifted(s.out[h], -1.0 * odds)
     tells = h[~s.judged[h] & ~going]
     s.uses[tells] += 1.0
     s.leavings[tells] += t[~s.judged[h] & ~going] - s.way_out_ms[tells] > params.went_s * 1000
@@ -274,7 +276,7 @@ def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
     mine = place[where[cam]]
     like = np.exp(np.clip(np.bincount(mine, weight, len(rooms.row)), -30.0, 30.0))
     room = belief.weighed(rooms, room, like, params.least)
-    inside = np.bincount(rooms.of[mine], yes * (steady * dt_s + flip[cam]), len(home))
+    inside = np.bincount(rooms.of[mine], yes * (steady * dt_s + flip[cam]), len(home)).astype(np.float64)
     _settle(s, home, now, rooms, room, belief.shifted(out, -inside))
     _note(s, cam, says, now_ms)
     _count(params, s, rooms, home, cam, mine, yes, dt_s, now)

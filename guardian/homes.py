@@ -217,8 +217,8 @@ class Homes:
         self._home["life_ms"][group.home_of[sensor[upright]]] = now_ms
         if self._filter is not None:
             cameras = self._camera_rows[self._groups.index(group)][sensor]
-            views = (people, posture, x_m, y_m, confidence)
-            position.look(*self._filter, cameras, *views, now_ms, degraded)
+            params, state = self._filter
+            position.look(params, state, cameras, people, posture, x_m, y_m, confidence, now_ms, degraded)
 
     # --- what is known ------------------------------------------------------------------------------
 
