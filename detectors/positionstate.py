@@ -92,7 +92,7 @@ class PositionState:
     inside_ms: PerHome[np.int64]
     """Last sign of somebody inside the home."""
     moved_ms: PerHome[np.int64]
-    """Last movement that a motion sensor noticed,"""
+    """Last sign of somebody who acts or moves,"""
     moved_room: PerHome[np.int64]
     """and the room's place among the rooms of the home."""
     stir_ms: PerHome[np.int64]
@@ -114,7 +114,7 @@ class PositionState:
     visit_ms: PerHome[np.int64]
     """Since when there seems to be a second person; NEVER: there is none."""
     doubt_ms: PerHome[np.int64]
-    """Last sign that somebody else might be in: an outside door, a second person."""
+    """Last sign that somebody else might be in: an outside door, a second person, the first event of all."""
     bed: PerRoom[np.int8]
     """What the room's bed sensor said last: 1, 0, −1 = nothing."""
     chair: PerRoom[np.int8]

@@ -145,7 +145,9 @@ def _layers(state: PositionState, heard: Events) -> Iterator[_Layer]:
 
 
 def _remember(params: PositionParams, s: PositionState, e: _Layer) -> None:
-    """What is held, and the deeds that no pet does."""
+    """Who might have come in, what is held, and the deeds that no pet does."""
+    maybe = (e.way_out & (e.value > 0)) | (s.doubt_ms[e.home] == NEVER)  # who was in before, nobody knows
+    s.doubt_ms[e.home[maybe]] = e.t_ms[maybe]
     for kind, name in STATES.items():
         of = e.kind == kind
         getattr(s, name)[e.room[of]] = e.value[of] > 0
