@@ -58,10 +58,10 @@ class Rooms:
         """
         which, most = np.full(self.homes, -1, np.intp), np.zeros(self.homes)
         if len(value):
-            order = np.lexsort((-np.arange(len(value)), value, self.of))
-            last = np.flatnonzero(np.append(np.diff(self.of[order]) != 0, True))
-            at = order[last]
-            which[self.of[at]], most[self.of[at]] = at, value[at]
+            start = np.flatnonzero(np.diff(self.of, prepend=-1))  # the rooms of a home stand together
+            most[self.of[start]] = np.maximum.reduceat(value, start)
+            at = np.flatnonzero(value == most[self.of])[::-1]
+            which[self.of[at]] = at  # the last one written is the first
         return which, most
 
 

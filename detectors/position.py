@@ -218,7 +218,7 @@ def _degraded(params: PositionParams, s: PositionState, now_ms: int) -> Bools:
 
 def _fresh(params: PositionParams, s: PositionState, now_ms: int) -> Bools:
     """(C,) cameras that look."""
-    return (s.looked_ms != NEVER) & (now_ms - s.looked_ms <= params.fresh_s * 1000)
+    return np.asarray((s.looked_ms != NEVER) & (now_ms - s.looked_ms <= params.fresh_s * 1000))
 
 
 def _activity(

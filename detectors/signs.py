@@ -211,8 +211,8 @@ def _inside(params: PositionParams, s: PositionState, e: _Layer) -> None:
     h, t = e.home, e.t_ms
     door_ms = int(params.door_s * 1000)
     going = (s.way_out_ms[h] != NEVER) & (t - s.way_out_ms[h] <= door_ms)
-    odds = np.where(going, np.log(params.door_odds), np.log(params.life_odds))
-    s.out[h] = belief.shifted(s.out[h], -1.0 * odds)
+    odds = np.log(np.where(going, params.door_odds, params.life_odds))
+    s.out[h] = belief.shifted(s.out[h], -odds)
     tells = h[~s.judged[h] & ~going]
     s.uses[tells] += 1.0
     s.leavings[tells] += t[~s.judged[h] & ~going] - s.way_out_ms[tells] > params.went_s * 1000
