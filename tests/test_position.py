@@ -306,7 +306,7 @@ def test_who_opens_the_fridge_and_moves_there_is_not_the_body_in_the_living_room
     assert home.elsewhere("living", 0, 91) > 0.8
     home.hears(120, ("fridge", 1))
     assert home.elsewhere("living", 0, 121) > 0.9
-    assert home.elsewhere("bathroom", NEVER, 121) == 0.0
+    assert home.elsewhere("living", 85, 121) == 0.0  # only one sign since
 
 
 @pytest.mark.parametrize(
