@@ -55,6 +55,7 @@ class PositionParams:
     missed_per_day: float
     no_door_per_day: float
     pair_s: float
+    rest_s: float
     company_tau_s: float
     company_sure: float
     company_over: float
@@ -92,7 +93,7 @@ class PositionState:
     inside_ms: PerHome[np.int64]
     """Last sign of somebody inside the home."""
     moved_ms: PerHome[np.int64]
-    """Last sign of somebody who acts or moves,"""
+    """Last time that a motion sensor fired,"""
     moved_room: PerHome[np.int64]
     """and the room's place among the rooms of the home."""
     stir_ms: PerHome[np.int64]
@@ -118,6 +119,8 @@ class PositionState:
     bed: PerRoom[np.int8]
     """What the room's bed sensor said last: 1, 0, −1 = nothing."""
     chair: PerRoom[np.int8]
+    rest_ms: PerRoom[np.int64]
+    """Since when somebody lies or sits there."""
     presence: PerRoom[np.int8]
     hand_ms: PerRoom[np.int64]
     """Last deed that no pet does: an appliance's door opened, a bed lain down on,"""
@@ -204,6 +207,7 @@ def fresh(params: PositionParams, layout: Layout) -> PositionState:
         doubt_ms=times("H"),
         bed=np.full(r, -1, np.int8),
         chair=np.full(r, -1, np.int8),
+        rest_ms=times("R"),
         presence=np.full(r, -1, np.int8),
         hand_ms=times("R"),
         hand_before_ms=times("R"),

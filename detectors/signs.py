@@ -151,6 +151,10 @@ def _remember(params: PositionParams, s: PositionState, e: _Layer) -> None:
     for kind, name in STATES.items():
         of = e.kind == kind
         getattr(s, name)[e.room[of]] = e.value[of] > 0
+    lies = e.where(
+        np.isin(e.kind, (SensorKind.BED, SensorKind.CHAIR)) & (e.value > 0) & (e.before != e.value)
+    )
+    s.rest_ms[lies.room] = lies.t_ms
     opened = (e.kind == SensorKind.APPLIANCE_DOOR) | (e.kind == SensorKind.BED)
     opened |= (e.kind == SensorKind.DOOR) & ~e.way_out
     deed = e.where(opened & e.life & (e.value == 1))
@@ -222,15 +226,20 @@ def _inside(params: PositionParams, s: PositionState, e: _Layer) -> None:
 
 
 def _company(params: PositionParams, s: PositionState, e: _Layer) -> None:
-    """Two signs that one body cannot give: far apart within a moment, or here while it walks elsewhere."""
+    """Two signs that one body cannot give: far apart within a moment, or here while it walks, sits or lies
+    elsewhere.
+    """
     h, t = e.home, e.t_ms
+    moved = e.kind == SensorKind.PIR
     before, there = s.moved_ms[h], s.moved_room[h]
     last = s.spans.first[h] + np.maximum(there, 0)
     far = (before != NEVER) & (last != e.room) & ~s.hub[last] & ~s.hub[e.room]
-    twice = far & (t - before <= params.pair_s * 1000)
-    s.moved_ms[h], s.moved_room[h] = t, e.room - s.spans.first[h]
+    twice = moved & far & (t - before <= params.pair_s * 1000)
+    s.moved_ms[h[moved]], s.moved_room[h[moved]] = t[moved], (e.room - s.spans.first[h])[moved]
     rooms = s.spans.rooms(h)
     seen = (s.view[rooms.row] == 2) & (t[rooms.of] - s.view_ms[rooms.row] <= params.pair_s * 1000)
+    rests = (s.bed[rooms.row] == 1) | (s.chair[rooms.row] == 1)
+    seen |= rests & (t[rooms.of] - s.rest_ms[rooms.row] >= params.rest_s * 1000)
     seen &= (rooms.row != e.room[rooms.of]) & ~s.hub[rooms.row] & ~s.hub[e.room][rooms.of]
     accompany(params, s, h, t, (twice | (rooms.total(seen.astype(np.float64)) > 0)).astype(np.float64))
 

@@ -26,6 +26,7 @@ class Room:
     chance: float = 0.0
     has_pir: bool = False
     says: dict[SensorKind, bool] = field(default_factory=dict)
+    rest_ms: int = -1
     view: int = 0
     view_ms: int = -1
 
@@ -144,13 +145,15 @@ class Home:
             self._move(t_ms)
         if kind in STATES:
             self.rooms[room].says[kind] = value > 0
+        if kind in {SensorKind.BED, SensorKind.CHAIR} and value > 0 and before != value:
+            self.rooms[room].rest_ms = t_ms
         if not tells:
             return
         empty = kind is SensorKind.PRESENCE and value == 0 and life
         if way_out:
             self._door(t_ms)
         elif not empty and not switched:
-            self._accompany(t_ms, self._second(room, t_ms))
+            self._accompany(t_ms, self._second(room, t_ms, moved=kind is SensorKind.PIR))
             self._inside(t_ms)
         walks = 0.0 if empty or switched else p.walk_share
         whole = sum(p.draw[r.kind] for r in self.rooms)
@@ -189,15 +192,18 @@ class Home:
             self.judged = True
         self.inside_ms = max(self.inside_ms, t_ms)
 
-    def _second(self, room: int, t_ms: int) -> float:
+    def _second(self, room: int, t_ms: int, *, moved: bool) -> float:
         soon, hall = self.p.pair_s * 1000, RoomKind.HALL
         kinds = [r.kind for r in self.rooms]
         two = self.moved_ms >= 0 and self.moved_room != room and t_ms - self.moved_ms <= soon
-        two = two and hall not in {kinds[self.moved_room], kinds[room]}
+        two = moved and two and hall not in {kinds[self.moved_room], kinds[room]}
         for k, r in enumerate(self.rooms):
-            sees = r.view == 2 and t_ms - r.view_ms <= soon and k != room
-            two = two or (sees and hall not in {r.kind, kinds[room]})
-        self.moved_ms, self.moved_room = t_ms, room
+            sees = r.view == 2 and t_ms - r.view_ms <= soon
+            rests = any(r.says.get(kind) for kind in (SensorKind.BED, SensorKind.CHAIR))
+            sees = sees or (rests and t_ms - r.rest_ms >= self.p.rest_s * 1000)
+            two = two or (sees and k != room and hall not in {r.kind, kinds[room]})
+        if moved:
+            self.moved_ms, self.moved_room = t_ms, room
         return float(two)
 
     def _accompany(self, t_ms: int, more: float) -> None:
