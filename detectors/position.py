@@ -162,7 +162,8 @@ def answer(params: PositionParams, state: PositionState, now_ms: int) -> Where:
     rooms, room, out = signs.ahead(params, s, home, np.full(len(home), now_ms, np.int64))
     which, most = rooms.most(room)
     _, shut = signs.held_or_shut(params, s, rooms.row, np.full(len(rooms.row), now_ms, np.int64))
-    known = (which >= 0) & (most >= params.sure) & (out < params.out_sure) & (s.inside_ms != NEVER)
+    known = (which >= 0) & (most >= params.sure) & (out < params.out_sure)
+    known[known] &= (s.inside_ms[known] != NEVER) | (s.noticed_ms[which[known]] != NEVER)
     known[known] = ~shut[which[known]]
     best = np.where(known, which, NOWHERE)  # rooms of all homes: M = R
     there = np.maximum(best, 0) if s.layout.rooms else np.zeros(len(home), np.intp)
@@ -224,9 +225,9 @@ def _fresh(params: PositionParams, s: PositionState, now_ms: int) -> Bools:
 def _activity(
     params: PositionParams, s: PositionState, best: Rows, out: F64, now_ms: int
 ) -> NDArray[np.int8]:
-    """The first that holds: seen lying, and no bed says otherwise; out; in the bathroom; in bed, asleep after
-    `asleep_s` without a stir; seen (its posture); in a chair; moved within `moved_s`: walking; every camera
-    looks, sees nobody and no room is likely: absent; unknown.
+    """The first that holds: seen lying where they are, or nobody knows where, and no bed says otherwise; out;
+    in the bathroom; in bed, asleep after `asleep_s` without a stir; seen (its posture); in a chair; moved
+    within `moved_s`: walking; every camera looks, sees nobody and no room is likely: absent; unknown.
     """
     lay, n = s.layout, s.layout.homes
     known = best >= 0
@@ -238,7 +239,9 @@ def _activity(
     fresh = _fresh(params, s, now_ms)
     sees = fresh & (s.people > 0)
     floor = np.zeros(n, np.bool_)
-    floor[lay.camera_home[sees & (s.posture == Posture.LYING) & (s.bed[lay.camera_room] != 1)]] = True
+    likely = (best[lay.camera_home] == lay.camera_room) | ~known[lay.camera_home]
+    lying = sees & likely & (s.posture == Posture.LYING) & (s.bed[lay.camera_room] != 1)
+    floor[lay.camera_home[lying]] = True
     cam = np.flatnonzero(sees & (best[lay.camera_home] == lay.camera_room))
     cam = cam[np.argsort(s.sureness[cam], kind="stable")]
     seen = np.zeros(n, np.int8)

@@ -37,8 +37,13 @@ class PositionParams:
     seen_odds: float
     seen_per_s: float
     still_per_s: float
+    rival_per_s: float
     gone_odds: float
     gone_per_s: float
+    steady_s: float
+    warm_s: float
+    arrive_s: float
+    pet_s: float
     most_s: float
     fresh_s: float
     look_s: float
@@ -58,6 +63,7 @@ class PositionParams:
     rest_s: float
     company_tau_s: float
     company_sure: float
+    company_most: float
     company_over: float
     together_per_s: float
     walking_m_s: float
@@ -127,7 +133,7 @@ class PositionState:
     hand_before_ms: PerRoom[np.int64]
     """and the one at least `apart_s` before it."""
     view: PerRoom[np.int8]
-    """What its cameras say together: 1 somebody, 2 somebody who walks, −1 nobody, 0 they cannot tell,"""
+    """What its cameras say together: 2 who walks, 1 somebody alive, −1 nobody, 0 they cannot tell,"""
     view_ms: PerRoom[np.int64]
     """at this moment."""
     body_ms: PerRoom[np.int64]
@@ -153,6 +159,10 @@ class PositionState:
     """Where a step begins, to tell walking from swaying,"""
     anchor_x_m: PerCamera[np.float32]
     anchor_y_m: PerCamera[np.float32]
+    flip_ms: PerCamera[np.int64]
+    """Since when it has said the same,"""
+    lively_ms: PerCamera[np.int64]
+    """and last time that it saw somebody upright or walking."""
     folded_ms: PerCamera[np.int64]
     """Its views up to here have been weighed,"""
     folded: PerCamera[np.int8]
@@ -227,6 +237,8 @@ def fresh(params: PositionParams, layout: Layout) -> PositionState:
         anchor_ms=times("C"),
         anchor_x_m=unknown(c),
         anchor_y_m=unknown(c),
+        flip_ms=times("C"),
+        lively_ms=times("C"),
         folded_ms=times("C"),
         folded=np.zeros(c, np.int8),
         sick=np.zeros(c, np.bool_),

@@ -247,7 +247,8 @@ def _company(params: PositionParams, s: PositionState, e: _Layer) -> None:
 def accompany(params: PositionParams, s: PositionState, home: Rows, t_ms: I64, more: F64) -> None:
     """Take in signs of a second person, as many as `more` says; old ones fade."""
     age_s = np.where(s.company_ms[home] == NEVER, 0, t_ms - s.company_ms[home]) / 1000.0
-    s.company[home] = s.company[home] * np.exp(-np.maximum(age_s, 0) / params.company_tau_s) + more
+    faded = s.company[home] * np.exp(-np.maximum(age_s, 0) / params.company_tau_s)
+    s.company[home] = np.minimum(faded + more, params.company_most)
     s.company_ms[home] = t_ms
     s.doubt_ms[home[more > 0]] = t_ms[more > 0]
     comes = (s.visit_ms[home] == NEVER) & (s.company[home] >= params.company_sure)
@@ -279,36 +280,66 @@ def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
         np.where(s.folded_ms[cam] == NEVER, 0, now_ms - s.folded_ms[cam]) / 1000.0, 0.0, params.most_s
     )
     yes, no = says[cam] > 0, says[cam] < 0
-    steady = np.where(s.moves[cam], params.seen_per_s, params.still_per_s)
-    weight = np.where(yes, (steady * dt_s + flip[cam] * np.log(params.seen_odds)) * s.sureness[cam], 0.0)
-    weight -= np.where(no, params.gone_per_s * dt_s + flip[cam] * np.log(params.gone_odds), 0.0)
     place = np.full(s.layout.rooms, -1, np.intp)
     place[rooms.row] = np.arange(len(rooms.row))
     mine = place[where[cam]]
+    of = rooms.of[mine]
+    s.flip_ms[cam[flip[cam]]] = now_ms
+    believed = yes & ~_belied(params, s, cam, now_ms)
+    seen = np.bincount(mine, believed, len(rooms.row)) > 0
+    rivals = (rooms.total(seen.astype(np.float64)) > 1)[of]
+    visited = rivals & (s.visit_ms[home] != NEVER)[of]
+    fade = np.exp((s.flip_ms[cam] - now_ms) / 1000.0 / params.steady_s)
+    still = params.still_per_s * fade
+    walks = np.where(rivals, still + params.rival_per_s * ~visited, params.seen_per_s)
+    steady = np.where(s.moves[cam], walks, still)
+    comes = flip[cam] * ~visited
+    weight = np.where(believed, (steady * dt_s + comes * np.log(params.seen_odds)) * s.sureness[cam], 0.0)
+    weight -= np.where(no, params.gone_per_s * fade * dt_s + flip[cam] * np.log(params.gone_odds), 0.0)
     like = np.exp(np.clip(np.bincount(mine, weight, len(rooms.row)), -30.0, 30.0))
     room = belief.weighed(rooms, room, like, params.least)
-    inside = np.bincount(rooms.of[mine], yes * (steady * dt_s + flip[cam]), len(home)).astype(np.float64)
+    inside = np.bincount(of, believed * (steady * dt_s + flip[cam]), len(home)).astype(np.float64)
     _settle(s, home, now, rooms, room, belief.shifted(out, -inside))
-    _note(s, cam, says, now_ms)
-    _count(params, s, rooms, home, cam, mine, yes, dt_s, now)
+    _note(params, s, cam, says, believed, now_ms)
+    _count(params, s, rooms, home, cam, mine, believed, dt_s, now)
     s.folded[cam], s.folded_ms[cam], s.fresh_look[cam] = says[cam], now_ms, False
 
 
-def _note(s: PositionState, cam: Rows, says: NDArray[np.int8], now_ms: int) -> None:
-    """What the rooms' cameras say, and when somebody was noticed, inside and stirring."""
+def _belied(params: PositionParams, s: PositionState, cam: Rows, now_ms: int) -> Bools:
+    """Which cameras see what no other sensor of the room notices, though it has been there for a while: radar
+    says empty, or the motion sensor, which pets do not set off, is silent.
+    """
     row = s.layout.camera_room[cam]
-    s.view[row] = -1
-    blind = row[says[cam] == 0]
-    s.view[blind] = 0
-    np.maximum.at(s.view, row, says[cam])
-    walks = cam[(says[cam] > 0) & s.moves[cam]]
-    s.view[s.layout.camera_room[walks]] = 2
-    s.view_ms[row] = now_ms
+    settled = now_ms - s.flip_ms[cam] > params.arrive_s * 1000
+    unmoved = s.has_pir[row] & ((s.body_ms[row] == NEVER) | (now_ms - s.body_ms[row] > params.pet_s * 1000))
+    return np.asarray(settled & (unmoved | (s.presence[row] == 0)))
+
+
+def _note(  # noqa: PLR0917  (one argument for each array of `see`)
+    params: PositionParams,
+    s: PositionState,
+    cam: Rows,
+    says: NDArray[np.int8],
+    believed: Bools,
+    now_ms: int,
+) -> None:
+    """What the rooms' cameras say, and when somebody was noticed, inside and stirring. What has not moved for
+    `warm_s` may be a warm seat or a cat asleep: it holds nobody.
+    """
+    row = s.layout.camera_room[cam]
     seen = cam[says[cam] > 0]
     np.maximum.at(s.noticed_ms, s.layout.camera_room[seen], s.seen_ms[seen])
-    np.maximum.at(s.inside_ms, s.layout.camera_home[seen], s.seen_ms[seen])
-    up = seen[(s.posture[seen] == UPRIGHT)]
+    up = cam[believed & (s.moves[cam] | (s.posture[cam] == UPRIGHT))]
+    s.lively_ms[up] = s.seen_ms[up]
+    np.maximum.at(s.inside_ms, s.layout.camera_home[up], s.seen_ms[up])
     np.maximum.at(s.stir_ms, s.layout.camera_home[up], s.seen_ms[up])
+    alive = (s.lively_ms[cam] != NEVER) & (now_ms - s.lively_ms[cam] <= params.warm_s * 1000)
+    told = np.where(s.moves[cam] & believed, 2, alive & believed)
+    view = np.where(says[cam] > 0, told, says[cam])
+    s.view[row] = -1
+    s.view[row[view == 0]] = 0
+    np.maximum.at(s.view, row, view.astype(np.int8))
+    s.view_ms[row] = now_ms
 
 
 def _count(  # noqa: PLR0917  (one argument for each array of `see`)
@@ -322,9 +353,12 @@ def _count(  # noqa: PLR0917  (one argument for each array of `see`)
     dt_s: F64,
     now: I64,
 ) -> None:
-    """Bodies in several rooms at once, or two in one, are a second person's sign."""
+    """Upright bodies in two rooms at once, or two in one, are a second person's sign. One who sits while
+    another walks is none: a seat stays warm for minutes.
+    """
     bodies = np.zeros(len(rooms.row))
-    np.maximum.at(bodies, mine, np.where(yes & (now[0] - s.since_ms[cam] >= 2000), s.people[cam], 0))
+    counts = yes & (now[0] - s.since_ms[cam] >= 2000) & ((s.posture[cam] == UPRIGHT) | (s.people[cam] > 1))
+    np.maximum.at(bodies, mine, np.where(counts, s.people[cam], 0))
     several = rooms.total(bodies) >= 2
     spent = np.zeros(len(home))
     np.maximum.at(spent, rooms.of[mine], dt_s)

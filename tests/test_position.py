@@ -238,16 +238,35 @@ def test_leaving_by_a_door_without_a_contact_is_believed_in_only_slowly() -> Non
 
 def test_two_bodies_in_two_rooms_are_two_people_and_after_a_while_a_visit() -> None:
     home = Home(eyes=WATCHED)
-    two = (("living", Posture.SITTING, 1.0), ("bathroom", Posture.UPRIGHT, 0.0))
-    home.stays(0, 20, two[0])
+    two = (("living", Posture.UPRIGHT, 1.0), ("bathroom", Posture.UPRIGHT, 0.0))
+    home.stays(0, 20, two[0]).hears(20, ("living-pir", 1)).hears(30, ("bathroom-pir", 1))
     assert home.at(20).visit_ms[0] == NEVER
-    home.stays(20, 90, *two)
-    where = home.at(90)
+    home.stays(30, 100, *two).hears(100, ("living-pir", 1)).hears(110, ("bathroom-pir", 1))
+    home.stays(110, 200, *two)
+    where = home.at(200)
     assert where.people[0] == 2
-    assert T + 30_000 < where.visit_ms[0] < T + 90_000
+    assert T + 100_000 < where.visit_ms[0] < T + 200_000
     assert where.company[0] > 0.5
-    home.stays(90, 100, two[0])
-    assert home.at(90 + 3600).visit_ms[0] == NEVER
+    home.stays(200, 210, two[0])
+    assert home.at(210 + 3600).visit_ms[0] == NEVER
+
+
+def test_a_warm_seat_beside_somebody_who_walks_elsewhere_is_no_visitor() -> None:
+    home = Home(eyes=WATCHED)
+    home.hears(0, ("living-pir", 1)).stays(0, 60, ("living", Posture.SITTING, 1.0))
+    home.hears(60, ("bathroom-pir", 1))
+    home.stays(60, 150, ("living", Posture.SITTING, 1.0), ("bathroom", Posture.UPRIGHT, 0.0))
+    assert home.at(150).people[0] == 2
+    assert home.at(150).visit_ms[0] == NEVER
+
+
+def test_what_walks_where_the_motion_sensor_stays_silent_is_a_pet() -> None:
+    home = Home(eyes=WATCHED)
+    home.hears(0, ("kitchen-pir", 1))
+    for s in range(1, 600):
+        home.sees(s, ("living", Posture.SITTING, 0.5 * (s % 4)))
+        home.hears(s + 0.5, ("kitchen-pir", 1)) if s % 60 == 59 else None
+    assert home.room(600) == "kitchen"
 
 
 def test_far_motion_sensors_that_fire_together_again_and_again_are_two_people() -> None:
@@ -344,7 +363,7 @@ def test_it_is_not_proved_in_a_home_whose_way_out_has_no_contact_nor_soon_after_
 
 def test_it_is_not_proved_while_a_visitor_is_seen() -> None:
     home = lone()
-    home.stays(0, 60, ("living", Posture.LYING, 0.0), ("bathroom", Posture.UPRIGHT, 1.0))
+    home.stays(-60, 0, ("living", Posture.UPRIGHT, 0.0), ("bathroom", Posture.UPRIGHT, 1.0))
     home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1))
     assert home.elsewhere("living", 0, 100) == 0.0
 

@@ -27,6 +27,7 @@ class Room:
     has_pir: bool = False
     says: dict[SensorKind, bool] = field(default_factory=dict)
     rest_ms: int = -1
+    body_ms: int = -1
     view: int = 0
     view_ms: int = -1
 
@@ -43,6 +44,8 @@ class Camera:
     looked_ms: int = -1
     seen_ms: int = -1
     since_ms: int = -1
+    flip_ms: int = -1
+    lively_ms: int = -1
     anchor: tuple[int, float, float] = (-1, math.nan, math.nan)
     folded: int = 0
     folded_ms: int = -1
@@ -149,6 +152,8 @@ class Home:
             self.rooms[room].rest_ms = t_ms
         if not tells:
             return
+        if kind is SensorKind.PIR:
+            self.rooms[room].body_ms = t_ms
         empty = kind is SensorKind.PRESENCE and value == 0 and life
         if way_out:
             self._door(t_ms)
@@ -208,7 +213,8 @@ class Home:
 
     def _accompany(self, t_ms: int, more: float) -> None:
         age_s = 0.0 if self.company_ms < 0 else max(t_ms - self.company_ms, 0) / 1000.0
-        self.company = self.company * math.exp(-age_s / self.p.company_tau_s) + more
+        faded = self.company * math.exp(-age_s / self.p.company_tau_s)
+        self.company = min(faded + more, self.p.company_most)
         self.company_ms = t_ms
         if self.visit_ms < 0 and self.company >= self.p.company_sure:
             self.visit_ms = t_ms
@@ -246,31 +252,58 @@ class Home:
         ):
             return
         self._move(now_ms)
+        for c, s in zip(self.cameras, says, strict=True):
+            if s != c.folded:
+                c.flip_ms = now_ms
         weight, inside, spent = [0.0] * len(self.rooms), 0.0, 0.0
         bodies = [0] * len(self.rooms)
         for r in {c.room for c in self.cameras}:
-            views = [s for c, s in zip(self.cameras, says, strict=True) if c.room == r]
-            walk = any(c.moves and s > 0 for c, s in zip(self.cameras, says, strict=True) if c.room == r)
-            self.rooms[r].view = 2 if walk else 1 if 1 in views else 0 if 0 in views else -1
+            views = [self._view(c, s, now_ms) for c, s in zip(self.cameras, says, strict=True) if c.room == r]
+            self.rooms[r].view = max(views) if max(views) > 0 else 0 if 0 in views else -1
             self.rooms[r].view_ms = now_ms
-        for c, s in zip(self.cameras, says, strict=True):
+        sound = [s > 0 and not self._belied(c, now_ms) for c, s in zip(self.cameras, says, strict=True)]
+        rivals = len({c.room for c, ok in zip(self.cameras, sound, strict=True) if ok}) > 1
+        visited = rivals and self.visit_ms >= 0
+        for c, s, ok in zip(self.cameras, says, sound, strict=True):
             dt_s = 0.0 if c.folded_ms < 0 else min(max(now_ms - c.folded_ms, 0) / 1000.0, p.most_s)
             flip = float(s != c.folded)
-            steady = p.seen_per_s if c.moves else p.still_per_s
-            if s > 0:
-                weight[c.room] += (steady * dt_s + flip * math.log(p.seen_odds)) * c.sureness
+            fade = math.exp((c.flip_ms - now_ms) / 1000.0 / p.steady_s)
+            steady = p.still_per_s * fade
+            if c.moves:
+                steady = p.seen_per_s if not rivals else steady if visited else steady + p.rival_per_s
+            if ok:
+                comes = 0.0 if visited else flip * math.log(p.seen_odds)
+                weight[c.room] += (steady * dt_s + comes) * c.sureness
                 inside += steady * dt_s + flip
-                self.inside_ms = max(self.inside_ms, c.seen_ms)
-                if now_ms - c.since_ms >= 2000:
+                if c.moves or c.posture == 1:
+                    self.inside_ms = max(self.inside_ms, c.seen_ms)
+                if now_ms - c.since_ms >= 2000 and (c.posture == 1 or c.people > 1):
                     bodies[c.room] = max(bodies[c.room], c.people)
             if s < 0:
-                weight[c.room] -= p.gone_per_s * dt_s + flip * math.log(p.gone_odds)
+                weight[c.room] -= p.gone_per_s * fade * dt_s + flip * math.log(p.gone_odds)
             spent = max(spent, dt_s)
             c.folded, c.folded_ms, c.new = s, now_ms, False
         like = [math.exp(min(max(w, -30.0), 30.0)) for w in weight]
         self._set(self._weighed([r.chance for r in self.rooms], like))
         self.out = _shifted(self.out, -inside)
         self._accompany(now_ms, spent * p.together_per_s if sum(bodies) >= 2 else 0.0)
+
+    def _view(self, c: Camera, says: int, now_ms: int) -> int:
+        if says <= 0:
+            return says
+        if self._belied(c, now_ms):
+            return 0
+        if c.moves or c.posture == 1:
+            c.lively_ms = c.seen_ms
+        if c.moves:
+            return 2
+        return int(c.lively_ms >= 0 and now_ms - c.lively_ms <= self.p.warm_s * 1000)
+
+    def _belied(self, c: Camera, now_ms: int) -> bool:
+        r = self.rooms[c.room]
+        unmoved = r.has_pir and (r.body_ms < 0 or now_ms - r.body_ms > self.p.pet_s * 1000)
+        empty = r.says.get(SensorKind.PRESENCE) is False
+        return now_ms - c.flip_ms > self.p.arrive_s * 1000 and (unmoved or empty)
 
     def _says(self, c: Camera, now_ms: int) -> int:
         fresh = c.looked_ms >= 0 and now_ms - c.looked_ms <= self.p.fresh_s * 1000
