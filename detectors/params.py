@@ -8,6 +8,7 @@ from detectors.bodystate import BodytempParams
 from detectors.burning import BurningParams
 from detectors.fallstate import FallParams
 from detectors.inactivitystate import InactivityParams
+from detectors.positionstate import PositionParams
 from detectors.sensorhealth import SensorHealthParams
 from detectors.trends import TrendParams
 
@@ -24,3 +25,4 @@ class Params:
     ambient: AmbientParams
     appliance: ApplianceParams
     burning: BurningParams
+    position: PositionParams

@@ -13,11 +13,6 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 
 
-EXCESS = np.float32(1)
-"""Nats above the level before a home has shown its own: where the rates are right, surprises are exponential
-with mean 1 (time rescaling)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """Surprises above the level in H homes, K tails; and everybody's."""
@@ -37,6 +32,7 @@ class TailParams:
     """Table [tail] of config/detectors.toml."""
 
     level: float
+    excess: float
     shape: float
     known: float
 
@@ -45,7 +41,7 @@ def threshold(params: TailParams, seen: Seen, rate: F32) -> F32:
     """(H, K) the surprise that is passed `rate` (K,) times a day."""
     known = np.float32(params.known)
     often = (seen.count + known) / (seen.days[:, None] + known / seen.usual)
-    mean = (seen.total + known * EXCESS) / (seen.count + known)
+    mean = (seen.total + known * np.float32(params.excess)) / (seen.count + known)
     shape = np.float32(params.shape)
     stretch = ((rate / often) ** -shape - 1) / shape
     return np.asarray(np.float32(params.level) + mean * np.maximum(stretch, 0), np.float32)

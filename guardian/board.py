@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from detectors.frame import Frames
 from detectors.layout import Events
+from detectors.position import PositionParams, PositionState
 from guardian.homes import Activity, Homes, Reading, StateOfHomes
 from guardian.plan import rooms_of
 from guardian.slab import Group, Lane, SensorSpec
@@ -334,6 +335,10 @@ class Board:
     def take_heard(self) -> Events:
         """Give the readings folded since the last time, as the detectors take them."""
         return self._homes.take_heard()
+
+    def locate(self, params: PositionParams, state: PositionState) -> None:
+        """Let this filter say where everybody is."""
+        self._homes.locate(params, state)
 
     def see(  # noqa: PLR0917  (one argument for each array that the detector gives)
         self,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import ambient, appliance, bodytemp, inactivity, keep, noticed, trends
+from detectors import ambient, appliance, bodytemp, inactivity, keep, noticed, position, trends
 from detectors.fall import Posture, Seen
 from detectors.fallstate import FallState
 from detectors.finding import Finding
@@ -42,6 +42,8 @@ class Rounds:
         self._trends = trends.fresh(board.layout)
         self.health = HealthWatch(board, params.sensorhealth, rooms or {})
         """Which sensors can be relied on, and what could be detected right now."""
+        self._position = position.fresh(params.position, board.layout)
+        board.locate(params.position, self._position)
         watched = np.array([must_be_watched(name) for _, name in board.sensor_names], np.bool_)
         self._ambient = ambient.fresh(board.layout)
         self._appliance = appliance.fresh(board.layout, watched)
@@ -52,6 +54,7 @@ class Rounds:
             "inactivity": self._silence,
             "bodytemp": self._bodytemp,
             "trends": self._trends,
+            "position": self._position,
             "ambient": self._ambient,
             "appliance": self._appliance,
             **self.health.states,
@@ -67,6 +70,7 @@ class Rounds:
         noticed.hear(self._noticed, layout, heard)
         bodytemp.hear(self._bodytemp, layout, heard)
         trends.hear(self._trends, layout, heard, moment)
+        position.step(params.position, self._position, heard, now_ms, moment.minute)
         self.health.hear(heard)
         self._board.mute(self.health.chattering(now_ms))
         findings = ambient.step(params.ambient, self._ambient, heard, now_ms)

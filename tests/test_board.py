@@ -21,9 +21,11 @@ from guardian.board import (
     decode_events,
     encode_events,
 )
+from guardian.rounds import Rounds
 from guardian.slab import CHUNK, NEVER
 from guardian.wire import Reason, Reject
 from guardian.wire.native import AMBIENT_UNKNOWN, pack_event, pack_frame
+from tests.thermal import everything
 
 T = 1_700_000_000_000
 
@@ -337,11 +339,22 @@ EVENTS = [
 ]
 
 
+class Located(Board):
+    """A board whose homes the position filter follows, beat by beat, as under the lookout."""
+
+    def __init__(self, sensors: list[SensorSpec]) -> None:
+        super().__init__("s", sensors)
+        self.rounds = Rounds(self, everything(), "UTC")
+
+
 def happen(
     board: Board, sensor: str, value: float, arrival_ms: int, *, event_id: str | None = None
 ) -> list[Reading]:
     board.event(f"guardian/s/{sensor}/event", pack_event(value, event_id=event_id), arrival_ms)
-    return board.fold(board.take_events(arrival_ms))
+    fresh = board.fold(board.take_events(arrival_ms))
+    if isinstance(board, Located):
+        board.rounds.go(arrival_ms)
+    return fresh
 
 
 @pytest.mark.parametrize(
@@ -388,7 +401,7 @@ def test_readings_survive_the_ledger() -> None:
 
 
 def test_only_changes_and_movements_are_signs_of_life() -> None:
-    board = Board("s", EVENTS)
+    board = Located(EVENTS)
     for sensor, value in (("h1/bed", 1), ("h1/bed", 1), ("h1/air", 20), ("h1/motion", 0), ("h1/front", 0)):
         happen(board, sensor, value, T)
     assert board.state(T).last_life_ms.tolist() == [NEVER, NEVER]
@@ -403,7 +416,7 @@ def test_only_changes_and_movements_are_signs_of_life() -> None:
 
 
 def test_out_is_an_outside_door_and_then_nothing() -> None:
-    board = Board("s", EVENTS)
+    board = Located(EVENTS)
     happen(board, "h1/front", 0, T)
     happen(board, "h1/motion", 1, T + 1000)
     assert board.state(T + 2000).activity.tolist() == [Activity.WALKING, Activity.UNKNOWN]
@@ -414,7 +427,7 @@ def test_out_is_an_outside_door_and_then_nothing() -> None:
     assert board.state(T + 301_000).activity[0] == Activity.WALKING
 
 
-def look(board: Board, group: Group, seen: list[tuple[int, Posture, float, float]], now_ms: int) -> None:
+def look(board: Located, group: Group, seen: list[tuple[int, Posture, float, float]], now_ms: int) -> None:
     """Let sensors (row, posture, x, confidence) report; ABSENT = nobody there."""
     rows, postures, xs, confidence = zip(*seen, strict=True)
     board.see(
@@ -427,10 +440,11 @@ def look(board: Board, group: Group, seen: list[tuple[int, Posture, float, float
         np.array(confidence, np.float32),
         now_ms,
     )
+    board.rounds.go(now_ms)
 
 
 def test_a_home_is_degraded_while_one_of_its_rooms_is_too_warm_and_looked_at() -> None:
-    board = Board("s", [camera("h1"), camera("h1", "cam2", room="bathroom"), camera("h2")])
+    board = Located([camera("h1"), camera("h1", "cam2", room="bathroom"), camera("h2")])
     postures = np.full(3, Posture.ABSENT, np.int8)
     nowhere = np.full(3, np.nan, np.float32)
     nobody, warm = np.zeros(3, np.int8), np.array([False, True, False])
@@ -442,11 +456,11 @@ def test_a_home_is_degraded_while_one_of_its_rooms_is_too_warm_and_looked_at() -
 
 def test_what_thermal_sensors_see_is_room_position_posture_and_people() -> None:
     cameras = [camera("h1"), camera("h1", "cam2", room="bathroom"), camera("h2"), camera("h3")]
-    board = Board("s", [*cameras, SensorSpec("h1", "bed", "bed", "living")])
+    board = Located([*cameras, SensorSpec("h1", "bed", "bed", "living")])
     group = board.groups[8, 8]
     assert board.state(T).people.tolist() == [-1, -1, -1]
     up, lying, nobody = Posture.UPRIGHT, Posture.LYING, Posture.ABSENT
-    look(board, group, [(0, up, 1.0, 0.6), (1, up, 2.0, 0.9), (2, nobody, NAN, 0), (3, up, 0.0, 0.7)], T)
+    look(board, group, [(0, up, 1.0, 0.3), (1, up, 2.0, 0.9), (2, nobody, NAN, 0), (3, up, 0.0, 0.7)], T)
     state = board.state(T)
     assert state.people.tolist() == [2, 0, 1]
     assert [board.rooms[r] if r >= 0 else None for r in state.room] == ["bathroom", None, "living"]
@@ -465,7 +479,7 @@ def test_what_thermal_sensors_see_is_room_position_posture_and_people() -> None:
 
 def test_people_are_the_most_that_one_sensor_of_a_room_sees_room_by_room() -> None:
     cameras = [camera("h1"), camera("h1", "cam2"), camera("h1", "cam3", room="hall"), camera("h2")]
-    board = Board("s", cameras)
+    board = Located(cameras)
     nowhere = np.zeros(4, np.float32)
     people = np.array([1, 2, 1, 0], np.int8)
     postures = np.where(people > 0, Posture.UPRIGHT, Posture.ABSENT).astype(np.int8)
@@ -474,7 +488,7 @@ def test_people_are_the_most_that_one_sensor_of_a_room_sees_room_by_room() -> No
 
 
 def test_a_sensor_that_does_not_see_yet_does_not_say_that_nobody_is_there() -> None:
-    board = Board("s", [camera("h1")])
+    board = Located([camera("h1")])
     look(board, board.groups[8, 8], [(0, Posture.UNKNOWN, NAN, 0)], T)
     assert board.state(T).activity[0] == Activity.UNKNOWN
     assert board.state(T).people[0] == -1
@@ -482,17 +496,18 @@ def test_a_sensor_that_does_not_see_yet_does_not_say_that_nobody_is_there() -> N
 
 def test_a_snapshot_is_taken_back_by_name() -> None:
     sensors = [camera("h1"), camera("h2"), *EVENTS]
-    before = Board("s", sensors)
+    before = Located(sensors)
     send(before, "h1", T, t_ms=5000, seq=4)
     send(before, "h2", T)
     taken(before, T)
     happen(before, "h1/motion", 1, T)
     happen(before, "h1/air", 19.5, T)
     happen(before, "h2/help", 1, T + 7)
-    snapshot = before.snapshot()
-    assert all(a.dtype.kind in "biufU" for a in snapshot.values())  # no pickles
-    after = Board("s", [camera("h0"), *EVENTS, SensorSpec("h0", "x", "pir", "attic"), camera("h1")])
+    snapshot, learnt = before.snapshot(), before.rounds.snapshot()
+    assert all(a.dtype.kind in "biufU" for a in [*snapshot.values(), *learnt.values()])  # no pickles
+    after = Located([camera("h0"), *EVENTS, SensorSpec("h0", "x", "pir", "attic"), camera("h1")])
     after.restore(snapshot)
+    after.rounds.restore(learnt)
     state = after.state()
     known = dict(zip(after.homes, zip(state.last_life_ms, state.room, strict=True), strict=True))
     assert known["h0"] == (NEVER, -1)

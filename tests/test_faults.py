@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardian.board import Activity, Board, SensorSpec
+from guardian.rounds import Rounds
 from guardian.slab import NEVER
 from guardian.wire.native import pack_event, pack_frame
 from simulator.delivery import Carry, Delivery, deliver, deliver_events, deliver_frames, freeze
@@ -28,6 +29,7 @@ from simulator.faults import (
 )
 from simulator.outages import BLIND_S, SILENT_S, Rates, draw_faults, street, truth
 from simulator.world import F64, I16, I64, Truth
+from tests.thermal import everything
 
 T = 1_700_000_000_000
 FOREVER = math.inf
@@ -267,6 +269,7 @@ class Heard:
 
     def __init__(self, faults: tuple[Fault, ...], seconds: float = 120.0) -> None:
         self.board = Board("s", SPECS)
+        rounds = Rounds(self.board, everything(), "UTC")
         group = self.board.groups[8, 8]
         self.t_ms: list[int] = []
         self.dt_s: list[float] = []
@@ -305,6 +308,7 @@ class Heard:
                 nobody, nowhere = np.zeros(n, np.int8), np.full(n, np.nan, np.float32)
                 posture = np.ones(n, np.int8)  # it looks, and sees nobody
                 self.board.see(group, frames.sensor, nobody, posture, nowhere, nowhere, nowhere, now)
+            rounds.go(now)
             state = self.board.state(now)
             self.people.append(int(state.people[0]))
             self.activity.append(int(state.activity[0]))

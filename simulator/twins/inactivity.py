@@ -189,7 +189,7 @@ class Home:
     def _threshold(self, which: Tail, every_days: float) -> float:
         t = self.params.tail
         often = (self.passed[which] + t.known) / (self.days + t.known / float(self.usual.often[which]))
-        mean = (self.excess[which] + t.known) / (self.passed[which] + t.known)
+        mean = (self.excess[which] + t.known * t.excess) / (self.passed[which] + t.known)
         rate = self.params.shares[which] / every_days
         return float(t.level + mean * max(((rate / often) ** -t.shape - 1) / t.shape, 0.0))
 
