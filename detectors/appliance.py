@@ -194,8 +194,8 @@ def step(params: ApplianceParams, state: ApplianceState, heard: Events, now_ms: 
         layout = state.layout
         notice(state, layout.sensor_room[heard.sensor[heard.life]], heard.t_ms[heard.life])
         kind = layout.sensor_kind[heard.sensor]
-        matters = np.isin(kind, (SensorKind.APPLIANCE_DOOR, *STAYS)) | state.matters[heard.sensor]
-        mine = np.flatnonzero(matters)
+        told = np.isin(kind, (SensorKind.APPLIANCE_DOOR, *STAYS)) | state.matters[heard.sensor]
+        mine = np.flatnonzero(told)
         touched: list[Rows] = []
         for turn in turns(heard.sensor[mine]):
             k = mine[turn]
@@ -211,8 +211,7 @@ def step(params: ApplianceParams, state: ApplianceState, heard: Events, now_ms: 
         news |= len(mine) > 0
     if news:
         state.minute = now_ms // MINUTE_MS
-        on = [of[state.on_ms[of] != NEVER] for of in (state.plugs, state.doors)]
-        state.on = np.concatenate(on)
+        state.on = np.concatenate([of[state.on_ms[of] != NEVER] for of in (state.plugs, state.doors)])
     return _left_on(params, state, now_ms) + _left_open(params, state, now_ms) if len(state.on) else []
 
 

@@ -200,24 +200,26 @@ def _stove(  # noqa: PLR0917  (one array a thing known of each frame)
 def somebody(params: BurningParams, state: BurningState, frames: Frames, seen: Seen) -> Bools:
     """(N,) frames in which somebody is seen who is not just a warm stove; call it before `step`.
 
-    A pan that gets warm stands out as somebody does who sits still. So at the stove nobody counts who is
-    alone in the picture and does not move; where its place is unknown, nowhere while something is that hot.
+    A pan that gets warm stands out as somebody does who sits still, and when its place has become part of the
+    room its rim goes on doing so, as one or two. So whoever does not move does not count when alone within
+    `stove_m` of the stove, nor, while it is warm, within `glare_m` or where its place is unknown.
     """
     out = seen.people > 0
     last = state.warm_last_ms[frames.sensor]
     warm = (last != NEVER) & (frames.t_ms - last <= params.stove_gap_s * 1000)
-    may = state.zoned[frames.sensor] | warm
-    k = np.flatnonzero(may & (seen.people == 1) & ~(seen.speed_m_s > params.still_m_s))
+    may = warm | (state.zoned[frames.sensor] & (seen.people == 1))
+    k = np.flatnonzero(out & may & ~(seen.speed_m_s > params.still_m_s))
     if k.size:
         s = frames.sensor[k]
         plane = np.where(seen.posture[k] == Posture.LYING, 0, 1)
+        near = np.where(warm[k], params.glare_m, params.stove_m).astype(np.float32)[:, None]
         inside = np.ones(state.box[s].shape[:2], np.bool_)
         foot = state.optics.x_m[s], state.optics.y_m[s]
         for place, at, low, high in zip((seen.x_m, seen.y_m), foot, (0, 1), (2, 3), strict=True):
             at = np.where(np.isnan(at), np.float32(0), at)  # noqa: PLW2901  (blank = in the middle)
             top = at + (place[k] - at) * state.to_top[s, plane]
-            inside &= ~(top[:, None] < state.box[s, :, low] - np.float32(params.stove_m))
-            inside &= ~(top[:, None] > state.box[s, :, high] + np.float32(params.stove_m))
+            inside &= ~(top[:, None] < state.box[s, :, low] - near)
+            inside &= ~(top[:, None] > state.box[s, :, high] + near)
         there = inside & (np.isfinite(state.box[s, :, 0]) | ~state.zoned[s, None])
         out[k] = ~there.any(axis=1)
     return np.asarray(out)

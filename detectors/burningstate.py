@@ -42,6 +42,7 @@ class BurningParams:
     gate_c: float
     stove_c: float
     stove_m: float
+    glare_m: float
     still_m_s: float
     still_share: float
     stove_gap_s: float

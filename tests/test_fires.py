@@ -1,13 +1,12 @@
 """Air, fire, stoves and spoken dangers on the whole way from the board to concerns with names."""
 
 import asyncio
-from functools import partial
 
 import numpy as np
 
 from alerting import triage
 from alerting.concern import Concern, Kind
-from alerting.ledger import Ledger, concerns, open_incidents
+from alerting.ledger import Ledger, Tx, concerns, open_incidents
 from guardian.board import Board, SensorSpec
 from guardian.lookout import Lookout
 from guardian.wire.native import pack_event, pack_frame
@@ -124,10 +123,12 @@ def test_smoke_that_goes_on_is_one_incident_and_its_end_none() -> None:
     async def taken() -> tuple[int, int]:
         ledger = await Ledger.open(None, inline=True)
         on_duty, policy = duty(responder("a")), shipped_policy()
-        for some in said:
-            await ledger.transact(
-                partial(triage.take, concerns=some, duty=on_duty, policy=policy, now_ms=site.now)
-            )
+
+        def take(tx: Tx) -> None:
+            for some in said:
+                triage.take(tx, some, on_duty, policy, site.now)
+
+        await ledger.transact(take)
         opened = await ledger.transact(open_incidents)
         told = await ledger.transact(lambda tx: concerns(tx, opened[0].id))
         await ledger.close()
