@@ -12,7 +12,7 @@ from detectors import inactivity
 from detectors.inactivitystate import Minute
 from detectors.layout import Moment
 from guardian.settings import CONFIG, load
-from simulator.bench import ambient, bodytemp, health
+from simulator.bench import ambient, bodytemp, health, positions
 from simulator.cores import pool
 from simulator.twins.inactivity import Home, Told
 
@@ -38,6 +38,7 @@ def _measure(homes: int, seed: int) -> dict[str, Any]:
         "bodytemp": _of_bodytemp(homes, seed),
         "health": _of_health(homes, seed),
         "air": _of_air(homes, seed),
+        "position": _of_position(homes, seed),
     }
     return {
         "homes": homes,
@@ -89,6 +90,15 @@ def _of_health(homes: int, seed: int) -> dict[str, float]:
 def _of_air(homes: int, seed: int) -> dict[str, float]:
     told, naive_ms = ambient.run_minutes(homes=homes, seed=seed)
     return {"minute_ms": told["ambient"] + told["appliance"], "naive_us": 1e3 * naive_ms / homes}
+
+
+def _of_position(homes: int, seed: int) -> dict[str, float]:
+    """Of a beat in which one home in twenty is heard or seen, and an answer for all."""
+    told = positions.run_positions(homes=homes, seed=seed)
+    return {
+        "minute_ms": told["beat_ms"] + told["answer_ms"],
+        "naive_us": told["naive_us_per_touched_home"] * told["touched_share"],
+    }
 
 
 def table(figures: dict[str, Any]) -> str:
