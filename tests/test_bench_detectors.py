@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors import bits, blobs, fall
 from detectors.frame import Frames
-from simulator.bench import detectors
+from simulator.bench import detectors, minutes
 from simulator.bench.detectors import ARRAYS, SHARES
 from simulator.bench.detectors_table import table
 from simulator.bench.footage import Footage, footage
@@ -149,3 +149,14 @@ def test_the_blob_search_is_ours_again_afterwards() -> None:
     with labelled():
         assert bits.flood is not ours
     assert bits.flood is ours
+
+
+def test_a_minute_of_homes_is_measured_for_every_detector_beside_plain_python() -> None:
+    figures = minutes.run_minutes(homes=200)
+    wanted = {"silence", "bodytemp", "health", "air", "position"}
+    for part in ("minute_ms", "homes_per_second", "naive_homes_per_second"):
+        assert set(figures[part]) == wanted
+        assert all(value > 0 for value in figures[part].values())
+    assert figures["homes"] == 200
+    text = minutes.table(figures)
+    assert all(name in text for name in wanted)
