@@ -6,7 +6,7 @@ ahead, never loops over homes, never reads a clock.
 
 One minute:
 1. Clocks. SILENCE runs since the last proof of life, whatever else; AWAY beside it, in case that they are
-   out; BATHROOM when they were last noticed there; NIGHT when they have left the bed at night; BED while the
+   out; BATHROOM when they were last noticed there; NIGHT when they have left the bed in an hour of sleep; BED while the
    bed says that somebody lies in it. All but BED start anew with every proof of life.
 2. Each clock adds up the hazard of its hour and age (hazard.py): by time rescaling the sum at the end of an
    ordinary silence is exponential with mean 1, so it is a surprise in nats.
@@ -103,9 +103,10 @@ def step(
         weight = np.where(learns[:, clock], dt * share, 0).astype(np.float32)
         state.fresh_exposure[np.arange(len(dt)), clock, bucket[:, clock]] += weight
     cleared = np.flatnonzero(minute.life & state.prompted & ~state.said[:, Clock.SILENCE])
+    up = (state.age_min[:, Clock.NIGHT] >= 0) | ((state.age_min[:, Clock.BED] >= 0) & (minute.bed == 0))
     _end(params, state, minute, Step(moment.minute, bucket, rate, away, surprise, learns))
     state.age_min += np.where(runs & (state.age_min >= 0), dt[:, None], 0)
-    _start(state, minute, moment)
+    _start(state, minute, moment, up)
     return findings, cleared
 
 
@@ -357,13 +358,13 @@ def _past(  # noqa: PLR0917  (called once, above)
     np.add.at(state.age_expected[:, clock], (home, bucket), share * usual.rate[clock, hour, bucket])
 
 
-def _start(state: InactivityState, minute: Minute, moment: Moment) -> None:
+def _start(state: InactivityState, minute: Minute, moment: Moment, up: Bools) -> None:
     """Clocks that begin with what was noticed this minute."""
     life, bed = minute.life, minute.bed
     begins = np.zeros(state.age_min.shape, np.bool_)
     begins[:, Clock.SILENCE] = begins[:, Clock.AWAY] = life
     begins[:, Clock.BATHROOM] = life & minute.bathroom
-    night = state.asleep & (bed == 0) & ~(minute.door & life)
+    night = up & state.asleep & (bed == 0) & ~(minute.door & life)  # who has not gone to bed yet is no case
     begins[:, Clock.NIGHT] = night & (life | (state.age_min[:, Clock.NIGHT] < 0))
     begins[:, Clock.BED] = (bed == 1) & (state.age_min[:, Clock.BED] < 0)
     state.age_min[begins] = 0

@@ -134,11 +134,12 @@ class Home:
                 key = (c, hour, buckets[c])
                 self.exposure[key] = self.exposure.get(key, 0.0) + share
         moved = told.life and self.prompted and not silence.said
+        up = self.clocks[Clock.NIGHT].age >= 0 or (self.clocks[Clock.BED].age >= 0 and told.bed == 0)
         self._end(minute, told, Now(odds, buckets, surprise, learns, tails))
         for c, k in self.clocks.items():
             if k.age >= 0 and runs[c]:
                 k.age += 1
-        self._start(minute, told, asleep)
+        self._start(minute, told, asleep and up)
         return found, moved
 
     def _bucket(self, clock: Clock, age: float) -> int:
