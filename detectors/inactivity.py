@@ -6,8 +6,8 @@ ahead, never loops over homes, never reads a clock.
 
 One minute:
 1. Clocks. SILENCE runs since the last proof of life, whatever else; AWAY beside it, in case that they are
-   out; BATHROOM when they were last noticed there; NIGHT when they have left the bed in an hour of sleep; BED while the
-   bed says that somebody lies in it. All but BED start anew with every proof of life.
+   out; BATHROOM when they were last noticed there; NIGHT when they left the bed in an hour of sleep; BED
+   while the bed says that somebody lies in it. All but BED start anew with every proof of life.
 2. Each clock adds up the hazard of its hour and age (hazard.py): by time rescaling the sum at the end of an
    ordinary silence is exponential with mean 1, so it is a surprise in nats.
 3. Somebody who may have gone out unnoticed would be as silent: SILENCE is the mixture of both, with the
