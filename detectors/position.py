@@ -136,6 +136,7 @@ def look(  # noqa: PLR0917  (one argument an array of the fall detector's)
     cam, x, y = camera[seen], x_m[seen], y_m[seen]
     anew = (s.seen_ms[cam] == NEVER) | (now_ms - s.seen_ms[cam] > 2000)
     s.since_ms[cam[anew]] = now_ms
+    s.arrived_ms[cam[(s.seen_ms[cam] == NEVER) | (now_ms - s.seen_ms[cam] > params.gap_s * 1000)]] = now_ms
     wait_ms = now_ms - s.anchor_ms[cam]
     step_m = np.hypot(x - s.anchor_x_m[cam], y - s.anchor_y_m[cam])
     measured = ~anew & (wait_ms >= STEP_MS)

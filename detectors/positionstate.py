@@ -29,6 +29,7 @@ class PositionParams:
     shut_share: float
     least: float
     walk_share: float
+    anchor_power: float
     pir_near: float
     pir_far: float
     hands_odds: float
@@ -43,6 +44,7 @@ class PositionParams:
     steady_s: float
     warm_s: float
     arrive_s: float
+    gap_s: float
     pet_s: float
     most_s: float
     fresh_s: float
@@ -135,7 +137,9 @@ class PositionState:
     view: PerRoom[np.int8]
     """What its cameras say together: 2 who walks, 1 somebody alive, −1 nobody, 0 they cannot tell,"""
     view_ms: PerRoom[np.int64]
-    """at this moment."""
+    """at this moment,"""
+    sees: PerRoom[np.bool_]
+    """and whether one of them sees a body, alive or not."""
     body_ms: PerRoom[np.int64]
     """Last time that a motion sensor fired."""
     value: PerSensor[np.float64]
@@ -155,6 +159,8 @@ class PositionState:
     """and in which it saw somebody."""
     since_ms: PerCamera[np.int64]
     """Since when it has seen somebody without a break."""
+    arrived_ms: PerCamera[np.int64]
+    """The same, but for breaks shorter than `gap_s`."""
     anchor_ms: PerCamera[np.int64]
     """Where a step begins, to tell walking from swaying,"""
     anchor_x_m: PerCamera[np.float32]
@@ -224,6 +230,7 @@ def fresh(params: PositionParams, layout: Layout) -> PositionState:
         body_ms=times("R"),
         view=np.zeros(r, np.int8),
         view_ms=times("R"),
+        sees=np.zeros(r, np.bool_),
         value=np.full(e, np.nan),
         people=np.zeros(c, np.int8),
         posture=np.full(c, UNSEEN, np.int8),
@@ -234,6 +241,7 @@ def fresh(params: PositionParams, layout: Layout) -> PositionState:
         looked_ms=times("C"),
         seen_ms=times("C"),
         since_ms=times("C"),
+        arrived_ms=times("C"),
         anchor_ms=times("C"),
         anchor_x_m=unknown(c),
         anchor_y_m=unknown(c),

@@ -179,7 +179,8 @@ def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     _door(params, s, e.where(e.way_out))
     _company(params, s, e.where(sign))
     _inside(params, s, e.where(sign))
-    walks = np.where(empty | switched, 0.0, params.walk_share)[rooms.of]
+    power = np.where(_anchored(params, s, e, rooms, room), params.anchor_power, 1.0)
+    walks = (np.where(empty | switched, 0.0, params.walk_share) * power)[rooms.of]
     room = belief.moved_on(rooms, room, walks, np.array(params.draw)[s.layout.room_kind[rooms.row]])
     mine = rooms.row == e.room[rooms.of]
     moved = (e.kind == SensorKind.PIR)[rooms.of]
@@ -189,9 +190,20 @@ def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     other = np.where(switched[rooms.of], 1.0 / params.plug_odds, other)
     like = np.where(mine, 1.0, other)
     like = np.where(empty[rooms.of], np.where(mine, 1.0 / params.empty_odds, 1.0), like)
-    s.room[rooms.row] = belief.weighed(rooms, room, like, params.least)
+    s.room[rooms.row] = belief.weighed(rooms, room, like ** power[rooms.of], params.least)
     told = e.where(~empty & ~switched)
     s.noticed_ms[told.room] = told.t_ms
+
+
+def _anchored(params: PositionParams, s: PositionState, e: _Layer, rooms: Rooms, room: F64) -> Bools:
+    """Whether something holds the resident in another room than that of the event, so that it may well be
+    somebody else's: a bed or a chair, or, when somebody may have come in, a camera.
+    """
+    t, row = e.t_ms[rooms.of], rooms.row
+    rests = ((s.bed[row] == 1) | (s.chair[row] == 1)) & (t - s.rest_ms[row] >= params.rest_s * 1000)
+    doubt = (t - s.doubt_ms[e.home][rooms.of] <= params.alone_s * 1000) & s.has_way_out[e.home][rooms.of]
+    seen = s.sees[row] & (t - s.view_ms[row] <= params.fresh_s * 1000) & doubt
+    return np.asarray(rooms.total(room * ((rests | seen) & (row != e.room[rooms.of]))) >= 0.5)
 
 
 def _door(params: PositionParams, s: PositionState, e: _Layer) -> None:
@@ -310,7 +322,7 @@ def _belied(params: PositionParams, s: PositionState, cam: Rows, now_ms: int) ->
     says empty, or the motion sensor, which pets do not set off, is silent.
     """
     row = s.layout.camera_room[cam]
-    settled = now_ms - s.flip_ms[cam] > params.arrive_s * 1000
+    settled = now_ms - s.arrived_ms[cam] > params.arrive_s * 1000
     unmoved = s.has_pir[row] & ((s.body_ms[row] == NEVER) | (now_ms - s.body_ms[row] > params.pet_s * 1000))
     return np.asarray(settled & (unmoved | (s.presence[row] == 0)))
 
@@ -340,6 +352,8 @@ def _note(  # noqa: PLR0917  (one argument for each array of `see`)
     s.view[row[view == 0]] = 0
     np.maximum.at(s.view, row, view.astype(np.int8))
     s.view_ms[row] = now_ms
+    s.sees[row] = False
+    s.sees[s.layout.camera_room[seen]] = True
 
 
 def _count(  # noqa: PLR0917  (one argument for each array of `see`)

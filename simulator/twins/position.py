@@ -30,6 +30,7 @@ class Room:
     body_ms: int = -1
     view: int = 0
     view_ms: int = -1
+    sees: bool = False
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Camera:
     looked_ms: int = -1
     seen_ms: int = -1
     since_ms: int = -1
+    arrived_ms: int = -1
     flip_ms: int = -1
     lively_ms: int = -1
     anchor: tuple[int, float, float] = (-1, math.nan, math.nan)
@@ -70,7 +72,7 @@ class Home:
             r.chance = params.draw[r.kind] / whole
         self.out, self.at_ms = params.leave_prior / 4.0, -1
         self.way_out_ms = self.inside_ms = self.moved_ms = self.company_ms = self.visit_ms = -1
-        self.moved_room = -1
+        self.moved_room = self.doubt_ms = -1
         self.judged, self.uses, self.leavings, self.company = True, 0.0, 0.0, 0.0
 
     # --- time ------------------------------------------------------------------------------------------
@@ -146,6 +148,9 @@ class Home:
         tells = life or switched or first
         if tells:
             self._move(t_ms)
+        self.moved_to = [r.chance for r in self.rooms]
+        if self.doubt_ms < 0 or (way_out and (value > 0 or life)):
+            self.doubt_ms = t_ms
         if kind in STATES:
             self.rooms[room].says[kind] = value > 0
         if kind in {SensorKind.BED, SensorKind.CHAIR} and value > 0 and before != value:
@@ -160,7 +165,8 @@ class Home:
         elif not empty and not switched:
             self._accompany(t_ms, self._second(room, t_ms, moved=kind is SensorKind.PIR))
             self._inside(t_ms)
-        walks = 0.0 if empty or switched else p.walk_share
+        power = p.anchor_power if self._anchored(room, t_ms) else 1.0
+        walks = 0.0 if empty or switched else p.walk_share * power
         whole = sum(p.draw[r.kind] for r in self.rooms)
         chance = [r.chance * (1.0 - walks) + walks * p.draw[r.kind] / whole for r in self.rooms]
         like = []
@@ -174,7 +180,17 @@ class Home:
                 like.append(p.pir_near if near else p.pir_far)
             else:
                 like.append(1.0 / (p.plug_odds if switched else p.hands_odds))
-        self._set(self._weighed(chance, like))
+        self._set(self._weighed(chance, [k**power for k in like]))
+
+    def _anchored(self, room: int, t_ms: int) -> bool:
+        p, held = self.p, 0.0
+        doubt = self.has_way_out and t_ms - self.doubt_ms <= p.alone_s * 1000
+        for k, (r, chance) in enumerate(zip(self.rooms, self.moved_to, strict=True)):
+            rests = any(r.says.get(kind) for kind in (SensorKind.BED, SensorKind.CHAIR))
+            rests = rests and t_ms - r.rest_ms >= p.rest_s * 1000
+            seen = r.sees and doubt and t_ms - r.view_ms <= p.fresh_s * 1000
+            held += chance if (rests or seen) and k != room else 0.0
+        return held >= 0.5
 
     def _door(self, t_ms: int) -> None:
         p = self.p
@@ -216,6 +232,8 @@ class Home:
         faded = self.company * math.exp(-age_s / self.p.company_tau_s)
         self.company = min(faded + more, self.p.company_most)
         self.company_ms = t_ms
+        if more > 0:
+            self.doubt_ms = t_ms
         if self.visit_ms < 0 and self.company >= self.p.company_sure:
             self.visit_ms = t_ms
         if self.company < self.p.company_over:
@@ -234,6 +252,8 @@ class Home:
         c.looked_ms = now_ms
         if people <= 0:
             return
+        if c.seen_ms < 0 or now_ms - c.seen_ms > self.p.gap_s * 1000:
+            c.arrived_ms = now_ms
         at, ax, ay = c.anchor
         if c.seen_ms < 0 or now_ms - c.seen_ms > 2000:
             c.since_ms, c.moves, c.anchor = now_ms, False, (now_ms, x_m, y_m)
@@ -261,6 +281,7 @@ class Home:
             views = [self._view(c, s, now_ms) for c, s in zip(self.cameras, says, strict=True) if c.room == r]
             self.rooms[r].view = max(views) if max(views) > 0 else 0 if 0 in views else -1
             self.rooms[r].view_ms = now_ms
+            self.rooms[r].sees = any(c.room == r and k > 0 for c, k in zip(self.cameras, says, strict=True))
         sound = [s > 0 and not self._belied(c, now_ms) for c, s in zip(self.cameras, says, strict=True)]
         rivals = len({c.room for c, ok in zip(self.cameras, sound, strict=True) if ok}) > 1
         visited = rivals and self.visit_ms >= 0
@@ -303,7 +324,7 @@ class Home:
         r = self.rooms[c.room]
         unmoved = r.has_pir and (r.body_ms < 0 or now_ms - r.body_ms > self.p.pet_s * 1000)
         empty = r.says.get(SensorKind.PRESENCE) is False
-        return now_ms - c.flip_ms > self.p.arrive_s * 1000 and (unmoved or empty)
+        return now_ms - c.arrived_ms > self.p.arrive_s * 1000 and (unmoved or empty)
 
     def _says(self, c: Camera, now_ms: int) -> int:
         fresh = c.looked_ms >= 0 and now_ms - c.looked_ms <= self.p.fresh_s * 1000
