@@ -221,7 +221,7 @@ def test_collapses_are_played_one_at_a_time_beside_the_untouched_days(tmp_path: 
     marks = sum(t.label == "collapse" for i in range(2) for t in suites.home(cell, 3, i).truth)
     assert marks > 0
     assert entry["kinds"]["inactivity"]["truth"] == marks
-    assert entry["kinds"]["inactivity"]["found_24h"] == 0  # no detector speaks of silence yet
+    assert entry["kinds"]["inactivity"]["found_24h"] == 1
     assert entry["home_days"] == pytest.approx(80)
 
 
@@ -281,7 +281,7 @@ def test_a_place_without_marks_still_says_how_silence_was_found(tmp_path: Path) 
     entry = study.run_suite("collapses", 3, options, everything(), kept=tmp_path)["traces"][0]
     told = entry["kinds"]["inactivity"]
     assert told["truth"] == told["placed"]["truth"] == 2
-    assert told["found_24h"] == 0
+    assert told["found_24h"] == 1
     assert {"delay_h_p50_day", "delay_h_p50_night", "unexplained"} <= told.keys()
     assert told["home_days"] < 16  # days of lying there and of hospital are left out
 
