@@ -128,6 +128,22 @@ travel = _versioned(  # id = responder/home
     Column("p90_s", Float, nullable=False),
 )
 
+# --- who is expected to be away ---------------------------------------------------------------------
+
+absence = Table(
+    "absence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home", String(32), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("noted_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),  # ended before its time
+    Index("ix_absence_until", "until_ms"),
+)
+
 # --- the beats: what came in, kept until a snapshot holds it ---------------------------------------
 
 beat = Table(

@@ -44,18 +44,21 @@ def livelier(events: F32, expected: F32, least: float) -> F32:
     return out
 
 
-def rates(events: F32, exposure: F32, usual: F32, hour: int, *, factor: F32, least: float) -> F32:
+def rates(
+    events: F32, exposure: F32, usual: F32, like: NDArray[np.intp], hour: int, *, factor: F32, least: float
+) -> F32:
     """(H, C, B) endings a minute in this hour.
 
-    events, exposure: (H, C, 24, B) endings and minutes; usual: (C, 24, B) everybody's rates; factor:
-    (H, C, B) of `livelier`; least: so many expected endings of the own weigh as much as the prior.
+    events, exposure: (H, C, 24, B) endings and minutes; usual: (2, C, 24, B) everybody's rates, of which row
+    `like` (H,) holds for a home; factor: (H, C, B) of `livelier`; least: so many expected endings of the own
+    weigh as much as the prior.
     """
     near = [(hour, np.float32(1)), ((hour - 1) % HOURS, NEIGHBOUR), ((hour + 1) % HOURS, NEIGHBOUR)]
     seen = np.zeros(factor.shape, np.float32)
     expected = np.zeros(factor.shape, np.float32)
     for h, weight in near:
         seen += weight * events[:, :, h]
-        expected += weight * exposure[:, :, h] * usual[:, h]
+        expected += weight * exposure[:, :, h] * usual[:, :, h][like]
     expected *= factor
     weight = np.float32(least)
-    return np.asarray(usual[:, hour] * factor * (seen + weight) / (expected + weight), np.float32)
+    return np.asarray(usual[:, :, hour][like] * factor * (seen + weight) / (expected + weight), np.float32)

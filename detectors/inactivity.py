@@ -6,8 +6,9 @@ ahead, never loops over homes, never reads a clock.
 
 One minute:
 1. Clocks. SILENCE runs since the last proof of life, whatever else; AWAY beside it, in case that they are
-   out; BATHROOM when they were last noticed there; NIGHT when they left the bed in an hour of sleep; BED
-   while the bed says that somebody lies in it. All but BED start anew with every proof of life.
+   out; BATHROOM since they came there, until a sign says that they are elsewhere; NIGHT when they left the
+   bed in an hour of sleep; BED while the bed says that somebody lies in it. All but BATHROOM and BED start
+   anew with every proof of life.
 2. Each clock adds up the hazard of its hour and age (hazard.py): by time rescaling the sum at the end of an
    ordinary silence is exponential with mean 1, so it is a surprise in nats.
 3. Somebody who may have gone out unnoticed would be as silent: SILENCE is the mixture of both, with the
@@ -24,10 +25,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import hazard, tail
+from detectors import habits, hazard
 from detectors.finding import Finding, Kind
 from detectors.inactivitystate import (
     F32,
+    HAS_DOOR,
     KINDS,
     NEVER,
     Bools,
@@ -62,7 +64,6 @@ SURE_OUT: Final = 0.9
 END_BY_DOOR: Final = (0.9, 0.05)
 """Share of silences that end with an outside door: of outings (doors miss 1–2 % of openings, and a second
 sensor may be first), and of silences at home. Judgement."""
-LEAST: Final = np.float32(1e-30)
 DEEPEST: Final = np.float32(60)  # nats; rarer than this is no difference
 AT_HOME: Final = (Clock.BATHROOM, Clock.NIGHT, Clock.BED)
 """Clocks whose surprise is their own sum."""
@@ -74,8 +75,9 @@ def step(
     """One minute of all homes; gives the findings, and the homes that were asked and have moved since."""
     usual = state.usual or shipped()
     hour = moment.minute // 60
+    state.has = minute.has
     if hour != state.hour:
-        _turn(params, state, usual, hour)
+        habits.turn(params, state, usual, hour, moment.weekday)
     dt = np.where(state.last_ms == NEVER, 1.0, (moment.now_ms - state.last_ms) / MINUTE_MS).astype(np.float32)
     state.last_ms[:] = moment.now_ms
     unheard = minute.blind | (dt > LATE_MIN)
@@ -98,53 +100,18 @@ def step(
     learns[:, Clock.AWAY] = learns[:, Clock.SILENCE]
     # Minutes of SILENCE and AWAY count as they pass: a silence that goes on makes the next minute of it less
     # surprising, for people are silent in ways they have not been before. The other clocks' minutes count
-    # when it is known how they ended (`_past`).
+    # when it is known how they ended (habits.py).
     for clock, share in ((Clock.SILENCE, 1 - out), (Clock.AWAY, out)):
         weight = np.where(learns[:, clock], dt * share, 0).astype(np.float32)
         state.fresh_exposure[np.arange(len(dt)), clock, bucket[:, clock]] += weight
+        long = (bucket[:, clock] >= habits.LONG) * weight
+        state.week_expected[:, clock, moment.weekday] += long * rate[:, clock] / state.busy[:, clock]
     cleared = np.flatnonzero(minute.life & state.prompted & ~state.said[:, Clock.SILENCE])
     up = (state.age_min[:, Clock.NIGHT] >= 0) | ((state.age_min[:, Clock.BED] >= 0) & (minute.bed == 0))
-    _end(params, state, minute, Step(moment.minute, bucket, rate, away, surprise, learns))
+    _end(params, state, minute, Step(moment.minute, moment.weekday, bucket, rate, away, surprise, learns))
     state.age_min += np.where(runs & (state.age_min >= 0), dt[:, None], 0)
     _start(state, minute, moment, up)
     return findings, cleared
-
-
-def _turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: int) -> None:
-    """A new hour: forget a day's worth of this hour, work out its rates and the thresholds."""
-    keep = np.float32(np.exp(-1 / params.forget_days))
-    gone = np.float32(1) - keep
-    first = state.hour < 0
-    state.hour = hour
-    _settle(state, usual)
-    state.fresh_hour[:] = hour
-    events, exposure = state.events[:, :, hour], state.exposure[:, :, hour]
-    if not first:
-        state.age_events -= gone * events
-        state.age_expected -= gone * exposure * usual.rate[:, hour]
-        np.maximum(state.age_events, 0, out=state.age_events)
-        np.maximum(state.age_expected, 0, out=state.age_expected)
-        events *= keep
-        exposure *= keep
-        if hour == 0:
-            state.outings *= keep
-            state.silences *= keep
-    factor = hazard.livelier(state.age_events, state.age_expected, params.least_events)
-    state.rate = hazard.rates(
-        state.events, state.exposure, usual.rate, hour, factor=factor, least=params.least_expected
-    )
-    minutes = np.float32(params.sleep_minutes)
-    lively = usual.lively[hour]
-    ended = state.events[:, Clock.SILENCE, hour].sum(-1)
-    state.lively[:, hour] = (ended + minutes * lively) / (exposure[:, Clock.SILENCE].sum(-1) + minutes)
-    state.asleep = state.lively[:, hour] < np.float32(params.sleep_share) * state.lively.mean(1)
-    shares = np.array(params.shares, np.float32)
-    seen = tail.Seen(state.passed, state.excess, state.days, usual.often)
-    young = np.clip(1 - state.days / np.float32(params.new_days), 0, 1)[:, None] * np.float32(params.new_nats)
-    hard = shares / np.float32(params.false_every_days)
-    soft = shares / np.float32(params.prompt_every_days)
-    state.needs = tail.threshold(params.tail, seen, hard) + young
-    state.asks = tail.threshold(params.tail, seen, soft) + young
 
 
 def _surprise(params: InactivityParams, state: InactivityState) -> tuple[F32, F32, F32]:
@@ -156,7 +123,7 @@ def _surprise(params: InactivityParams, state: InactivityState) -> tuple[F32, F3
     sums = np.minimum(state.sum, DEEPEST)
     home = (1 - away) * np.exp(-sums[:, Clock.SILENCE])
     gone = away * np.exp(-sums[:, Clock.AWAY])
-    both = np.maximum(home + gone, LEAST)
+    both = np.maximum(home + gone, habits.LEAST)
     surprise = sums.copy()
     surprise[:, Clock.SILENCE] = -np.log(both)
     return away, (gone / both).astype(np.float32), surprise
@@ -256,20 +223,13 @@ def _fixed(
     ]
 
 
-def _settle(state: InactivityState, usual: Usual) -> None:
-    """The minutes of the hour that is over go to their cells."""
-    for hour in np.unique(state.fresh_hour[state.fresh_hour >= 0]).tolist():
-        state.exposure[:, :, hour] += state.fresh_exposure
-        state.age_expected += state.fresh_exposure * usual.rate[:, hour]
-        state.fresh_exposure[:] = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one minute came to so far; H homes, C clocks."""
 
     minute: int
     """Of the local day."""
+    weekday: int
     bucket: NDArray[np.intp]
     """(H, C) of the ages."""
     rate: F32
@@ -286,6 +246,7 @@ def _end(params: InactivityParams, state: InactivityState, minute: Minute, now: 
     """Silences that ended this minute: what they were, and how surprising."""
     running = state.age_min >= 0
     ended = running & minute.life[:, None]
+    ended[:, Clock.BATHROOM] &= ~minute.bathroom
     ended[:, Clock.BED] = running[:, Clock.BED] & (minute.bed == 0)
     ended[:, Clock.NIGHT] |= running[:, Clock.NIGHT] & (minute.bed == 1)
     h = np.flatnonzero(ended.any(1))
@@ -293,11 +254,11 @@ def _end(params: InactivityParams, state: InactivityState, minute: Minute, now: 
         return
     ended, age, learn = ended[h], state.age_min[h], now.learns[h]
     sums = np.minimum(state.sum[h], DEEPEST)
-    by_door = np.where(minute.has_door[h] & minute.door[h], END_BY_DOOR[0] / END_BY_DOOR[1], 1.0)
-    by_door[minute.has_door[h] & ~minute.door[h]] = (1 - END_BY_DOOR[0]) / (1 - END_BY_DOOR[1])
+    by_door = np.where(minute.has[h, HAS_DOOR] & minute.door[h], END_BY_DOOR[0] / END_BY_DOOR[1], 1.0)
+    by_door[minute.has[h, HAS_DOOR] & ~minute.door[h]] = (1 - END_BY_DOOR[0]) / (1 - END_BY_DOOR[1])
     gone = now.away[h] * np.exp(-sums[:, Clock.AWAY]) * now.rate[h, Clock.AWAY] * by_door
     home = (1 - now.away[h]) * np.exp(-sums[:, Clock.SILENCE]) * now.rate[h, Clock.SILENCE]
-    was_out = gone / np.maximum(gone + home, LEAST)
+    was_out = gone / np.maximum(gone + home, habits.LEAST)
     was_out[age[:, Clock.SILENCE] < np.float32(params.looked_at_min)] = 0
     counts = (ended & learn).astype(np.float32)
     counts[:, Clock.SILENCE] *= 1 - was_out
@@ -305,13 +266,15 @@ def _end(params: InactivityParams, state: InactivityState, minute: Minute, now: 
     clocks = np.arange(len(Clock))
     state.events[h[:, None], clocks, now.minute // 60, now.bucket[h]] += counts
     state.age_events[h[:, None], clocks, now.bucket[h]] += counts
+    long = now.bucket[h, : Clock.BATHROOM] >= habits.LONG
+    state.week_events[h, :, now.weekday] += counts[:, : Clock.BATHROOM] * long
     silent = ended[:, Clock.SILENCE] & ~state.censored[h] & ~minute.guest[h]
     kind = state.by_door[h].astype(np.intp)
     state.outings[h, kind] += np.where(silent, was_out, 0)
     state.silences[h, kind] += silent
 
     for clock in AT_HOME:
-        _past(params, state, h, clock, now.minute, np.where(state.censored[h], 0, counts[:, clock]))
+        habits.end(params, state, h, clock, now.minute, np.where(state.censored[h], 0, counts[:, clock]))
 
     level = np.float32(params.tail.level)
     least = np.array(params.least_min, np.float32)
@@ -337,33 +300,12 @@ def _end(params: InactivityParams, state: InactivityState, minute: Minute, now: 
     state.prompted[back] = state.censored[back] = state.slept[back] = False
 
 
-def _past(  # noqa: PLR0917  (called once, above)
-    params: InactivityParams,
-    state: InactivityState,
-    h: NDArray[np.intp],
-    clock: Clock,
-    minute: int,
-    weight: F32,
-) -> None:
-    """Minutes of a clock that has ended in homes `h` go to the cells of the hours and ages they had."""
-    usual = state.usual or shipped()
-    some = weight > 0
-    h, weight = h[some], weight[some]
-    long = state.age_min[h, clock].astype(np.intp) + 1
-    age = np.arange(long.sum()) - np.repeat(np.cumsum(long) - long, long)
-    home, share = np.repeat(h, long), np.repeat(weight, long).astype(np.float32)
-    hour = (minute - np.repeat(long - 1, long) + age) // 60 % hazard.HOURS
-    bucket = np.searchsorted(params.edges()[clock], age, side="right") - 1
-    np.add.at(state.exposure[:, clock], (home, hour, bucket), share)
-    np.add.at(state.age_expected[:, clock], (home, bucket), share * usual.rate[clock, hour, bucket])
-
-
 def _start(state: InactivityState, minute: Minute, moment: Moment, up: Bools) -> None:
     """Clocks that begin with what was noticed this minute."""
     life, bed = minute.life, minute.bed
     begins = np.zeros(state.age_min.shape, np.bool_)
     begins[:, Clock.SILENCE] = begins[:, Clock.AWAY] = life
-    begins[:, Clock.BATHROOM] = life & minute.bathroom
+    begins[:, Clock.BATHROOM] = life & minute.bathroom & (state.age_min[:, Clock.BATHROOM] < 0)
     night = up & state.asleep & (bed == 0) & ~(minute.door & life)  # who has not gone to bed yet is no case
     begins[:, Clock.NIGHT] = night & (life | (state.age_min[:, Clock.NIGHT] < 0))
     begins[:, Clock.BED] = (bed == 1) & (state.age_min[:, Clock.BED] < 0)

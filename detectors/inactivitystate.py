@@ -47,6 +47,17 @@ class Tail(IntEnum):
     BED = 5
 
 
+HAS_DOOR, HAS_BATHROOM, HAS_BED = range(3)
+"""Columns of `Minute.has`."""
+NEEDS: Final[Mapping[Tail, int]] = {
+    Tail.AWAY: HAS_DOOR,
+    Tail.BATHROOM: HAS_BATHROOM,
+    Tail.NIGHT: HAS_BED,
+    Tail.BED: HAS_BED,
+}
+"""What must be watched for a tail to be reached at all."""
+
+
 KINDS: Final[Mapping[Clock, Kind]] = {
     Clock.SILENCE: Kind.INACTIVITY,
     Clock.AWAY: Kind.NO_RETURN,
@@ -72,6 +83,7 @@ class InactivityParams:
     forget_days: float
     least_events: float
     least_expected: float
+    weekday_known: float
     sleep_share: float
     sleep_minutes: float
     door_out: float
@@ -109,14 +121,16 @@ AGES: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What everybody does; from simulated homes."""
+    """What everybody does; from simulated homes. First axis: 0 without, 1 with a bed sensor, which tells who
+    has gone back to bed from who is still in the bathroom.
+    """
 
     rate: F32
-    """(C, 24, B) endings a minute."""
+    """(2, C, 24, B) endings a minute."""
     lively: F32
     """(24,) proofs of life a minute."""
     often: F32
-    """(K,) silences above the level of TailParams, a day."""
+    """(2, K) silences above the level of TailParams, a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +142,7 @@ class Minute:
     door: Bools
     """(H,) the last thing noticed was a door that leads out."""
     bathroom: Bools
-    """(H,) the last thing noticed was in the bathroom."""
+    """(H,) by the last sign of them they are in the bathroom."""
     life_ms: NDArray[np.int64]
     """(H,) when that was, where `life`."""
     bed: NDArray[np.int8]
@@ -139,8 +153,8 @@ class Minute:
     """(H,) by the calendar: nobody is expected."""
     guest: Bools
     """(H,) somebody else is there: what is noticed may be them."""
-    has_door: Bools
-    """(H,) an outside door is watched."""
+    has: Bools
+    """(H, 3) an outside door, a bathroom, a bed are watched."""
 
 
 @dataclass(slots=True)
@@ -159,6 +173,10 @@ class InactivityState:
     """(H, C, B) `events` of all hours."""
     age_expected: PerHome[np.float32]
     """(H, C, B) endings that everybody's rates would have brought in `exposure`."""
+    week_events: PerHome[np.float32]
+    """(H, 2, 7) longer silences (SILENCE, AWAY) that ended, by the day of the week,"""
+    week_expected: PerHome[np.float32]
+    """(H, 2, 7) and how many would have by the rates of all days."""
     lively: PerHome[np.float32]
     """(H, 24) proofs of life a minute."""
     sum: PerHome[np.float32]
@@ -191,8 +209,18 @@ class InactivityState:
     """(H,) the local day on which somebody was last noticed within the hours of the fixed rule."""
     last_ms: PerHome[np.int64]
     """(H,) the last minute looked at."""
+    has: Bools
+    """(H, 3) an outside door, a bathroom, a bed are watched; told each minute, not kept."""
+
+    @property
+    def like(self) -> NDArray[np.intp]:
+        """(H,) rows of `Usual`."""
+        return self.has[:, HAS_BED].astype(np.intp)
+
     rate: F32
     """(H, C, B) of the present hour; worked out anew, not kept."""
+    busy: F32
+    """(H, 2) how much livelier than others this day of the week is."""
     asleep: Bools
     """(H,) the present hour is one of sleep."""
     needs: F32
@@ -230,6 +258,8 @@ def fresh(homes: int, usual: Usual | None = None) -> InactivityState:
         fresh_hour=np.full(h, NEVER, np.int8),
         age_events=f32(h, c, AGES),
         age_expected=f32(h, c, AGES),
+        week_events=f32(h, 2, 7),
+        week_expected=f32(h, 2, 7),
         lively=f32(h, hazard.HOURS) + (usual or shipped()).lively,
         sum=f32(h, c),
         age_min=f32(h, c) - 1,
@@ -246,7 +276,9 @@ def fresh(homes: int, usual: Usual | None = None) -> InactivityState:
         days=f32(h),
         moved_day=never(h),
         last_ms=never(h),
+        has=no(h, 3),
         rate=f32(h, c, AGES),
+        busy=f32(h, 2) + 1,
         asleep=no(h),
         needs=f32(h, k),
         asks=f32(h, k),

@@ -24,28 +24,29 @@ class NoticedState:
     """(H,) when somebody was last noticed, ms since 1970."""
     door: PerHome[np.bool_]
     """(H,) it was a door that leads out."""
-    bathroom: PerHome[np.bool_]
-    """(H,) it was in the bathroom."""
     bed: PerHome[np.int8]
     """(H,) 1 somebody lies in it, 0 nobody, −1 not known."""
     given_ms: PerHome[np.int64]
     """(H,) the newest proof of life that a minute has told of."""
-    has_door: Bools
-    """(H,) from the layout."""
+    has: Bools
+    """(H, 3) an outside door, a bathroom and a bed are watched; from the layout."""
 
 
 def fresh(layout: Layout) -> NoticedState:
     """Nobody was noticed yet."""
     h = layout.homes
-    has_door = np.zeros(h, np.bool_)
-    has_door[layout.sensor_home[layout.outside]] = True
+    has = np.zeros((h, 3), np.bool_)
+    has[layout.sensor_home[layout.outside], 0] = True
+    bathroom = layout.room_kind == RoomKind.BATHROOM
+    has[layout.sensor_home[bathroom[layout.sensor_room]], 1] = True
+    has[layout.camera_home[bathroom[layout.camera_room]], 1] = True
+    has[layout.sensor_home[layout.sensor_kind == SensorKind.BED], 2] = True
     return NoticedState(
         life_ms=np.full(h, NEVER, np.int64),
         door=np.zeros(h, np.bool_),
-        bathroom=np.zeros(h, np.bool_),
         bed=np.full(h, NO_BED, np.int8),
         given_ms=np.full(h, NEVER, np.int64),
-        has_door=has_door,
+        has=has,
     )
 
 
@@ -62,7 +63,6 @@ def hear(state: NoticedState, layout: Layout, events: Events) -> None:
     home, sensor = layout.sensor_home[events.sensor[alive]], events.sensor[alive]
     state.life_ms[home] = np.maximum(state.life_ms[home], events.t_ms[alive])
     state.door[home] = layout.outside[sensor]
-    state.bathroom[home] = layout.room_kind[layout.sensor_room[sensor]] == RoomKind.BATHROOM
 
 
 def see(state: NoticedState, layout: Layout, cameras: Rows, now_ms: int) -> None:
@@ -70,23 +70,25 @@ def see(state: NoticedState, layout: Layout, cameras: Rows, now_ms: int) -> None
     home = layout.camera_home[cameras]
     state.life_ms[home] = now_ms
     state.door[home] = False
-    state.bathroom[home] = layout.room_kind[layout.camera_room[cameras]] == RoomKind.BATHROOM
 
 
-def minute(state: NoticedState, blind: Bools, away: Bools, guest: Bools) -> Minute:
-    """What has been noticed since the last minute was given."""
+def minute(state: NoticedState, *, bathroom: Bools, blind: Bools, away: Bools, guest: Bools) -> Minute:
+    """What has been noticed since the last minute was given.
+
+    bathroom: (H,) by the last sign of them they are in the bathroom.
+    """
     life = state.life_ms > state.given_ms
     state.given_ms[:] = state.life_ms
     return Minute(
         life=np.asarray(life),
         door=state.door.copy(),
-        bathroom=state.bathroom.copy(),
+        bathroom=bathroom,
         life_ms=state.life_ms.copy(),
         bed=state.bed.copy(),
         blind=blind,
         away=away,
         guest=guest,
-        has_door=state.has_door,
+        has=state.has,
     )
 
 

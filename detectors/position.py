@@ -301,3 +301,20 @@ def elsewhere(params: PositionParams, state: PositionState, onset_ms: NDArray[np
     out = np.zeros(len(home), np.float32)
     out[ask] = rooms.most(sure)[1]
     return out
+
+
+def believed_in(state: PositionState, kind: RoomKind) -> F64:
+    """(H,) chance, by the last sign of them, that the resident is in a room of this kind."""
+    s, lay = state, state.layout
+    rooms = np.flatnonzero(lay.room_kind == kind)
+    return np.bincount(lay.room_home[rooms], s.room[rooms], lay.homes) * (1.0 - s.out)
+
+
+def believed_out(params: PositionParams, state: PositionState, home: Rows, now_ms: int) -> F64:
+    """(N,) chance that nobody is in these homes (N,), as of now: silence after an outside door adds to it."""
+    return signs.ahead(params, state, home, np.full(len(home), now_ms, np.int64))[2]
+
+
+def visited(state: PositionState) -> Bools:
+    """(H,) there seems to be a second person."""
+    return np.asarray(state.visit_ms != NEVER)

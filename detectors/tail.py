@@ -24,7 +24,7 @@ class Seen:
     days: F32
     """(H,) observed."""
     usual: F32
-    """(K,) how often everybody passes it, a day."""
+    """(H, K) how often everybody like them passes it, a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class TailParams:
 
 
 def threshold(params: TailParams, seen: Seen, rate: F32) -> F32:
-    """(H, K) the surprise that is passed `rate` (K,) times a day."""
+    """(H, K) the surprise that is passed `rate` (H, K) times a day."""
     known = np.float32(params.known)
     often = (seen.count + known) / (seen.days[:, None] + known / seen.usual)
     mean = (seen.total + known * np.float32(params.excess)) / (seen.count + known)

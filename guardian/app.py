@@ -22,6 +22,7 @@ from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state, newest_roster
 from alerting.policy import Policy
 from guardian import desk, roster
+from guardian.away import Calendar
 from guardian.board import Activity, Board
 from guardian.clock import Clock, LiveClock, ReplayClock
 from guardian.control import Control
@@ -172,10 +173,12 @@ async def run(
                 policy=loaded.policy,
             )
             hooks_port = (await stack.enter_async_context(serve(hooks, Tcp(settings.web.hooks_port)))).port
+        calendar = Calendar(ledger, clock, lookout.expect)
         commands = desk.desk_app(
             status=partial(_status, link, board, clock),
             import_roster=partial(_import, ledger, book, clock),
             export_roster=partial(_export, ledger),
+            calendar=calendar,
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
 
@@ -189,6 +192,7 @@ async def run(
             "vitals": _vitals(ledger, courier, pulse, clock),
             **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
             "courier": courier.run(),
+            "calendar": calendar.run(),
             "snapshots": watch.run_snapshots(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
             "control": control.run(),

@@ -14,16 +14,18 @@ from functools import partial
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from alerting.ledger import Ledger, LedgerError, lock_state
-from guardian import desk, roster
+from alerting.ledger import LedgerError
+from guardian import desk
 from guardian.broker import BrokerError
+from guardian.cli_homes import away_app, roster_app
+from guardian.cli_parts import DEFAULT_CONFIG, err, fail
 from guardian.link import BrokerAddress
 from guardian.memory import keep_freed
 from guardian.roster_file import read as read_roster
@@ -32,15 +34,14 @@ from guardian.trace import Trace, TraceError
 from guardian.web.serve import ServeError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-roster_app = typer.Typer(no_args_is_help=True, help="People, homes and sensors: import and export.")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
+app.add_typer(away_app, name="away")
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")
 
 ConfigFile = Annotated[Path, typer.Argument(help="guardian.toml", show_default=True)]
-ConfigOption = Annotated[Path, typer.Option("--config", help="guardian.toml of the installation.")]
 
 
 def _writable(file: Path | None) -> Path | None:
@@ -55,9 +56,6 @@ JsonFile = Annotated[
 ]
 WIDE = 160
 """Columns of tables that go into a file."""
-DEFAULT_CONFIG = Path("/etc/guardian/guardian.toml")
-
-err = Console(stderr=True)
 
 
 def main() -> None:
@@ -65,14 +63,14 @@ def main() -> None:
     try:
         app()
     except SettingsError as e:
-        _fail(*e.problems)
+        fail(*e.problems)
     except (LedgerError, TraceError, BrokerError, ServeError, desk.DeskError) as e:
-        _fail(str(e))
+        fail(str(e))
     except ExceptionGroup as group:  # what ended the daemon's tasks
         ledger_errors, others = group.split(LedgerError)
         if others is not None or ledger_errors is None:
             raise
-        _fail(*dict.fromkeys(_leaves(ledger_errors)))
+        fail(*dict.fromkeys(_leaves(ledger_errors)))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -83,12 +81,6 @@ def _leaves(group: ExceptionGroup[Exception]) -> Iterator[str]:
             yield from _leaves(e)
         else:
             yield str(e)
-
-
-def _fail(*lines: str) -> NoReturn:
-    for line in lines:
-        err.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise SystemExit(1)
 
 
 def _write(file: Path | None, figures: Mapping[str, Any], seed: int | None = None) -> None:
@@ -177,7 +169,7 @@ def demo(
     )
     _write(json_file, {"closed": result.closed, "seconds": result.seconds}, seed)
     if once and not result.closed:
-        _fail(f"the demo ended before: {result.failed_stage}")
+        fail(f"the demo ended before: {result.failed_stage}")
 
 
 @app.command()
@@ -218,9 +210,9 @@ def replay(  # noqa: PLR0917  # typer fills them by name
     try:
         played = asyncio.run(play())
     except player.ReplayError as e:
-        _fail(str(e))
+        fail(str(e))
     except aiomqtt.MqttError as e:
-        _fail(f"broker: {e}")
+        fail(f"broker: {e}")
     kinds: dict[str, int] = {}
     for f in played.findings:
         kinds[f.kind] = kinds.get(f.kind, 0) + 1
@@ -273,7 +265,7 @@ def simulate(  # noqa: PLR0917  # typer fills them by name
         with _bar(f"{suite} {seed}") as say:
             written = writer.write(out, suite, seed, options, say)
     except (OSError, writer.SimulationError, WorkerLost) as e:
-        _fail(str(e))
+        fail(str(e))
     wall_s = time.monotonic() - started
     sensor_h, drawn = written.sensor_s / 3600, written.drawn / max(written.frames, 1)
     what = f"{written.frames} frames ({drawn:.0%} drawn)"
@@ -318,7 +310,7 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
             else:
                 result = study.run_traces(traces or (), params, say)
     except (OSError, study.StudyError, WorkerLost) as e:
-        _fail(str(e))
+        fail(str(e))
     _write(json_file, result, seed if suite else None)
     out = Console()
     (out if out.is_terminal else Console(width=WIDE)).print(show.table(result))
@@ -347,7 +339,7 @@ def stress(
             if fit:
                 measured["fitted"], folds = leave_out.measured(params, recordings, turns, say)
     except ValueError as e:
-        _fail(f"{trace}: {e}")
+        fail(f"{trace}: {e}")
     figures = {weights: changes.as_json(some) for weights, some in measured.items()}
     _write(json_file, {"trace": trace.name, **figures, "folds": folds}, leave_out.SEED)
     page = Console()
@@ -370,7 +362,7 @@ def report(
         text = show.markdown(read) if out.suffix == ".md" else pages.page(read, language)
         out.write_text(text, "utf-8")
     except (OSError, ValueError, KeyError, MissingMatplotlibError) as e:
-        _fail(str(e))
+        fail(str(e))
     print(out)
 
 
@@ -387,7 +379,7 @@ def compare(
     try:
         print(likeness.compare(traces, out, seed))
     except (ValueError, MissingMatplotlibError) as e:
-        _fail(str(e))
+        fail(str(e))
 
 
 @app.command()
@@ -403,7 +395,7 @@ def picture(
     try:
         pictures.draw(suite, seed, out)
     except (ValueError, MissingMatplotlibError) as e:
-        _fail(str(e))
+        fail(str(e))
 
 
 def _options(
@@ -437,62 +429,6 @@ def _bar(what: str) -> Iterator[Callable[[int, int, str], None]]:
         yield lambda done, whole, name: bar.update(
             task, completed=done, total=whole, description=name or what
         )
-
-
-@roster_app.command("import")
-def roster_import(
-    file: Annotated[Path, typer.Argument(help="Roster as TOML.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, store nothing.")
-    ] = False,
-) -> None:
-    """Check a roster file, show what changes, and store it as the newest version."""
-    text = file.read_text("utf-8")
-    parsed = read_roster(text, file.name)  # mistakes are named here, whether a daemon runs or not
-    state = load(config).settings.state_directory
-    if desk.runs(state):
-        answer = desk.call(state, "POST", f"/roster/import?dry_run={int(dry_run)}", text.encode())
-        imported = roster.Imported(tuple(answer["changes"]), answer["version"])
-    else:
-        imported = _ledger_work(
-            state, lambda tx, now_ms: roster.import_file(tx, parsed, file.name, now_ms, dry_run=dry_run)
-        )
-    for line in imported.changes or ("nothing changes",):
-        print(line)
-    if imported.version is not None:
-        print(f"stored as version {imported.version}")
-
-
-@roster_app.command("export")
-def roster_export(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Write the newest roster as TOML to standard output."""
-    state = load(config).settings.state_directory
-    if desk.runs(state):
-        print(desk.call(state, "GET", "/roster/export")["toml"], end="")
-        return
-    found = _ledger_work(state, lambda tx, _now_ms: roster.export_file(tx))
-    if found is None:
-        _fail("no roster has been imported yet")
-    print(roster.to_toml(found), end="")
-
-
-def _ledger_work(state: Path, work: Any) -> Any:
-    """Open the ledger ourselves: the lock proves that no daemon does."""
-    from guardian.clock import LiveClock
-
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    async def go() -> Any:
-        with lock_state(state):
-            ledger = await Ledger.open(state / "ledger.db")
-            now_ms = LiveClock().now_ms()
-            try:
-                return await ledger.transact(lambda tx: work(tx, now_ms))
-            finally:
-                await ledger.close()
-
-    return asyncio.run(go())
 
 
 @bench_app.command("ingest")
@@ -540,7 +476,7 @@ def train_posture(  # noqa: PLR0917  # typer fills them by name
                     params, seed, lessons or school.LESSONS[tier], tier, mount, out or MODELS, say
                 )
     except (OSError, ValueError, WorkerLost) as e:
-        _fail(str(e))
+        fail(str(e))
     figures = {n: {k: None if isnan(v) else v for k, v in some.items()} for n, some in taught.items()}
     drawn = {tier: lessons or school.LESSONS[tier] for _, tier in networks}
     _write(json_file, {"lessons": drawn, "networks": figures}, seed)
@@ -562,7 +498,7 @@ def train_routine(
     from detectors.inactivitystate import MODEL
     from simulator import everybody
 
-    params = load(CONFIG / "guardian.toml").detectors.inactivity
+    params = load(CONFIG / "guardian.toml").detectors
     with _bar("routine") as say:
         figures = everybody.learn(params, seed, (homes, days), out or MODEL, say)
     _write(json_file, {"tails": figures}, seed)
@@ -588,6 +524,6 @@ def bench_detectors(
             detectors.run_detectors(seconds=seconds) | {"minutes": over_homes} if seconds else over_homes
         )
     except (detectors.BenchError, WorkerLost) as e:
-        _fail(str(e))
+        fail(str(e))
     _write(json_file, figures, detectors.SEED)
     print(table(figures) if seconds else "", minutes.table(over_homes), sep="\n")

@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from starlette.applications import Starlette
@@ -43,6 +43,22 @@ class Refused(Exception):  # noqa: N818  # an answer, not an accident
         self.problems = problems
 
 
+class Calendar(Protocol):
+    """Who is expected to be away (guardian/away.py); each may raise `Refused`."""
+
+    async def note(self, wish: bytes) -> Answer:
+        """Note an absence."""
+        ...
+
+    async def listing(self) -> Answer:
+        """Give those that hold now or will."""
+        ...
+
+    async def end(self, number: int) -> Answer:
+        """End one now."""
+        ...
+
+
 def socket_path(state_directory: Path) -> Path:
     """Where the daemon of this state directory listens."""
     return state_directory / SOCKET_NAME
@@ -53,6 +69,7 @@ def desk_app(
     status: Callable[[], Answer],
     import_roster: Callable[[str, bool], Awaitable[Answer]],
     export_roster: Callable[[], Awaitable[Answer]],
+    calendar: Calendar,
     allowed_uids: frozenset[int] | None = None,
 ) -> Starlette:
     """Make the daemon's side.
@@ -65,6 +82,8 @@ def desk_app(
         takes the text of a TOML file and whether to store nothing; may raise `Refused`.
     export_roster
         gives the roster; may raise `Refused`.
+    calendar
+        who is expected to be away.
     allowed_uids
         whose processes may ask; root and the daemon's own user when None.
     """
@@ -83,6 +102,19 @@ def desk_app(
     async def get_roster(_request: Request) -> JSONResponse:
         return JSONResponse(dict(await export_roster()))
 
+    async def post_away(request: Request) -> JSONResponse:
+        return JSONResponse(dict(await calendar.note(await request.body())))
+
+    async def get_away(_request: Request) -> JSONResponse:
+        return JSONResponse(dict(await calendar.listing()))
+
+    async def end_away(request: Request) -> JSONResponse:
+        try:
+            number = int(request.query_params.get("id", ""))
+        except ValueError as e:
+            raise Refused(["id: the number of an absence"]) from e
+        return JSONResponse(dict(await calendar.end(number)))
+
     async def refused(_request: Request, error: Exception) -> JSONResponse:
         problems = error.problems if isinstance(error, Refused) else [str(error)]
         return JSONResponse({"problems": problems}, 422)
@@ -96,6 +128,9 @@ def desk_app(
             Route("/status", get_status),
             Route("/roster/import", post_roster, methods=["POST"]),
             Route("/roster/export", get_roster),
+            Route("/away", post_away, methods=["POST"]),
+            Route("/away", get_away),
+            Route("/away/end", end_away, methods=["POST"]),
         ],
         middleware=[
             Middleware(_KnownPeers, uids=uids),

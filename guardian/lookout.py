@@ -96,6 +96,10 @@ class Lookout:
             if r.kind in SPOKEN and r.value == 1
         ]
 
+    def expect(self, away: Mapping[str, int]) -> None:
+        """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
+        self._rounds.expect(away)
+
     def body_trend(self, now_ms: int) -> Trend:
         """Give the body-surface trend of every home with its error, or why there is none."""
         return self._rounds.body_trend(now_ms)

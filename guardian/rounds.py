@@ -19,13 +19,17 @@ from detectors.fall import Posture, Seen
 from detectors.fallstate import FallState
 from detectors.finding import Finding
 from detectors.frame import Frames
-from detectors.layout import Moment, Rows
+from detectors.inactivitystate import HAS_DOOR
+from detectors.layout import Moment, RoomKind, Rows
 from detectors.params import Params
 from guardian.board import Board, Group
 from guardian.health import HealthWatch, Rooms
 from guardian.plan import must_be_watched
 
 MINUTE_MS: Final = 60_000
+NEVER: Final = -1
+EVEN: Final = 0.5
+"""More likely than not."""
 
 
 class Rounds:
@@ -36,6 +40,8 @@ class Rounds:
         self._params = params
         self._zone = ZoneInfo(timezone)
         self._minute = -1
+        self._away_ms = np.full(board.layout.homes, NEVER, np.int64)
+        """(H,) since when nobody is expected, by the calendar."""
         self._noticed = noticed.fresh(board.layout)
         self._silence = inactivity.fresh(board.layout.homes)
         self._bodytemp = bodytemp.fresh(board.layout)
@@ -84,9 +90,12 @@ class Rounds:
     def _each_minute(self, moment: Moment) -> list[Concern]:
         params, layout = self._params, self._board.layout
         findings = self.health.minute(moment)
-        nobody = noticed.none(layout.homes)
+        guest = position.visited(self._position)
         blind = self.health.now.home_blind_to_silence
-        minute = noticed.minute(self._noticed, blind=blind, away=nobody, guest=nobody)
+        bathroom = position.believed_in(self._position, RoomKind.BATHROOM) > EVEN
+        minute = noticed.minute(
+            self._noticed, bathroom=bathroom, blind=blind, away=self._away(moment.now_ms), guest=guest
+        )
         silences, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
         findings += silences
         findings += bodytemp.step(params.bodytemp, params.fall.core_c, self._bodytemp, layout, moment)
@@ -100,6 +109,21 @@ class Rounds:
         noticed.see(self._noticed, self._board.layout, first + frames.sensor[upright], now_ms)
         bodytemp.glance(self._params.bodytemp, self._params.fall, self._bodytemp, first, eyes, seen)
         self.health.see(group, frames.sensor, frames.t_ms, seen)
+
+    def expect(self, away: Mapping[str, int]) -> None:
+        """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
+        self._away_ms[:] = [away.get(home, NEVER) for home in self._board.homes]
+
+    def _away(self, now_ms: int) -> NDArray[np.bool_]:
+        """(H,) by the calendar nobody is expected, and nothing speaks against it: the last sign was somebody
+        who left; without a contact at the way out, there has been none.
+        """
+        home = np.flatnonzero(self._away_ms != NEVER)
+        gone = position.believed_out(self._params.position, self._position, home, now_ms) >= EVEN
+        unheard = self._noticed.life_ms[home] < self._away_ms[home]
+        out = np.zeros(len(self._away_ms), np.bool_)
+        out[home] = np.where(self._noticed.has[home, HAS_DOOR], gone, unheard)
+        return out
 
     def changes(self) -> list[trends.Change]:
         """Give the habits that have shifted over weeks, for the report."""

@@ -97,6 +97,7 @@ def watch(
     samples = _Samples(board, where or {}, out)
     tick_ms = 0
     for block in feed.blocks():
+        lookout.expect(_expected(feed.absences, block.until_ms))
         for end_ms, messages in _beats(block, tick_ms):
             samples.take(end_ms)
             for arrival_ms, topic, payload, is_frame in messages:
@@ -117,6 +118,11 @@ def watch(
         reached(block.until_ms)
     out.dropped = int(board.frames_dropped.sum())
     return out
+
+
+def _expected(absences: Mapping[str, Sequence[tuple[int, int]]], now_ms: int) -> Mapping[str, int]:
+    """Since when nobody is expected, of homes where that is so."""
+    return {home: a for home, spans in absences.items() for a, b in spans if a <= now_ms < b}
 
 
 def _beats(

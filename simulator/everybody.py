@@ -4,8 +4,8 @@ Takes seeds, plays simulated homes with event sensors straight to the detector o
 learnt there; writes it with its provenance. Simulated homes only; measured on other seeds.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,14 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors import inactivity, noticed
-from detectors.inactivitystate import AGES, Clock, InactivityParams, Tail, Usual
-from detectors.layout import Moment
+from detectors import inactivity, noticed, position
+from detectors.inactivitystate import AGES, Bools, Clock, InactivityParams, Minute, Tail, Usual
+from detectors.layout import Moment, RoomKind
+from detectors.params import Params
 from guardian.board import Board
+from guardian.rounds import EVEN
 from simulator import lives
 from simulator.cores import pool
 from simulator.feed import of_homes
@@ -26,6 +29,7 @@ from simulator.sensors import Which
 from simulator.world import TIMEZONE
 
 KITS: Final[tuple[Which, ...]] = ("recorded", "full")
+"""In the order of `Usual`: without a bed sensor, and with one."""
 ROUNDS: Final = 2
 """The first is looked at with rates out of the air, the second with those of the first."""
 START: Final = (0.25, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01)
@@ -33,58 +37,85 @@ START: Final = (0.25, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01)
 WEIGHT: Final = 50.0
 """So many minutes in a cell weigh as much as the round before."""
 MINUTE_MS: Final = 60_000
+TOLD: Final = ("life", "door", "bathroom", "life_ms", "bed")
+"""Fields of `Minute` that differ from minute to minute here."""
 
 Say = Callable[[int, int, str], object]
 
 
 def learn(
-    params: InactivityParams, seed: int, size: tuple[int, int], out: Path, say: Say = lambda *_: None
+    params: Params, seed: int, size: tuple[int, int], out: Path, say: Say = lambda *_: None
 ) -> dict[str, Any]:
     """Learn from `size` (homes of each kit, days), write `out`, give the figures. OSError, WorkerLost."""
     homes, days = size
     usual = Usual(
-        rate=np.tile(np.array(START, np.float32), (len(Clock), 24, 1)),
+        rate=np.tile(np.array(START, np.float32), (len(KITS), len(Clock), 24, 1)),
         lively=np.full(24, 0.1, np.float32),
-        often=np.full(len(Tail), 0.2, np.float32),
+        often=np.full((len(KITS), len(Tail)), 0.2, np.float32),
     )
+    say(0, ROUNDS + 1, "live in homes")
     with pool() as workers:
+        heard = list(workers.map(partial(_heard, params, seed, size), KITS))
         for k in range(ROUNDS):
-            say(k, ROUNDS, "look at homes")
-            told = list(workers.map(partial(_looked, params, usual, seed, size), KITS))
+            say(k + 1, ROUNDS + 1, "look at homes")
+            told = list(workers.map(partial(_looked, params.inactivity, usual), heard))
             usual = _joined(usual, told)
-    figures = {f"{t.name.lower()}_a_day": round(float(usual.often[t]), 4) for t in Tail}
+    figures = {
+        f"{kit}_{t.name.lower()}_a_day": round(float(usual.often[k, t]), 4)
+        for k, kit in enumerate(KITS)
+        for t in Tail
+    }
     provenance = {
         "command": f"guardian train routine --seed {seed} --homes {homes} --days {days}",
         "code": fingerprint(weights=False),
     }
     arrays: dict[str, Any] = {f.name: getattr(usual, f.name) for f in fields(usual)}
     np.savez_compressed(out, **arrays, provenance=np.array([f"{k}: {v}" for k, v in provenance.items()]))
-    say(ROUNDS, ROUNDS, "")
+    say(ROUNDS + 1, ROUNDS + 1, "")
     return figures
 
 
-Sums = Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]
+Sums = Mapping[str, NDArray[np.float64]]
 
 
 def _joined(usual: Usual, told: list[Sums]) -> Usual:
-    """Rates of all homes together; a cell that was hardly seen stays as it was.
+    """Rates of the homes of each kit; a cell that was hardly seen stays as it was.
 
-    Of SILENCE and AWAY those of the first kit alone: it has fewer sensors, so that a home is taken to be less
-    lively than most until it has shown how lively it is.
+    Of SILENCE and AWAY those of the first kit for both: it has fewer sensors, so that a home is taken to be
+    less lively than most until it has shown how lively it is.
     """
-    added = {name: np.asarray(sum(one[name] for one in told)) for name in told[0]}
-    for name in ("events", "exposure"):
-        added[name][: Clock.BATHROOM] = told[0][name][: Clock.BATHROOM]
-    return replace(
-        usual,
-        rate=((added["events"] + WEIGHT * usual.rate) / (added["exposure"] + WEIGHT)).astype(np.float32),
+    events, exposure, passed, days = (
+        np.stack([one[name] for one in told]) for name in ("events", "exposure", "passed", "days")
+    )
+    for table in (events, exposure):
+        table[:, : Clock.BATHROOM] = table[0, : Clock.BATHROOM]
+    passed[:, : Tail.BATHROOM] = passed[0, : Tail.BATHROOM]
+    return Usual(
+        rate=((events + WEIGHT * usual.rate) / (exposure + WEIGHT)).astype(np.float32),
         lively=(told[0]["life"] / told[0]["minutes"]).astype(np.float32),
-        often=((added["passed"] + 1) / added["days"]).astype(np.float32),
+        often=((passed + 1) / days[:, None]).astype(np.float32),
     )
 
 
-def _looked(params: InactivityParams, usual: Usual, seed: int, size: tuple[int, int], kit: Which) -> Sums:
-    """What the detector learnt in the homes of one kit; sums over them."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the homes of one kit told, minute by minute: T minutes of H homes."""
+
+    moments: Sequence[Moment]
+    has: Bools
+    """(H, 3)"""
+    columns: Mapping[str, NDArray[Any]]
+    """(T, H) fields of `Minute`."""
+
+    def minutes(self) -> Iterator[tuple[Minute, Moment]]:
+        """Give them one after the other."""
+        nobody = noticed.none(len(self.has))
+        for t, moment in enumerate(self.moments):
+            told = {name: column[t] for name, column in self.columns.items()}
+            yield Minute(**told, blind=nobody, away=nobody, guest=nobody, has=self.has), moment
+
+
+def _heard(params: Params, seed: int, size: tuple[int, int], kit: Which) -> Heard:
     homes, days = size
     own = np.random.SeedSequence([seed, KITS.index(kit)]).generate_state(homes)
     feed = of_homes(
@@ -94,10 +125,10 @@ def _looked(params: InactivityParams, usual: Usual, seed: int, size: tuple[int, 
         ]
     )
     board = Board(feed.site, feed.specs)
-    state, heard = inactivity.fresh(homes, usual), noticed.fresh(board.layout)
-    zone = ZoneInfo(TIMEZONE)
-    nobody = noticed.none(homes)
-    life, minutes = np.zeros(24), np.zeros(24)
+    last, where = noticed.fresh(board.layout), position.fresh(params.position, board.layout)
+    zone, nobody = ZoneInfo(TIMEZONE), noticed.none(homes)
+    moments: list[Moment] = []
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in TOLD}
     now_ms = 0
     for block in feed.blocks():
         now_ms = (
@@ -110,14 +141,28 @@ def _looked(params: InactivityParams, usual: Usual, seed: int, size: tuple[int, 
                 board.event(message[1], message[2], message[0])
                 message = next(waiting, None)
             board.fold(board.take_events(until))
-            noticed.hear(heard, board.layout, board.take_heard())
+            events = board.take_heard()
             local = datetime.fromtimestamp(until / 1000, zone)
             moment = Moment(until, local.hour * 60 + local.minute, local.weekday(), local.toordinal())
-            minute = noticed.minute(heard, nobody, nobody, nobody)
-            life[local.hour] += minute.life.sum()
-            minutes[local.hour] += homes
-            inactivity.step(params, state, minute, moment)
+            noticed.hear(last, board.layout, events)
+            position.step(params.position, where, events, until, moment.minute)
+            bathroom = position.believed_in(where, RoomKind.BATHROOM) > EVEN
+            minute = noticed.minute(last, bathroom=bathroom, blind=nobody, away=nobody, guest=nobody)
+            moments.append(moment)
+            for name, column in columns.items():
+                column.append(getattr(minute, name))
             now_ms = until
+    return Heard(moments, last.has, {name: np.stack(column) for name, column in columns.items()})
+
+
+def _looked(params: InactivityParams, usual: Usual, heard: Heard) -> Sums:
+    """What the detector learnt in the homes of one kit; sums over them."""
+    state = inactivity.fresh(len(heard.has), usual)
+    life, minutes = np.zeros(24), np.zeros(24)
+    for minute, moment in heard.minutes():
+        life[moment.minute // 60] += minute.life.sum()
+        minutes[moment.minute // 60] += len(heard.has)
+        inactivity.step(params, state, minute, moment)
     sums = {
         "events": state.events.sum(0),
         "exposure": state.exposure.sum(0),

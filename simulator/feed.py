@@ -65,6 +65,8 @@ class Feed:
     timezone: str
     blocks: Callable[[], Iterator[Block]]
     drawn: Drawn = field(default_factory=Drawn)
+    absences: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    """Home → ms from and until which staff know that nobody is there."""
 
 
 def of_trace(
@@ -156,7 +158,9 @@ def of_homes(homes: Sequence[Home]) -> Feed:
         drawn.drawn = sum(view.drawn for _, _, view in views)
         drawn.sensor_s = sum(h.duration_s - h.begin_s for h, _, _ in views)
 
-    return Feed(SITE, tuple(s for h in homes for s in h.specs()), _furniture(homes), TIMEZONE, blocks, drawn)
+    absences = {h.name: [(h.ms(a), h.ms(b)) for a, b in h.absences] for h in homes if h.absences}
+    specs = tuple(s for h in homes for s in h.specs())
+    return Feed(SITE, specs, _furniture(homes), TIMEZONE, blocks, drawn, absences)
 
 
 def block_s(cameras: Sequence[Camera]) -> float:

@@ -56,6 +56,8 @@ class Home:
     """How results are told apart: mount, resolution, kind, …"""
     begin_s: float = 0.0
     """Readings before it are not sent: the scene of a longer diary that is watched."""
+    absences: tuple[tuple[float, float], ...] = ()
+    """Seconds from and until which staff know that nobody is there."""
     thinned: bool = True
     """Idle stretches are drawn at one frame per IDLE_S."""
 

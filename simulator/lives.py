@@ -26,7 +26,7 @@ from simulator.mishaps import mishaps
 from simulator.people import Script
 from simulator.residue import residues
 from simulator.rooms import flat
-from simulator.routine import days
+from simulator.routine import LONGEST_OUT_MIN, days
 from simulator.sensors import LIKE_RECORDED, Which, as_recorded, events, kit, press_truth
 from simulator.sight import lies_in_view
 from simulator.stirs import Stirs, stirs_of_motion, stirs_of_segments, together
@@ -275,6 +275,7 @@ def _heard(
         one.end_s,
         air or Air.still(len(one.plan.rooms)),
         events=heard,
+        absences=_holidays(one.week.segments),
         truth=(
             *one.week.truth,
             *truth,
@@ -282,4 +283,13 @@ def _heard(
             *press_truth(stirs),
             *(whole.truth if whole is not None else ()),
         ),
+    )
+
+
+def _holidays(segments: Sequence[Segment]) -> tuple[tuple[float, float], ...]:
+    """Times away of which a neighbour or the family tells the staff; of a night elsewhere nobody does."""
+    return tuple(
+        (s.start_s, s.end_s)
+        for s in segments
+        if s.doing is Doing.OUT and s.end_s - s.start_s > LONGEST_OUT_MIN * 60
     )

@@ -30,14 +30,17 @@ DAY: Final = 1440
 BASE: Final = 20_000 * DAY  # minutes since 1970, a midnight
 LIVELY: Final = np.array([0.02] * 7 + [0.3] * 15 + [0.02] * 2, np.float32)
 USUAL: Final = Usual(
-    rate=np.tile(np.array([0.25, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01], np.float32), (len(Clock), 24, 1)),
+    rate=np.tile(np.array([0.25, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01], np.float32), (2, len(Clock), 24, 1)),
     lively=LIVELY,
-    often=np.full(len(Tail), 0.2, np.float32),
+    often=np.full((2, len(Tail)), 0.2, np.float32),
 )
 
 
-def minute_of(told: list[Told], t: int, *, has_door: bool | list[bool] = True) -> Minute:
+def minute_of(
+    told: list[Told], t: int, *, has_door: bool | list[bool] = True, has_bed: bool | list[bool] = True
+) -> Minute:
     n = len(told)
+    has = [np.broadcast_to(np.array(h), (n,)) for h in (has_door, True, has_bed)]
     return Minute(
         life=np.array([m.life for m in told]),
         door=np.array([m.door for m in told]),
@@ -47,7 +50,7 @@ def minute_of(told: list[Told], t: int, *, has_door: bool | list[bool] = True) -
         blind=np.array([m.quiet for m in told]),
         away=np.zeros(n, np.bool_),
         guest=np.array([m.guest for m in told]),
-        has_door=np.broadcast_to(np.array(has_door), (n,)),
+        has=np.stack(has, axis=1),
     )
 
 
@@ -58,17 +61,24 @@ def moment(t: int) -> Moment:
 class Played:
     """One or more homes played minute by minute."""
 
-    def __init__(self, homes: int, params: InactivityParams = PARAMS, *, has_door: bool | list[bool] = True):
-        self.params, self.has_door = params, has_door
-        self.state = fresh(homes, USUAL)
+    def __init__(
+        self,
+        homes: int,
+        params: InactivityParams = PARAMS,
+        *,
+        has_door: bool | list[bool] = True,
+        has_bed: bool | list[bool] = True,
+        usual: Usual = USUAL,
+    ):
+        self.params, self.has_door, self.has_bed, self.usual = params, has_door, has_bed, usual
+        self.state = fresh(homes, usual)
         self.found: list[tuple[int, Finding]] = []
         self.moved: list[tuple[int, int]] = []
         self.t = 0
 
     def minute(self, told: list[Told]) -> None:
-        findings, moved = inactivity.step(
-            self.params, self.state, minute_of(told, self.t, has_door=self.has_door), moment(self.t)
-        )
+        minute = minute_of(told, self.t, has_door=self.has_door, has_bed=self.has_bed)
+        findings, moved = inactivity.step(self.params, self.state, minute, moment(self.t))
         self.found += [(self.t, f) for f in findings]
         self.moved += [(self.t, int(h)) for h in moved]
         self.t += 1
@@ -86,7 +96,7 @@ def habit(rng: np.random.Generator, t: int) -> Told:
 
 def lived(days: int, seed: int = 3, params: InactivityParams = PARAMS) -> Played:
     rng = np.random.default_rng(seed)
-    played = Played(1, params)
+    played = Played(1, params, has_bed=False)
     for _ in range(days * DAY):
         played.minute([habit(rng, played.t)])
     return played
@@ -99,7 +109,7 @@ def settled() -> Played:
 
 def again(played: Played) -> Played:
     """The same home once more, as after a restart."""
-    out = Played(1, played.params, has_door=played.has_door)
+    out = Played(1, played.params, has_door=played.has_door, has_bed=played.has_bed, usual=played.usual)
     match = {keep.HOME: (np.array([0]), np.array([0]))}
     keep.restore(out.state, keep.snapshot(played.state), match)
     out.t = played.t
@@ -204,25 +214,38 @@ def test_who_goes_out_and_stays_out_is_first_believed_out_and_then_missed() -> N
     assert finding.evidence["outing_share"] > 0.25  # each outing opens the door twice
 
 
-def test_a_silence_in_the_bathroom_is_an_alarm_of_its_own() -> None:
+def test_who_stays_in_the_bathroom_for_longer_than_ever_is_missed_moving_or_not() -> None:
     rng = np.random.default_rng(4)
-
-    def day(t: int) -> Told:
-        told = habit(rng, t)
-        told.bathroom = told.life and 7 * 60 <= t % DAY < 21 * 60 and rng.random() < 0.15
-        return told
-
-    home = Played(1)
+    often = np.full((2, len(Tail)), 0.012, np.float32)  # stays over 42 min that surprise, a day
+    home = Played(1, usual=replace(USUAL, often=often))
+    visit = 0  # minutes left of a visit to the bathroom, which takes up to ten
     for _ in range(20 * DAY):
-        home.minute([day(home.t)])
-    for _ in range(10 * 60):
-        home.minute([Told(life=True)])
-    home.minute([Told(life=True, bathroom=True)])
-    onset = home.t - 1
-    for _ in range(3 * 60):
-        home.minute([Told(life=False, bathroom=True)])
-    first = next((t, f) for t, f in home.found if f.kind.value == "bathroom-overstay" and t > onset)
-    assert 20 <= first[0] - onset <= 120
+        told = habit(rng, home.t)
+        visit -= 1
+        if visit < 0 and 7 * 60 <= home.t % DAY < 21 * 60 and rng.random() < 0.02:
+            visit = int(rng.integers(1, 11))
+        inside = visit > 0
+        told.life |= visit >= 0 and rng.random() < 0.5
+        home.minute([Told(told.life or visit == 0, bathroom=inside)])
+    for moves in (False, True):
+        one = again(home)
+        for _ in range(10 * 60):
+            one.minute([Told(life=True)])
+        one.minute([Told(life=True, bathroom=True)])
+        onset = one.t - 1
+        for _ in range(60):
+            one.minute([Told(life=moves and one.t % 5 == 0, bathroom=True)])
+        first = next((t, f) for t, f in one.found if f.kind.value == "bathroom-overstay" and t > onset)
+        assert 42 <= first[0] - onset <= 45
+        assert first[1].onset_ms == (BASE + onset) * MIN_MS
+
+
+def test_a_home_without_a_bed_sensor_has_its_share_of_alarms_for_the_rest() -> None:
+    home = Played(2, has_bed=[True, False])
+    home.minute([Told(life=True), Told(life=True)])
+    needs = home.state.needs
+    assert (needs[1, : Tail.NIGHT] < needs[0, : Tail.NIGHT]).all()  # the same sum of rates for fewer clocks
+    assert (needs[1, Tail.NIGHT :] > 100).all()  # and none for clocks that cannot run
 
 
 def test_the_clock_of_the_night_runs_from_leaving_the_bed_and_not_for_who_has_not_gone_to_bed() -> None:
@@ -312,13 +335,14 @@ def history(seed: int, minutes: int) -> list[Told]:
         if bed >= 0 and rng.random() < 0.01 and not quiet:
             bed, life, door = 1 - bed, True, False
         if life:
-            bath = not door and bool(rng.random() < 0.2)
+            bath = not door and bool(rng.random() < (0.8 if bath else 0.2))
         out.append(Told(life, door, bath, bed, quiet, guest))
     return out
 
 
 def together(histories: list[list[Told]], has_door: list[bool], order: list[int]) -> Played:
-    played = Played(len(order), QUICK, has_door=[has_door[k] for k in order])
+    beds = [histories[k][0].bed >= 0 for k in order]
+    played = Played(len(order), QUICK, has_door=[has_door[k] for k in order], has_bed=beds)
     for row in zip(*(histories[k] for k in order), strict=True):
         played.minute(list(row))
     return played
@@ -330,11 +354,12 @@ def of_home(played: Played, row: int) -> list[tuple[int, str, int]]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_detector_is_its_obvious_twin(seed: int) -> None:
-    minutes = 4 * DAY
+    minutes = (9 if seed == 0 else 4) * DAY  # with days of the week that come again
     told = history(seed, minutes)
     has_door = seed % 2 == 0
-    twin = Home(QUICK, USUAL, has_door)
-    played = Played(1, QUICK, has_door=has_door)
+    has_bed = told[0].bed >= 0
+    twin = Home(QUICK, USUAL, has_door, has_bed)
+    played = Played(1, QUICK, has_door=has_door, has_bed=has_bed)
     said, moved = [], []
     for t, one in enumerate(told):
         found, again_ = twin.step(t, one)
@@ -377,7 +402,7 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
     doors = [True, True]
     whole = together(histories, doors, [0, 1])
     first = together([h[: DAY + 137] for h in histories], doors, [0, 1])
-    second = Played(2, QUICK, has_door=doors)
+    second = Played(2, QUICK, has_door=doors, has_bed=[h[0].bed >= 0 for h in histories])
     both = (np.arange(2), np.arange(2))
     keep.restore(second.state, keep.snapshot(first.state), {keep.HOME: both})
     second.t = first.t
@@ -403,10 +428,14 @@ def small_layout() -> Layout:
     )
 
 
+def minute_told(state: noticed.NoticedState) -> Minute:
+    nobody = noticed.none(2)
+    return noticed.minute(state, bathroom=nobody, blind=nobody, away=nobody, guest=nobody)
+
+
 def test_the_last_thing_noticed_in_a_minute_counts_and_is_told_once() -> None:
     layout = small_layout()
     state = noticed.fresh(layout)
-    nobody = noticed.none(2)
     events = Events(
         sensor=np.array([1, 0, 2, 3]),
         value=np.array([1.0, 1.0, 1.0, 1.0]),
@@ -414,22 +443,21 @@ def test_the_last_thing_noticed_in_a_minute_counts_and_is_told_once() -> None:
         life=np.array([True, True, False, True]),
     )
     noticed.hear(state, layout, events)
-    told = noticed.minute(state, nobody, nobody, nobody)
+    told = minute_told(state)
     assert told.life.tolist() == [True, True]
     assert told.door.tolist() == [True, False]
-    assert told.bathroom.tolist() == [False, False]
     assert told.life_ms.tolist() == [2000, 1500]
     assert told.bed.tolist() == [-1, 1]
-    assert told.has_door.tolist() == [True, False]
-    assert not noticed.minute(state, nobody, nobody, nobody).life.any()
+    assert told.has.tolist() == [[True, True, False], [False, False, True]]
+    assert not minute_told(state).life.any()
     noticed.see(state, layout, np.array([0]), 9000)
-    told = noticed.minute(state, nobody, nobody, nobody)
-    assert (told.life.tolist(), told.bathroom.tolist()) == ([True, False], [True, False])
+    assert minute_told(state).life.tolist() == [True, False]
 
 
 def test_everybodys_habits_are_shipped_for_every_clock_and_tail() -> None:
     usual = inactivity.shipped()
-    assert usual.rate.shape == (len(Clock), 24, AGES)
+    assert usual.rate.shape == (2, len(Clock), 24, AGES)
+    assert usual.often.shape == (2, len(Tail))
     assert (usual.rate > 0).all()
     assert (usual.often > 0).all()
     assert usual.lively.argmin() in {0, 1, 2, 3, 4, 5}

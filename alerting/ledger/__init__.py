@@ -5,9 +5,11 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 
 - engine.py: opening, migrating, transactions. lock.py: one daemon for one state directory.
 - incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
-- people.py: the roster, phone numbers, codes. beats.py: what came in since the last snapshot.
+- people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
+- beats.py: what came in since the last snapshot.
 """
 
+from alerting.ledger.absences import Absence, absences, end_absence, note_absence
 from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.engine import Ledger, LedgerError, Tx
 from alerting.ledger.incidents import (
@@ -62,12 +64,14 @@ from alerting.ledger.people import (
 )
 
 __all__ = [
+    "Absence",
     "Ledger",
     "LedgerError",
     "Message",
     "Move",
     "RosterRows",
     "Tx",
+    "absences",
     "add_concern",
     "apply",
     "beats_since",
@@ -78,6 +82,7 @@ __all__ = [
     "drop_beats",
     "due_messages",
     "due_responders",
+    "end_absence",
     "enqueue",
     "group_low",
     "hold_back",
@@ -94,6 +99,7 @@ __all__ = [
     "newest_roster",
     "next_due_ms",
     "next_for",
+    "note_absence",
     "open_incidents",
     "open_new",
     "pages_of_open",

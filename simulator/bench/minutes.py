@@ -62,7 +62,9 @@ def silence(homes: int, seed: int) -> dict[str, float]:
         door = life & (rng.random(homes) < 0.05)
         now_ms = (START + 600 + k) * MINUTE_MS
         bed = np.where(rng.random(homes) < 0.5, np.int8(0), np.int8(-1))
-        minute = Minute(life, door, life & ~door, np.full(homes, now_ms), bed, no, no, no, no)
+        inside = life & ~door
+        watched = np.stack([no, ~no, no], axis=1)
+        minute = Minute(life, door, inside, np.full(homes, now_ms), bed, no, no, no, watched)
         begun = time.process_time()
         inactivity.step(params, state, minute, Moment(now_ms, (600 + k) % 1440, 0, 0))
         taken = 1e3 * (time.process_time() - begun)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from detectors.inactivitystate import KINDS, Clock, InactivityParams, Tail, Usual
 
 HOURS = 24
+LONG = 2
+"""First bucket of longer silences."""
 
 
 @dataclass(slots=True)
@@ -50,9 +52,13 @@ class Home:
     params: InactivityParams
     usual: Usual
     has_door: bool
+    has_bed: bool = False
     clocks: dict[Clock, Running] = field(default_factory=lambda: {c: Running() for c in Clock})
     events: dict[tuple[Clock, int, int], float] = field(default_factory=dict)
     exposure: dict[tuple[Clock, int, int], float] = field(default_factory=dict)
+    week: dict[tuple[Clock, int], list[float]] = field(default_factory=dict)
+    """Longer silences of a day of the week that ended, and how many would have by the rates of all days."""
+    busy: dict[Clock, float] = field(default_factory=lambda: dict.fromkeys(Clock, 1.0))
     outings: list[float] = field(default_factory=lambda: [0.0, 0.0])
     silences: list[float] = field(default_factory=lambda: [0.0, 0.0])
     passed: dict[Tail, float] = field(default_factory=lambda: dict.fromkeys(Tail, 0.0))
@@ -72,8 +78,9 @@ class Home:
         """One minute: (kind, minute of the onset) of each finding, and whether an asked home has moved."""
         p = self.params
         hour = minute // 60 % HOURS
+        weekday = minute // (60 * HOURS) % 7
         if hour != self.hour:
-            self._turn(hour)
+            self._turn(hour, weekday)
         silence, away = self.clocks[Clock.SILENCE], self.clocks[Clock.AWAY]
         if told.quiet and silence.age >= 0:
             self.censored = True
@@ -133,6 +140,8 @@ class Home:
             for c, share in ((Clock.SILENCE, 1 - out), (Clock.AWAY, out)):
                 key = (c, hour, buckets[c])
                 self.exposure[key] = self.exposure.get(key, 0.0) + share
+                if buckets[c] >= LONG:
+                    self._week(c, weekday)[1] += share * self.rates[c, buckets[c]] / self.busy[c]
         moved = told.life and self.prompted and not silence.said
         up = self.clocks[Clock.NIGHT].age >= 0 or (self.clocks[Clock.BED].age >= 0 and told.bed == 0)
         self._end(minute, told, Now(odds, buckets, surprise, learns, tails))
@@ -142,11 +151,14 @@ class Home:
         self._start(minute, told, asleep and up)
         return found, moved
 
+    def _week(self, clock: Clock, weekday: int) -> list[float]:
+        return self.week.setdefault((clock, weekday), [0.0, 0.0])
+
     def _bucket(self, clock: Clock, age: float) -> int:
         edges: list[float] = self.params.edges()[clock].tolist()
         return sum(age >= edge for edge in edges) - 1
 
-    def _turn(self, hour: int) -> None:
+    def _turn(self, hour: int, weekday: int) -> None:
         p, first = self.params, self.hour < 0
         self.hour = hour
         keep = math.exp(-1 / p.forget_days)
@@ -158,27 +170,30 @@ class Home:
             if hour == 0:
                 self.outings = [x * keep for x in self.outings]
                 self.silences = [x * keep for x in self.silences]
+                self.week = {key: [x * keep for x in both] for key, both in self.week.items()}
         if not self.lively:
             self.lively = self.usual.lively.tolist()
-        ages = self.usual.rate.shape[-1]
+        usual = self.usual.rate[int(self.has_bed)]
+        ages = usual.shape[-1]
         for c in Clock:
             factor = 1.0
             for b in range(ages):
                 own = sum(v for (k, _, a), v in self.events.items() if (k, a) == (c, b))
                 expected = sum(
-                    v * float(self.usual.rate[k, h, a])
-                    for (k, h, a), v in self.exposure.items()
-                    if (k, a) == (c, b)
+                    v * float(usual[k, h, a]) for (k, h, a), v in self.exposure.items() if (k, a) == (c, b)
                 )
                 factor = (own + p.least_events * factor) / (expected + p.least_events)
                 seen = hoped = 0.0
                 for h, weight in ((hour, 1.0), ((hour - 1) % HOURS, 0.5), ((hour + 1) % HOURS, 0.5)):
                     seen += weight * self.events.get((c, h, b), 0.0)
-                    hoped += (
-                        weight * self.exposure.get((c, h, b), 0.0) * float(self.usual.rate[c, h, b]) * factor
-                    )
-                prior = float(self.usual.rate[c, hour, b]) * factor
+                    hoped += weight * self.exposure.get((c, h, b), 0.0) * float(usual[c, h, b]) * factor
+                prior = float(usual[c, hour, b]) * factor
                 self.rates[c, b] = prior * (seen + p.least_expected) / (hoped + p.least_expected)
+        for c in (Clock.SILENCE, Clock.AWAY):
+            own, expected = self._week(c, weekday)
+            self.busy[c] = (own + p.weekday_known) / (expected + p.weekday_known)
+            for b in range(LONG, ages):
+                self.rates[c, b] *= self.busy[c]
         ended = sum(self.events.get((Clock.SILENCE, hour, b), 0.0) for b in range(ages))
         minutes = sum(self.exposure.get((Clock.SILENCE, hour, b), 0.0) for b in range(ages))
         m = p.sleep_minutes
@@ -188,17 +203,22 @@ class Home:
         self.asks = {t: self._threshold(t, p.prompt_every_days) + young for t in Tail}
 
     def _threshold(self, which: Tail, every_days: float) -> float:
-        t = self.params.tail
-        often = (self.passed[which] + t.known) / (self.days + t.known / float(self.usual.often[which]))
-        mean = (self.excess[which] + t.known * t.excess) / (self.passed[which] + t.known)
-        rate = self.params.shares[which] / every_days
-        return float(t.level + mean * max(((rate / often) ** -t.shape - 1) / t.shape, 0.0))
+        p = self.params.tail
+        often = (self.passed[which] + p.known) / (
+            self.days + p.known / float(self.usual.often[int(self.has_bed), which])
+        )
+        mean = (self.excess[which] + p.known * p.excess) / (self.passed[which] + p.known)
+        cannot = {*([] if self.has_door else [Tail.AWAY]), *([] if self.has_bed else [Tail.NIGHT, Tail.BED])}
+        whole = sum(share for t, share in zip(Tail, self.params.shares, strict=True) if t not in cannot)
+        rate = 1e-30 if which in cannot else self.params.shares[which] / whole / every_days
+        return float(p.level + mean * max(((rate / often) ** -p.shape - 1) / p.shape, 0.0))
 
     def _end(self, minute: int, told: Told, now: "Now") -> None:
         p, hour = self.params, minute // 60 % HOURS
         odds, buckets, surprise, learns, tails = now.odds, now.buckets, now.surprise, now.learns, now.tails
         running = {c: k.age >= 0 for c, k in self.clocks.items()}
         ended = {c: running[c] and told.life for c in Clock}
+        ended[Clock.BATHROOM] = ended[Clock.BATHROOM] and not told.bathroom
         ended[Clock.BED] = running[Clock.BED] and told.bed == 0
         ended[Clock.NIGHT] |= running[Clock.NIGHT] and told.bed == 1
         if not any(ended.values()):
@@ -221,6 +241,8 @@ class Home:
             share = {Clock.SILENCE: 1 - was_out, Clock.AWAY: was_out}.get(c, 1.0)
             key = (c, hour, buckets[c])
             self.events[key] = self.events.get(key, 0.0) + share * learns[c]
+            if c in {Clock.SILENCE, Clock.AWAY} and buckets[c] >= LONG:
+                self._week(c, minute // (60 * HOURS) % 7)[0] += share * learns[c]
             age = self.clocks[c].age
             if c not in {Clock.SILENCE, Clock.AWAY} and learns[c] and not self.censored:
                 for m in range(int(age) + 1):
@@ -245,9 +267,10 @@ class Home:
 
     def _start(self, minute: int, told: Told, asleep: bool) -> None:
         night = asleep and told.bed == 0 and not (told.door and told.life)
+        enters = told.life and told.bathroom and self.clocks[Clock.BATHROOM].age < 0
         begins: Sequence[Clock] = [
             *([Clock.SILENCE, Clock.AWAY] if told.life else []),
-            *([Clock.BATHROOM] if told.life and told.bathroom else []),
+            *([Clock.BATHROOM] if enters else []),
             *([Clock.NIGHT] if night and (told.life or self.clocks[Clock.NIGHT].age < 0) else []),
             *([Clock.BED] if told.bed == 1 and self.clocks[Clock.BED].age < 0 else []),
         ]
