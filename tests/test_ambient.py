@@ -168,6 +168,20 @@ def test_heat_is_felt_with_the_humidity_of_the_room_else_of_the_home_else_assume
     assert nowhere.found[0].confidence < damp.found[0].confidence
 
 
+def test_a_warmer_room_shares_the_homes_water_and_not_its_percents() -> None:
+    cooks = Home().says(LIVING, 24.0).says(DAMP, 60.0).says(BEDROOM, 30.0)  # 60 % at 30 °C would feel like 33
+    for _ in range(6):
+        cooks.waits(30).says(LIVING, 24.0).says(DAMP, 60.0).says(BEDROOM, 30.0)
+    assert cooks.told() == []
+    muggy = Home()
+    for _ in range(3):
+        muggy.says(LIVING, 26.0).says(DAMP, 80.0).says(BEDROOM, 30.0)
+        muggy.waits(30).says(LIVING, 27.0).waits(30)  # warmer without a word of water: as wet as before
+    assert [f.sensor for f in muggy.found] == [BEDROOM]
+    assert muggy.found[0].evidence["humidity_percent"] == pytest.approx(80 * 33.6 / 42.4, abs=0.3)
+    assert muggy.found[0].evidence["humidity_assumed"] == 0
+
+
 def test_a_worse_level_that_is_over_leaves_no_news_of_the_milder_one() -> None:
     home = Home().says(DAMP, 80.0).says(LIVING, 31.0).waits(61, (LIVING, 31.0)).says(LIVING, 29.0)
     home.says(DAMP, 80.0).waits(120, (LIVING, 29.0), every=10)
