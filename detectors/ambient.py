@@ -152,11 +152,22 @@ def _humidity(params: AmbientParams, state: AmbientState, sensor: Rows, value: F
     of = np.repeat(np.arange(len(home)), many)
     at = state.first[home][of] + np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many)
     theirs = state.temperature[at]
-    live = holds(params, state, theirs, t_ms[of])
-    _spells(params, state, theirs[live], t_ms[of][live])
+    matters = state.value[theirs] >= muggy_c(
+        params
+    )  # cold does not depend on it, nor does a cool room's heat
+    theirs, t_ms = theirs[matters], t_ms[of[matters]]
+    live = holds(params, state, theirs, t_ms)
+    _spells(params, state, theirs[live], t_ms[live])
 
 
 # --- 3 and 4: spells --------------------------------------------------------------------------------------
+
+
+def muggy_c(params: AmbientParams) -> float:
+    """°C below which no humidity makes a room feel as warm as the mildest heat, hysteresis included."""
+    grid = np.arange(0.0, 60.0, 0.1)
+    warm = heat_index_c(grid, np.full_like(grid, 100)) >= min(params.heat_index_c) - params.hysteresis_k
+    return float(grid[max(int(warm.argmax()) - 1, 0)])
 
 
 def _humid(params: AmbientParams, state: AmbientState, sensor: Rows, t_ms: I64) -> tuple[F64, Bools]:
@@ -189,7 +200,11 @@ def _spells(params: AmbientParams, state: AmbientState, sensor: Rows, t_ms: I64)
     if not len(sensor):
         return
     temperature = state.value[sensor]
-    felt = heat_index_c(temperature, _humid(params, state, sensor, t_ms)[0])
+    felt = temperature.copy()
+    muggy = temperature >= muggy_c(params)
+    if muggy.any():
+        humid = _humid(params, state, sensor[muggy], t_ms[muggy])[0]
+        felt[muggy] = heat_index_c(temperature[muggy], humid)
     away = np.empty((len(sensor), LEVELS))  # below 0: beyond the level
     away[:, COLD] = temperature[:, None] - np.array(params.cold_c)
     away[:, HEAT] = np.array(params.heat_index_c) - felt[:, None]

@@ -8,6 +8,7 @@ import pytest
 from detectors import ambient, keep
 from detectors.ambient import AmbientParams, AmbientState
 from detectors.finding import Finding, Kind
+from detectors.heatindex import heat_index_c
 from detectors.layout import Events, Layout, RoomKind, SensorKind
 from guardian.board import Board, SensorSpec
 from simulator.twins.ambient import Air, Said, Sensor
@@ -180,6 +181,15 @@ def test_a_warmer_room_shares_the_homes_water_and_not_its_percents() -> None:
     assert [f.sensor for f in muggy.found] == [BEDROOM]
     assert muggy.found[0].evidence["humidity_percent"] == pytest.approx(80 * 33.6 / 42.4, abs=0.3)
     assert muggy.found[0].evidence["humidity_assumed"] == 0
+
+
+@pytest.mark.parametrize("mild", [27.0, 30.0, 32.0, 39.0])
+def test_no_humidity_makes_a_room_hot_that_is_not_warm_enough_to_be_asked(mild: float) -> None:
+    params = replace(PARAMS, heat_index_c=(mild, 41.0))
+    cool = ambient.muggy_c(params)
+    temperature, humidity = np.meshgrid(np.arange(5.0, cool, 0.05), np.arange(0.0, 101.0))
+    assert (heat_index_c(temperature, humidity) < mild - params.hysteresis_k).all()
+    assert heat_index_c(np.array(cool + 0.2), np.array(100.0)) > mild - params.hysteresis_k
 
 
 def test_a_worse_level_that_is_over_leaves_no_news_of_the_milder_one() -> None:
