@@ -9,10 +9,12 @@ For each temperature sensor:
 1. A reading out of range, the value that a sensor gives before its first measurement, or a jump that no room
    makes, is not believed; a jump is, once a second reading agrees.
 2. Fire, at once: `fire_c`, or `fire_rising_c` while it rises by `rising_k_min` (the classes A1 of EN 54-5).
-3. A spell of each level of cold and heat begins when a reading is beyond it and ends `hysteresis_k` on the
+3. A room without a humidity sensor has the water in its air that the home's sensor tells of: rooms share
+   water, and a warmer room is the drier one in per cent.
+4. A spell of each level of cold and heat begins when a reading is beyond it and ends `hysteresis_k` on the
    safe side. A finding comes when it has lasted for the level's dwell, reading or not; a milder level that
    comes later is no news. A gap ends every spell: what was meanwhile, nobody knows.
-4. Twice an hour the value is kept; the median slope of these says when it will be too cold. No alarm.
+5. Twice an hour the value is kept; the median slope of these says when it will be too cold. No alarm.
 """
 
 from typing import Final
@@ -33,7 +35,7 @@ from detectors.ambientstate import (
     fresh,
 )
 from detectors.finding import Finding, Kind
-from detectors.heatindex import heat_index_c
+from detectors.heatindex import heat_index_c, saturation_hpa
 from detectors.layout import NOWHERE, Events, Rows, SensorKind
 from detectors.turns import turns
 
@@ -141,25 +143,49 @@ def _humidity(params: AmbientParams, state: AmbientState, sensor: Rows, value: F
     can_be = (value >= params.least_humidity) & (value <= 100)
     sensor, t_ms = sensor[can_be], t_ms[can_be]
     state.value[sensor], state.heard_ms[sensor] = value[can_be], t_ms
+    beside = state.warmth_here[sensor]
+    warm = (beside != NOWHERE) & holds(params, state, beside, t_ms)  # row −1: any, masked by the first
+    full_hpa = saturation_hpa(np.where(warm, state.value[beside], np.nan))
+    state.vapour_hpa[sensor] = state.value[sensor] / 100 * full_hpa
     home = state.layout.sensor_home[sensor]
     many = state.first[home + 1] - state.first[home]
     of = np.repeat(np.arange(len(home)), many)
     at = state.first[home][of] + np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many)
     theirs = state.temperature[at]
-    live = holds(params, state, theirs, t_ms[of])
-    _spells(params, state, theirs[live], t_ms[of][live])
+    matters = state.value[theirs] >= muggy_c(
+        params
+    )  # cold does not depend on it, nor does a cool room's heat
+    theirs, t_ms = theirs[matters], t_ms[of[matters]]
+    live = holds(params, state, theirs, t_ms)
+    _spells(params, state, theirs[live], t_ms[live])
 
 
-# --- 3: spells --------------------------------------------------------------------------------------
+# --- 3 and 4: spells --------------------------------------------------------------------------------------
+
+
+def muggy_c(params: AmbientParams) -> float:
+    """°C below which no humidity makes a room feel as warm as the mildest heat, hysteresis included."""
+    grid = np.arange(0.0, 60.0, 0.1)
+    warm = heat_index_c(grid, np.full_like(grid, 100)) >= min(params.heat_index_c) - params.hysteresis_k
+    return float(grid[max(int(warm.argmax()) - 1, 0)])
 
 
 def _humid(params: AmbientParams, state: AmbientState, sensor: Rows, t_ms: I64) -> tuple[F64, Bools]:
-    """(N,) humidity in % where these temperature sensors hang, and whether it is assumed."""
+    """(N,) humidity in % where these temperature sensors hang, and whether it is assumed.
+
+    That of another room is taken as it is where nobody knows how warm it was there.
+    """
     out = np.full(len(sensor), np.nan)
     for of in (state.humid_else, state.humid_here):
         row = of[sensor]
         known = (row != NOWHERE) & holds(params, state, row, t_ms)  # row −1: any, masked by the first
-        out = np.where(known, state.value[row], out) if known.any() else out
+        if not known.any():
+            continue
+        said = state.value[row]
+        if of is state.humid_else:
+            share = 100 * state.vapour_hpa[row] / saturation_hpa(state.value[sensor])
+            said = np.where(np.isnan(share), said, np.minimum(share, 100))
+        out = np.where(known, said, out)
     assumed = np.isnan(out)
     return np.where(assumed, params.assumed_humidity, out), assumed
 
@@ -174,7 +200,11 @@ def _spells(params: AmbientParams, state: AmbientState, sensor: Rows, t_ms: I64)
     if not len(sensor):
         return
     temperature = state.value[sensor]
-    felt = heat_index_c(temperature, _humid(params, state, sensor, t_ms)[0])
+    felt = temperature.copy()
+    muggy = temperature >= muggy_c(params)
+    if muggy.any():
+        humid = _humid(params, state, sensor[muggy], t_ms[muggy])[0]
+        felt[muggy] = heat_index_c(temperature[muggy], humid)
     away = np.empty((len(sensor), LEVELS))  # below 0: beyond the level
     away[:, COLD] = temperature[:, None] - np.array(params.cold_c)
     away[:, HEAT] = np.array(params.heat_index_c) - felt[:, None]
@@ -261,7 +291,7 @@ def _told(  # noqa: PLR0917  (one array a thing known of each finding)
     return out
 
 
-# --- 4: where it is going ---------------------------------------------------------------------------
+# --- 5: where it is going ---------------------------------------------------------------------------
 
 
 def _keep(params: AmbientParams, state: AmbientState, slot: int, now_ms: int) -> None:

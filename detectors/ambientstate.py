@@ -59,6 +59,8 @@ class AmbientState:
     """Last believed reading, °C or %; NaN = none."""
     heard_ms: PerSensor[np.int64]
     """When."""
+    vapour_hpa: PerSensor[np.float64]
+    """Water in the air at the last word of a humidity sensor; NaN = its room's temperature was not known."""
     doubted_c: PerSensor[np.float64]
     """A jump that no second reading has confirmed; NaN = none."""
     before_c: PerSensor[np.float64]
@@ -83,6 +85,8 @@ class AmbientState:
     """(E,) the humidity sensor of a temperature sensor's room, NOWHERE = none;"""
     humid_else: Rows
     """another one of its home, that of a bathroom last."""
+    warmth_here: Rows
+    """(E,) the temperature sensor of a humidity sensor's room, NOWHERE = none."""
     temperature: Rows
     """Rows of the temperature sensors, home by home."""
     first: Rows
@@ -100,6 +104,8 @@ def fresh(layout: Layout) -> AmbientState:
     temperature = temperature[np.argsort(layout.sensor_home[temperature], kind="stable")]
     homes = layout.sensor_home[temperature]
     humid = np.flatnonzero(layout.sensor_kind == SensorKind.HUMIDITY)
+    warmth = np.full(layout.rooms, NOWHERE, np.intp)
+    warmth[layout.sensor_room[temperature[::-1]]] = temperature[::-1]
     wet = layout.room_kind[layout.sensor_room[humid]] == RoomKind.BATHROOM
     of_room = np.full(layout.rooms, NOWHERE, np.intp)
     of_home = np.full(layout.homes, NOWHERE, np.intp)
@@ -109,9 +115,12 @@ def fresh(layout: Layout) -> AmbientState:
     here, other = np.full(e, NOWHERE, np.intp), np.full(e, NOWHERE, np.intp)
     here[temperature] = of_room[layout.sensor_room[temperature]]
     other[temperature] = of_home[homes]
+    beside = np.full(e, NOWHERE, np.intp)
+    beside[humid] = warmth[layout.sensor_room[humid]]
     return AmbientState(
         value=np.full(e, np.nan),
         heard_ms=np.full(e, NEVER, np.int64),
+        vapour_hpa=np.full(e, np.nan),
         doubted_c=np.full(e, np.nan),
         before_c=np.full(e, np.nan),
         before_ms=np.full(e, NEVER, np.int64),
@@ -124,6 +133,7 @@ def fresh(layout: Layout) -> AmbientState:
         layout=layout,
         humid_here=here,
         humid_else=other,
+        warmth_here=beside,
         temperature=temperature,
         first=np.searchsorted(homes, np.arange(layout.homes + 1)),
     )

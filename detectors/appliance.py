@@ -7,7 +7,10 @@ which nothing could notice anybody.
 1. A room is left alone from the moment when somebody is noticed in another room of that home; if nobody is
    noticed anywhere, once a camera has seen nobody in it for `quiet_s`, or motion sensors nothing for
    `silent_min`: who stands at a stove is missed by them for many minutes. Who switches something on is there.
-   A bed, a chair or a presence sensor that says "somebody" keeps a room attended.
+   A bed, a chair or a presence sensor that says "somebody" keeps a room attended. Motion sensors see through
+   doors: in a room that a camera looks into, one report of theirs says nothing, for the camera would have
+   seen who came in. Two of them do, with nobody noticed elsewhere from `door_s` before the first one on:
+   somebody is there whom the camera does not see.
 2. A plug is on while it takes `on_w` more than its idle power, which is learnt: the lowest of late. A
    thermostat that switches off and on again within `bridge_min` leaves it on.
 3. A finding comes when it was on in a room left alone for `left_min`; another one only after somebody was
@@ -54,6 +57,10 @@ class ApplianceParams:
     left_min: float
     quiet_s: float
     silent_min: float
+    live_s: float
+    door_s: float
+    apart_s: float
+    again_s: float
     on_w: float
     idle_most_w: float
     idle_tau_h: float
@@ -72,10 +79,18 @@ class ApplianceState:
 
     place: PerHome[np.int64]
     """Room in which somebody was noticed last, as its place among the rooms of the home; NOWHERE = none."""
+    last_ms: PerHome[np.int64]
+    """When that was,"""
+    before_ms: PerHome[np.int64]
+    """and when somebody was last noticed in any other room."""
     noticed_ms: PerRoom[np.int64]
     """When somebody was last noticed in a room,"""
     left_ms: PerRoom[np.int64]
     """and when somebody was first noticed elsewhere after that."""
+    looked_ms: PerRoom[np.int64]
+    """When a camera last looked into it, whatever it saw."""
+    stirred_ms: PerRoom[np.int64]
+    """A motion sensor's report there that did not count; NEVER = none."""
     value: PerSensor[np.float64]
     """Last reading of plugs, doors of appliances, and of STAYS; NaN = none."""
     heard_ms: PerSensor[np.int64]
@@ -106,8 +121,6 @@ class ApplianceState:
     """Sensors of STAYS."""
     notices: Bools
     """(R,) somebody in the room can be noticed."""
-    looked_at: Bools
-    """(R,) a camera looks into the room."""
     on: Rows
     """Those of plugs and doors that are on or open."""
     minute: int = NEVER
@@ -120,12 +133,15 @@ def fresh(layout: Layout, matters: Bools) -> ApplianceState:
     kind = layout.sensor_kind
     notices = np.zeros(r, np.bool_)
     notices[layout.sensor_room[np.isin(kind, NOTICES)]] = True
-    looked_at = np.zeros(r, np.bool_)
-    looked_at[layout.camera_room] = True
+    notices[layout.camera_room] = True
     return ApplianceState(
         place=np.full(h, NOWHERE, np.int64),
+        last_ms=np.full(h, NEVER, np.int64),
+        before_ms=np.full(h, NEVER, np.int64),
         noticed_ms=np.full(r, NEVER, np.int64),
         left_ms=np.full(r, NEVER, np.int64),
+        looked_ms=np.full(r, NEVER, np.int64),
+        stirred_ms=np.full(r, NEVER, np.int64),
         value=np.full(e, np.nan),
         heard_ms=np.full(e, NEVER, np.int64),
         idle_w=np.full(e, np.nan),
@@ -141,8 +157,7 @@ def fresh(layout: Layout, matters: Bools) -> ApplianceState:
         plugs=np.flatnonzero((kind == SensorKind.PLUG) & matters),
         doors=np.flatnonzero(kind == SensorKind.APPLIANCE_DOOR),
         stays=np.flatnonzero(np.isin(kind, STAYS)),
-        notices=notices | looked_at,
-        looked_at=looked_at,
+        notices=notices,
         on=np.zeros(0, np.intp),
     )
 
@@ -160,16 +175,45 @@ def notice(state: ApplianceState, room: Rows, t_ms: I64) -> None:
         before = np.minimum(first + place, len(state.left_ms) - 1)
         gone = (place != NOWHERE) & (before != here) & (state.layout.room_home[before] == home)
         state.left_ms[before[gone]] = t[gone]
-        state.place[home] = here - first
+        state.before_ms[home] = np.where(before != here, state.last_ms[home], state.before_ms[home])
+        state.place[home], state.last_ms[home] = here - first, t
         state.noticed_ms[here] = np.maximum(state.noticed_ms[here], t)
+
+
+def look(state: ApplianceState, room: Rows, t_ms: I64) -> None:
+    """Cameras have looked into the rooms (N,) at `t_ms` (N,), whether they saw somebody or not."""
+    state.looked_ms[room] = t_ms
+
+
+def _stirs(params: ApplianceParams, state: ApplianceState, room: Rows, t_ms: I64, motion: Bools) -> None:
+    """Signs of life (N,) in rooms, in order of time; `motion` (N,) those of motion sensors."""
+    for turn in turns(state.layout.room_home[room]):
+        here, t = room[turn], t_ms[turn]
+        counts = ~(motion[turn] & (t - state.looked_ms[here] <= params.live_s * 1000))
+        k = np.flatnonzero(~counts)
+        if k.size:
+            there, then, first = here[k], t[k], state.stirred_ms[here[k]]
+            home = state.layout.room_home[there]
+            is_place = state.first_room[home] + state.place[home] == there
+            other = np.where(is_place, state.before_ms[home], state.last_ms[home])
+            gap_s = (then - first) / 1000
+            same = (first != NEVER) & (gap_s < params.apart_s)
+            counts[k] = (
+                (first != NEVER)
+                & ~same
+                & (gap_s <= params.again_s)
+                & ((other == NEVER) | (first - other >= params.door_s * 1000))
+            )
+            state.stirred_ms[there] = np.where(same, first, then)
+        notice(state, here[counts], t[counts])
 
 
 def alone_ms(params: ApplianceParams, state: ApplianceState, room: Rows) -> I64:
     """(N,) since when nobody is in these rooms, as far as is known; NEVER = nobody was ever noticed there."""
     noticed, left = state.noticed_ms[room], state.left_ms[room]
-    quiet = noticed + np.where(
-        state.looked_at[room], round(params.quiet_s * 1000), round(params.silent_min * MINUTE_MS)
-    )
+    quiet_ms = round(params.quiet_s * 1000)
+    empty = state.looked_ms[room] - noticed >= quiet_ms  # a camera that has gone dark sees nobody, too
+    quiet = noticed + np.where(empty, quiet_ms, round(params.silent_min * MINUTE_MS))
     return np.where(noticed == NEVER, NEVER, np.where(left >= noticed, np.minimum(left, quiet), quiet))
 
 
@@ -187,13 +231,14 @@ def _stay(params: ApplianceParams, state: ApplianceState, room: Rows, now_ms: in
 def step(params: ApplianceParams, state: ApplianceState, heard: Events, now_ms: int) -> list[Finding]:
     """Take what was heard and the time; give what is found. Call it at least once a minute, heard or not.
 
-    What cameras see goes to `notice` before.
+    What cameras see goes to `notice`, and that they looked to `look`, before.
     """
     news = now_ms // MINUTE_MS != state.minute
     if len(heard.sensor):
         layout = state.layout
-        notice(state, layout.sensor_room[heard.sensor[heard.life]], heard.t_ms[heard.life])
         kind = layout.sensor_kind[heard.sensor]
+        room, life = layout.sensor_room[heard.sensor], heard.life
+        _stirs(params, state, room[life], heard.t_ms[life], kind[life] == SensorKind.PIR)
         told = np.isin(kind, (SensorKind.APPLIANCE_DOOR, *STAYS)) | state.matters[heard.sensor]
         mine = np.flatnonzero(told)
         touched: list[Rows] = []

@@ -10,9 +10,11 @@ seconds, or warms the whole room faster than anything else does.
    it is taken over, and nothing is said for `leap_s`. Fire, when the level is `surge_k` above that floor for
    `looks` looks on end.
 2. Frames with something `warm_k` above the level (where a stove may be), or above `gate_c`:
-   a. The stove is warm from the first of them on, and on while the hottest place of its zone is above
-      `stove_c` and has not cooled to `still_share` of its most. Left on: in a room left alone for `left_min`.
-      A kitchen without a zone has a stove where it often was hot before.
+   a. The stove is warm from the first of them on, or from when its zone was `mild_k` above the level, at most
+      `mild_s` before: a pan fills part of a pixel. It is on while the hottest place of its zone is above
+      `stove_c` and has not cooled to `still_share` of its most, or above `simmer_c` and has hardly cooled at
+      all: water keeps a pan at 100 °C. Left on: in a room left alone for `left_min`. A kitchen without a zone
+      has a stove where it often was hot before.
    b. Outside of stoves and of places that often were hot: the largest patch above `burn_c`. Fire, when it is
       larger than any pan (`burn_m2`), stays at its place, holds most of what is hot, does not jump from frame
       to frame, and its heat has grown by `growth` over the last checks and shrunk at none of them.
@@ -105,6 +107,7 @@ def _look(  # noqa: PLR0917  (one array a thing known of each frame)
     may = state.zoned[s] | state.kitchen[s]
     gate = np.where(may, np.minimum(warm_c, params.gate_c), params.gate_c)
     state.gate[s] = np.round(100 * gate).astype(np.int16)
+    _mild(params, state, s, t_ms, centi[k])
     settled = t_ms - state.since_ms[s] >= params.settle_s * 1000
     fire = (surge >= params.looks) & settled
     if not fire.any():
@@ -124,6 +127,24 @@ def _look(  # noqa: PLR0917  (one array a thing known of each frame)
         )
         for j in np.flatnonzero(fire & _unsaid(params, state, s, t_ms, fire))
     ]
+
+
+def _mild(params: BurningParams, state: BurningState, s: Rows, t_ms: I64, centi: I16) -> None:
+    """Since when the zones of stoves in these pictures (N, P) of sensors `s` (N,) are no longer cool."""
+    z = np.flatnonzero(state.zoned[s])
+    if not z.size:
+        return
+    top_c = np.where(state.stove[s[z]], centi[z], np.int16(-32768)).max(axis=1).astype(np.float32) / 100
+    z = z[top_c - state.level_c[s[z]] >= params.mild_k]
+    s, t_ms = s[z], t_ms[z]
+    anew = _passed(params, state.mild_last_ms[s], t_ms)
+    state.mild_ms[s] = np.where(anew, t_ms, state.mild_ms[s])
+    state.mild_last_ms[s] = t_ms
+
+
+def _passed(params: BurningParams, last_ms: I64, t_ms: I64) -> Bools:
+    """(N,) what was last seen at `last_ms` is over: now is another time."""
+    return np.asarray((last_ms == NEVER) | (t_ms - last_ms > params.stove_gap_s * 1000))
 
 
 def _unsaid(params: BurningParams, state: BurningState, s: Rows, t_ms: I64, sign: Bools) -> Bools:
@@ -165,11 +186,13 @@ def _stove(  # noqa: PLR0917  (one array a thing known of each frame)
     excess = top_c - state.level_c[s]
     k = np.flatnonzero(near.any(axis=1) & (excess >= params.warm_k))
     s, t_ms, excess, top_c, alone = s[k], t_ms[k], excess[k], top_c[k], alone_ms[k]
-    last = state.warm_last_ms[s]
-    anew = (last == NEVER) | (t_ms - last > params.stove_gap_s * 1000)
-    warm = np.where(anew, t_ms, state.warm_ms[s])
+    anew = _passed(params, state.warm_last_ms[s], t_ms)
+    mild = np.where(_passed(params, state.mild_last_ms[s], t_ms), t_ms, state.mild_ms[s])
+    first = np.maximum(mild, t_ms - round(params.mild_s * 1000))
+    warm = np.where(anew, first, state.warm_ms[s])
     most = np.fmax(np.where(anew, np.float32(0), state.most_k[s]), excess)
     on = (top_c >= params.stove_c) & (excess >= np.float32(params.still_share) * most)
+    on |= (top_c >= params.simmer_c) & (excess >= np.float32(params.simmer_share) * most)
     frames_on = np.where(on, np.minimum(np.where(anew, 0, state.hot_frames[s]) + 1, 1000), 0)
     state.warm_last_ms[s], state.warm_ms[s], state.most_k[s] = t_ms, warm, most
     state.hot_frames[s] = frames_on.astype(np.int16)

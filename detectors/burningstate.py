@@ -38,9 +38,13 @@ class BurningParams:
     step_k_s: float
     leap_s: float
     looks: int
+    mild_k: float
+    mild_s: float
     warm_k: float
     gate_c: float
     stove_c: float
+    simmer_c: float
+    simmer_share: float
     stove_m: float
     glare_m: float
     still_m_s: float
@@ -78,6 +82,10 @@ class BurningState:
     """Looks on end at which the level was above its floor."""
     gate: PerCamera[np.int16]
     """centi-°C above which a frame is worth a closer look."""
+    mild_ms: PerCamera[np.int64]
+    """When the zone of the stove was no longer cool,"""
+    mild_last_ms: PerCamera[np.int64]
+    """and the last look at which it was not."""
     warm_ms: PerCamera[np.int64]
     """When the stove became warm,"""
     warm_last_ms: PerCamera[np.int64]
@@ -144,6 +152,8 @@ def fresh(
         since_ms=never(),
         surge=np.zeros(s, np.int8),
         gate=np.full(s, np.iinfo(np.int16).max, np.int16),
+        mild_ms=never(),
+        mild_last_ms=never(),
         warm_ms=never(),
         warm_last_ms=never(),
         most_k=np.zeros(s, np.float32),

@@ -1,6 +1,6 @@
-"""What air feels like: the heat index of the US National Weather Service.
+"""What air feels like, by the heat index of the US National Weather Service, and how much water it can hold.
 
-Takes arrays of temperature and humidity, gives °C. Remembers nothing.
+Takes arrays of temperature and humidity, gives °C and hPa. Remembers nothing.
 """
 
 import numpy as np
@@ -31,3 +31,10 @@ def heat_index_c(temperature_c: F64, humidity: F64) -> F64:
     full = np.where((r < 13) & (f > 80) & (f < 112), full - dry, full)
     full = np.where((r > 85) & (f > 80) & (f < 87), full + (r - 85) / 10 * (87 - f) / 5, full)
     return np.asarray((np.where((simple + f) / 2 < 80, (simple + f) / 2, full) - 32) / 1.8)
+
+
+def saturation_hpa(temperature_c: F64) -> F64:
+    """Vapour pressure in hPa at which air of °C is saturated (Magnus, WMO No. 8); relative humidity is the
+    share of it that there is.
+    """
+    return np.asarray(6.112 * np.exp(17.62 * temperature_c / (243.12 + temperature_c)))

@@ -50,6 +50,7 @@ class Fires:
         camera = self._first[shape] + frames.sensor
         state = self._states[shape]
         there = np.flatnonzero(burning.somebody(self._params, state, frames, seen))
+        self._rounds.looked(camera, frames.t_ms)
         if there.size:
             self._rounds.notice(camera[there], frames.t_ms[there])
         return burning.step(

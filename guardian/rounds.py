@@ -147,6 +147,10 @@ class Rounds:
         """Take that these cameras (N,), rows of the layout, saw somebody at `t_ms` (N,)."""
         appliance.notice(self._appliance, self._board.layout.camera_room[camera], t_ms)
 
+    def looked(self, camera: Rows, t_ms: NDArray[np.int64]) -> None:
+        """Take that these cameras (N,), rows of the layout, have looked at `t_ms` (N,)."""
+        appliance.look(self._appliance, self._board.layout.camera_room[camera], t_ms)
+
     def alone_ms(self, camera: Rows) -> NDArray[np.int64]:
         """(N,) since when nobody is in the rooms of these cameras; negative = nobody ever was noticed."""
         room = self._board.layout.camera_room[camera]

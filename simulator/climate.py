@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from detectors.heatindex import saturation_hpa
 from simulator.world import F64, Air, Plan, RoomKind
 
 STEP_S: Final = (
@@ -294,11 +295,6 @@ def indoor(
     share = np.where(opened > 0, 0.3, 1.0)
     humidity = 100 * (vapour[:, None] + lived[:, None] * share) / saturation_hpa(air)
     return Air(t, air, np.clip(humidity, 12, 97), np.zeros_like(air))
-
-
-def saturation_hpa(temperature_c: F64) -> F64:
-    """Vapour pressure at which air is saturated (Magnus, WMO No. 8)."""
-    return np.asarray(6.112 * np.exp(17.62 * temperature_c / (243.12 + temperature_c)))
 
 
 # --- changes ---------------------------------------------------------------------------------------

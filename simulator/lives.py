@@ -267,7 +267,10 @@ def _heard(
     fitted = as_recorded(one.plan, rng) if like else kit(one.plan, which)
     air = None if whole is None else whole.air
     heard = events(stirs, one.plan, fitted, rng, air=air, fitting=LIKE_RECORDED if like else None)
-    climate = threshold_truth(told(heard, [r.name for r in one.plan.rooms])) if air is not None else ()
+    wet = [k for k, r in enumerate(one.plan.rooms) if r.kind == "bathroom"]
+    climate = (
+        threshold_truth(told(heard, [r.name for r in one.plan.rooms], air, wet)) if air is not None else ()
+    )
     return Home(
         "life",
         one.plan,

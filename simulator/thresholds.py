@@ -3,7 +3,8 @@
 Takes the air of the rooms and the times at which the stove was on and somebody was with it, gives rows of
 truth: they begin when the threshold's dwell is complete and end when the danger is over. A home's air is that
 of its sensors (`told`): a threshold is crossed when a sensor says so, and nobody can know before, though the
-sensor is off by a little and speaks every 10 to 30 min.
+sensor is off by a little and speaks every 10 to 30 min. Every room with a thermometer counts, for heat too:
+the water in the air is alike all over a home, so that one humidity sensor tells of it for all rooms.
 
 Levels. Cold: below 16 °C for 1 h, below 12 °C for 30 min, below 10 °C at once. Heat: heat index of 32 °C for
 2 h, of 39 °C for 1 h. Both end 0.5 K on the safe side. Sources: housing guidance (serious below 16, danger of
@@ -15,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.heatindex import heat_index_c
+from detectors.heatindex import heat_index_c, saturation_hpa
 from simulator.world import F64, Air, Events, Truth
 
 COLD: Final = ((16.0, 3600.0), (12.0, 1800.0), (10.0, 0.0))
@@ -94,10 +95,14 @@ def threshold_truth(
 STEP_S: Final = 1e-3  # how long a change of what is told takes
 
 
-def told(events: Events, rooms: Sequence[str]) -> Air:
-    """The air of `rooms` as their own sensors have told it: each value holds until the next one.
+def told(events: Events, rooms: Sequence[str], true: Air | None = None, wet: Sequence[int] = ()) -> Air:
+    """The air of `rooms` as the home's sensors have told it: each value holds until the next one, and before
+    its first word a sensor's first value does.
 
-    NaN in a room without a sensor of that kind; before its first word a sensor's first value holds.
+    Temperature is that of the room's own sensor, NaN without one. So is humidity; a room without one has the
+    vapour pressure of the first room that has both sensors (of `wet`, bathrooms, last: a shower is not all
+    over the home), as it was at the last word of that humidity sensor. A home with none has the humidity of
+    `true` (keys of its own), which is not told by anything; NaN without that.
     """
     of = {kind: [_reading(events, kind, room) for room in rooms] for kind in ("temperature", "humidity")}
     at = np.unique(np.concatenate([np.zeros(1), *(t for each in of.values() for t, _ in each)]))
@@ -107,7 +112,20 @@ def told(events: Events, rooms: Sequence[str]) -> Air:
         held = [v[np.maximum(np.searchsorted(t, t_s, "right") - 1, 0)] for t, v in of[kind]]
         return np.stack(held, axis=1)
 
-    return Air(t_s, table("temperature"), table("humidity"), np.zeros((len(t_s), len(rooms))))
+    temperature, humidity = table("temperature"), table("humidity")
+    lacks = np.isnan(humidity).all(axis=0)
+    both = np.flatnonzero(~lacks & ~np.isnan(temperature).all(axis=0))
+    if lacks.any() and len(both):
+        source = int(both[np.argmin(np.isin(both, wet))])
+        words = np.maximum(of["humidity"][source][0], of["temperature"][source][0][0])
+        at_word = words[np.maximum(np.searchsorted(words, t_s, "right") - 1, 0)]
+        then = np.searchsorted(t_s, at_word, "right") - 1
+        vapour = (humidity * saturation_hpa(temperature))[then, source]
+        borrowed = vapour[:, None] / saturation_hpa(temperature[:, lacks])
+        humidity[:, lacks] = np.minimum(borrowed, 100)
+    elif true is not None and lacks.all():
+        humidity = np.stack([np.interp(t_s, true.t_s, column) for column in true.humidity.T], -1)
+    return Air(t_s, temperature, humidity, np.zeros((len(t_s), len(rooms))))
 
 
 def _reading(events: Events, kind: str, room: str) -> tuple[F64, F64]:

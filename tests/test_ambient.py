@@ -8,6 +8,7 @@ import pytest
 from detectors import ambient, keep
 from detectors.ambient import AmbientParams, AmbientState
 from detectors.finding import Finding, Kind
+from detectors.heatindex import heat_index_c
 from detectors.layout import Events, Layout, RoomKind, SensorKind
 from guardian.board import Board, SensorSpec
 from simulator.twins.ambient import Air, Said, Sensor
@@ -166,6 +167,29 @@ def test_heat_is_felt_with_the_humidity_of_the_room_else_of_the_home_else_assume
     nowhere = Home().says(BEDROOM, 31.0).waits(120, (BEDROOM, 31.0))
     assert nowhere.found[0].evidence["humidity_assumed"] == 1
     assert nowhere.found[0].confidence < damp.found[0].confidence
+
+
+def test_a_warmer_room_shares_the_homes_water_and_not_its_percents() -> None:
+    cooks = Home().says(LIVING, 24.0).says(DAMP, 60.0).says(BEDROOM, 30.0)  # 60 % at 30 °C would feel like 33
+    for _ in range(6):
+        cooks.waits(30).says(LIVING, 24.0).says(DAMP, 60.0).says(BEDROOM, 30.0)
+    assert cooks.told() == []
+    muggy = Home()
+    for _ in range(3):
+        muggy.says(LIVING, 26.0).says(DAMP, 80.0).says(BEDROOM, 30.0)
+        muggy.waits(30).says(LIVING, 27.0).waits(30)  # warmer without a word of water: as wet as before
+    assert [f.sensor for f in muggy.found] == [BEDROOM]
+    assert muggy.found[0].evidence["humidity_percent"] == pytest.approx(80 * 33.6 / 42.4, abs=0.3)
+    assert muggy.found[0].evidence["humidity_assumed"] == 0
+
+
+@pytest.mark.parametrize("mild", [27.0, 30.0, 32.0, 39.0])
+def test_no_humidity_makes_a_room_hot_that_is_not_warm_enough_to_be_asked(mild: float) -> None:
+    params = replace(PARAMS, heat_index_c=(mild, 41.0))
+    cool = ambient.muggy_c(params)
+    temperature, humidity = np.meshgrid(np.arange(5.0, cool, 0.05), np.arange(0.0, 101.0))
+    assert (heat_index_c(temperature, humidity) < mild - params.hysteresis_k).all()
+    assert heat_index_c(np.array(cool + 0.2), np.array(100.0)) > mild - params.hysteresis_k
 
 
 def test_a_worse_level_that_is_over_leaves_no_news_of_the_milder_one() -> None:

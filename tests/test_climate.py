@@ -77,6 +77,27 @@ def test_it_is_cold_when_the_rooms_own_sensor_has_said_so_for_long_enough() -> N
     assert air.temperature_c[0, 0] == 17.0
 
 
+def test_a_hot_kitchen_counts_whether_or_not_its_humidity_is_measured() -> None:
+    def heat(*sensors: tuple[str, str, float], true: Air | None = None) -> list[tuple[float, float]]:
+        kit = tuple(EventSensor(f"{kind}-{room}", kind, room) for kind, room, _ in sensors)
+        t = np.repeat(np.arange(0.0, 18_000.0, 900.0), len(kit))
+        which = np.tile(np.arange(len(kit), dtype=np.int32), 20)
+        value = np.tile([v for _, _, v in sensors], 20)
+        air = told(Events(t, which, value, kit), ["bathroom", "kitchen", "living"], true, wet=[0])
+        return rows(threshold_truth(air), "heat")
+
+    hot, cool = ("temperature", "kitchen", 31.0), ("temperature", "living", 25.0)
+    damp, dry = ("humidity", "living", 80.0), ("humidity", "living", 55.0)
+    assert heat(hot, cool, damp) == [pytest.approx((7200.0, 17_100.0))]
+    assert heat(hot, cool, dry) == []  # 55 % at 31 °C would feel like 33: but there it is 39 %
+    shower = (("temperature", "bathroom", 25.0), ("humidity", "bathroom", 98.0))
+    assert heat(hot, *shower, cool, dry) == []
+    assert heat(hot) == []
+    still = np.full((2, 3), 31.0)
+    true = Air(np.array([0.0, 18_000.0]), still, np.full((2, 3), 65.0), np.zeros((2, 3)))
+    assert heat(hot, true=true) == [pytest.approx((7200.0, 17_100.0))]
+
+
 def test_one_home_is_cold_once_however_many_of_its_rooms_are() -> None:
     t = np.array([0.0, 10.0, 9000.0, 9010.0])
     cold = np.array([[18, 18], [15, 18], [15, 15], [18, 15]], np.float64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from detectors.ambient import AmbientParams
-from detectors.heatindex import heat_index_c
+from detectors.heatindex import heat_index_c, saturation_hpa
 
 MINUTE_MS = 60_000
 Said = tuple[str, int, int]
@@ -23,6 +23,7 @@ class Sensor:
     wet: bool = False
     value: float | None = None
     heard: int = 0
+    vapour: float | None = None
     doubted: float | None = None
     before: tuple[float, int] = (0.0, 0)
     since: list[int | None] = field(default_factory=lambda: [None] * 5)
@@ -47,7 +48,11 @@ class Air:
         s = self.of[row]
         if s.kind == "humidity":
             if self.p.least_humidity <= value <= 100:
-                s.value, s.heard = value, t
+                s.value, s.heard, s.vapour = value, t, None
+                warm = (o for o in self.of.values() if o.kind == "temperature" and o.room == s.room)
+                beside = next(warm, None)
+                if beside is not None and self.live(beside, t):
+                    s.vapour = value / 100 * float(saturation_hpa(np.array(beside.value)))
                 for other in self.of.values():
                     if other.kind == "temperature" and self.live(other, t):
                         self.spells(other, t)
@@ -81,13 +86,15 @@ class Air:
         s.since, s.said, s.burns = [None] * 5, [False] * 5, False
 
     def humidity(self, s: Sensor, t: int) -> float:
-        """In % where it hangs, else in the home, else assumed."""
+        """In % where it hangs, else by the water in the home's air, else assumed."""
         damp = [o for o in self.of.values() if o.kind == "humidity"]
         here = [o for o in damp if o.room == s.room][:1]
         other = ([o for o in damp if not o.wet] or damp)[:1]
         for o in (*here, *other):
             if self.live(o, t) and o.value is not None:
-                return o.value
+                if o.vapour is None or o in here:
+                    return o.value
+                return min(100 * o.vapour / float(saturation_hpa(np.array(s.value))), 100.0)
         return self.p.assumed_humidity
 
     def spells(self, s: Sensor, t: int) -> None:

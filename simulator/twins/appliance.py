@@ -38,6 +38,23 @@ class Watch:
         self.place: int | None = None
         self.noticed: dict[int, int] = {}
         self.left: dict[int, int] = {}
+        self.looked: dict[int, int] = {}
+        self.stirred: dict[int, int] = {}
+
+    def stir(self, room: int, t: int) -> None:
+        """A motion sensor reports."""
+        p = self.p
+        if t - self.looked.get(room, -1) <= p.live_s * 1000:
+            first = self.stirred.get(room)
+            if first is not None and t - first < p.apart_s * 1000:
+                return
+            self.stirred[room] = t
+            elsewhere = [at for other, at in self.noticed.items() if other != room]
+            if first is None or t - first > p.again_s * 1000:
+                return
+            if elsewhere and first - max(elsewhere) < p.door_s * 1000:
+                return
+        self.notice(room, t)
 
     def notice(self, room: int, t: int) -> None:
         """Somebody is noticed in a room."""
@@ -104,7 +121,9 @@ class Watch:
         noticed = self.noticed.get(s.room, -1)
         alone = -1
         if noticed >= 0:
-            alone = noticed + round(self.p.silent_min * MINUTE_MS)
+            quiet = round(self.p.quiet_s * 1000)
+            dark = self.looked.get(s.room, -1) - noticed < quiet
+            alone = noticed + (round(self.p.silent_min * MINUTE_MS) if dark else quiet)
             if self.left.get(s.room, -1) >= noticed:
                 alone = min(alone, self.left[s.room])
         stays = any(

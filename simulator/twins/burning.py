@@ -27,6 +27,8 @@ class Eye:
     since: int = 0
     surge: int = 0
     burnt: int | None = None
+    mild: int | None = None
+    mild_last: int = 0
     warm: int | None = None
     warm_last: int = 0
     most: float = 0.0
@@ -70,6 +72,10 @@ class Eye:
             self.floor = min(self.floor, level)
         self.surge = min(self.surge + 1, 100) if level - self.floor >= p.surge_k else 0
         self.level, self.looked = level, t
+        if self.stove.any() and frame[self.stove].max() / 100 - level >= p.mild_k:
+            if self.mild is None or t - self.mild_last > p.stove_gap_s * 1000:
+                self.mild = t
+            self.mild_last = t
         fire = self.surge >= p.looks and t - self.since >= p.settle_s * 1000
         return [("fire", t)] if fire and self.news(t) else []
 
@@ -88,10 +94,14 @@ class Eye:
         if top - self.level < p.warm_k:
             return []
         if self.warm is None or t - self.warm_last > p.stove_gap_s * 1000:
-            self.warm, self.most, self.hot = t, 0.0, 0
+            mild = self.mild is not None and t - self.mild_last <= p.stove_gap_s * 1000
+            first = self.mild if self.mild is not None and mild else t
+            self.warm = max(first, t - round(p.mild_s * 1000))
+            self.most, self.hot = 0.0, 0
         self.warm_last = t
         self.most = max(self.most, top - self.level)
-        on = top >= p.stove_c and top - self.level >= p.still_share * self.most
+        share = (top - self.level) / self.most
+        on = (top >= p.stove_c and share >= p.still_share) or (top >= p.simmer_c and share >= p.simmer_share)
         self.hot = self.hot + 1 if on else 0
         begun = max(self.warm, alone)
         if self.hot >= p.stove_frames and begun + p.left_min * 60_000 <= t and begun > self.left:
