@@ -7,8 +7,8 @@ ahead, never loops over homes, never reads a clock.
 One minute:
 1. Clocks. SILENCE runs since the last proof of life, whatever else; AWAY beside it, in case that they are
    out; BATHROOM since they came there, until a sign says that they are elsewhere; NIGHT when they left the
-   bed in an hour of sleep; BED while the bed says that somebody lies in it. All but BATHROOM and BED start
-   anew with every proof of life.
+   bed at night, until they are back in it; BED while the bed says that somebody lies in it. All but BATHROOM
+   and BED start anew with every proof of life (most who are up at night for long are up and about).
 2. Each clock adds up the hazard of its hour and age (hazard.py): by time rescaling the sum at the end of an
    ordinary silence is exponential with mean 1, so it is a surprise in nats.
 3. Somebody who may have gone out unnoticed would be as silent: SILENCE is the mixture of both, with the
@@ -107,7 +107,10 @@ def step(
         long = (bucket[:, clock] >= habits.LONG) * weight
         state.week_expected[:, clock, moment.weekday] += long * rate[:, clock] / state.busy[:, clock]
     cleared = np.flatnonzero(minute.life & state.prompted & ~state.said[:, Clock.SILENCE])
-    up = (state.age_min[:, Clock.NIGHT] >= 0) | ((state.age_min[:, Clock.BED] >= 0) & (minute.bed == 0))
+    rises = (state.age_min[:, Clock.BED] >= 0) & (minute.bed == 0)
+    night = _night(params, state) & (minute.bed == 0) & ~(minute.door & minute.life)
+    up = night & (rises | (state.age_min[:, Clock.NIGHT] >= 0))
+    _stop(params, state, moment, learns[:, Clock.NIGHT], night | (minute.bed == 1))
     _end(params, state, minute, Step(moment.minute, moment.weekday, bucket, rate, away, surprise, learns))
     state.age_min += np.where(runs & (state.age_min >= 0), dt[:, None], 0)
     _start(state, minute, moment, up)
@@ -300,14 +303,34 @@ def _end(params: InactivityParams, state: InactivityState, minute: Minute, now: 
     state.prompted[back] = state.censored[back] = state.slept[back] = False
 
 
+def _night(params: InactivityParams, state: InactivityState) -> Bools:
+    """(H,) it is a calm hour of theirs, or the one before it: who goes to bed then goes for the night."""
+    calm = np.minimum(state.lively[:, state.hour], state.lively[:, (state.hour + 1) % hazard.HOURS])
+    return np.asarray(calm < np.float32(params.night_share) * state.lively.mean(1))
+
+
+def _stop(
+    params: InactivityParams, state: InactivityState, moment: Moment, learns: Bools, goes_on: Bools
+) -> None:
+    """NIGHT is over for who has not gone back to bed by the morning, or has left: so long it can take, at
+    least.
+    """
+    over = (state.age_min[:, Clock.NIGHT] >= 0) & ~goes_on
+    h = np.flatnonzero(over)
+    if h.size:
+        habits.end(params, state, h, Clock.NIGHT, moment.minute, learns[h].astype(np.float32))
+        state.age_min[h, Clock.NIGHT] = NEVER
+        state.sum[h, Clock.NIGHT] = 0
+        state.said[h, Clock.NIGHT] = False
+
+
 def _start(state: InactivityState, minute: Minute, moment: Moment, up: Bools) -> None:
-    """Clocks that begin with what was noticed this minute."""
+    """Clocks that begin with what was noticed this minute; `up` (H,): out of bed at night."""
     life, bed = minute.life, minute.bed
     begins = np.zeros(state.age_min.shape, np.bool_)
     begins[:, Clock.SILENCE] = begins[:, Clock.AWAY] = life
     begins[:, Clock.BATHROOM] = life & minute.bathroom & (state.age_min[:, Clock.BATHROOM] < 0)
-    night = up & state.asleep & (bed == 0) & ~(minute.door & life)  # who has not gone to bed yet is no case
-    begins[:, Clock.NIGHT] = night & (life | (state.age_min[:, Clock.NIGHT] < 0))
+    begins[:, Clock.NIGHT] = up & (life | (state.age_min[:, Clock.NIGHT] < 0))
     begins[:, Clock.BED] = (bed == 1) & (state.age_min[:, Clock.BED] < 0)
     state.age_min[begins] = 0
     state.sum[begins] = 0
@@ -315,8 +338,4 @@ def _start(state: InactivityState, minute: Minute, moment: Moment, up: Bools) ->
     since = np.where(life, minute.life_ms, moment.now_ms)
     state.start_ms[begins] = np.broadcast_to(since[:, None], begins.shape)[begins]
     state.by_door[life] = minute.door[life]
-    stops = state.age_min[:, Clock.NIGHT] >= 0
-    stops &= ~night
-    stops |= (bed == -1) & (state.age_min[:, Clock.NIGHT] >= 0)
-    state.age_min[stops, Clock.NIGHT] = NEVER
     state.age_min[(bed != 1), Clock.BED] = NEVER

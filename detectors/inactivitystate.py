@@ -95,6 +95,7 @@ class InactivityParams:
     must_move_from_h: float
     must_move_to_h: float
     bathroom_most_min: float
+    night_share: float
     silence_min: tuple[float, ...]
     away_min: tuple[float, ...]
     bathroom_min: tuple[float, ...]

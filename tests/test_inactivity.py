@@ -248,7 +248,7 @@ def test_a_home_without_a_bed_sensor_has_its_share_of_alarms_for_the_rest() -> N
     assert (needs[1, Tail.NIGHT :] > 100).all()  # and none for clocks that cannot run
 
 
-def test_the_clock_of_the_night_runs_from_leaving_the_bed_and_not_for_who_has_not_gone_to_bed() -> None:
+def test_the_clock_of_the_night_runs_for_who_has_gone_to_bed_and_left_it_again() -> None:
     home = Played(2)
     for _ in range(23 * 60):
         home.minute([Told(life=home.t % 10 == 0, bed=0)] * 2)
@@ -262,6 +262,22 @@ def test_the_clock_of_the_night_runs_from_leaving_the_bed_and_not_for_who_has_no
     assert home.state.age_min[:, Clock.NIGHT].tolist() == [50, -1]
     home.minute([Told(life=True, bed=1), Told(life=False, bed=0)])
     assert home.state.age_min[0, Clock.NIGHT] == -1
+
+
+def test_who_gets_up_for_the_day_and_rests_teaches_that_it_can_take_long() -> None:
+    home = Played(1)
+    for _ in range(3):
+        for _ in range(6 * 60 - home.t % DAY):
+            home.minute([Told(life=home.t % DAY == 0, bed=1)])
+        exposed = home.state.exposure[0, Clock.NIGHT].sum()
+        home.minute([Told(life=True, bed=0)])
+        for _ in range(3 * 60):
+            home.minute([Told(life=False, bed=0)])
+        assert home.state.age_min[0, Clock.NIGHT] == -1  # it is day
+        assert home.state.exposure[0, Clock.NIGHT].sum() - exposed > 50
+        assert home.state.events[0, Clock.NIGHT].sum() == 0
+        for _ in range(DAY - home.t % DAY):
+            home.minute([Told(life=home.t % 10 == 0, bed=0)])
 
 
 def test_the_fixed_rule_of_the_bathroom_needs_no_habit() -> None:

@@ -237,9 +237,9 @@ async def test_a_dark_province_is_still_one_page(site: Site) -> None:
     one = await site.opened(Kind.BLIND, "h00000", deadline_s=None)
     dark = [dataclasses.replace(one, id=10 + i, home=f"h{i:05d}") for i in range(3000)]
     people = People(duty(responder("ann")))
-    began = time.perf_counter()
+    began = time.process_time()
     seen = view([*dark, fall], [], site.rows, people, site.clock.ms)
-    assert time.perf_counter() - began < 1.0  # about 0.05 s here
+    assert time.process_time() - began < 1.0  # about 0.05 s here
     assert seen.cards[0].number == fall.id
     assert (len(seen.cards), seen.open) == (CARDS_SHOWN, 3001)
     assert (len(seen.tiles), seen.not_shown) == (HOMES_SHOWN, 10_000 - HOMES_SHOWN)

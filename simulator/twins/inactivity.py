@@ -143,12 +143,20 @@ class Home:
                 if buckets[c] >= LONG:
                     self._week(c, weekday)[1] += share * self.rates[c, buckets[c]] / self.busy[c]
         moved = told.life and self.prompted and not silence.said
-        up = self.clocks[Clock.NIGHT].age >= 0 or (self.clocks[Clock.BED].age >= 0 and told.bed == 0)
+        rises = self.clocks[Clock.BED].age >= 0 and told.bed == 0
+        calm = min(self.lively[hour], self.lively[(hour + 1) % HOURS])
+        night = calm < p.night_share * sum(self.lively) / HOURS
+        night = night and told.bed == 0 and not (told.door and told.life)
+        up = night and (rises or self.clocks[Clock.NIGHT].age >= 0)
+        if self.clocks[Clock.NIGHT].age >= 0 and not night and told.bed != 1:
+            if learns[Clock.NIGHT]:
+                self._past(Clock.NIGHT, minute, 1.0)
+            self.clocks[Clock.NIGHT] = Running()
         self._end(minute, told, Now(odds, buckets, surprise, learns, tails))
         for c, k in self.clocks.items():
             if k.age >= 0 and runs[c]:
                 k.age += 1
-        self._start(minute, told, asleep and up)
+        self._start(minute, told, up)
         return found, moved
 
     def _week(self, clock: Clock, weekday: int) -> list[float]:
@@ -245,9 +253,7 @@ class Home:
                 self._week(c, minute // (60 * HOURS) % 7)[0] += share * learns[c]
             age = self.clocks[c].age
             if c not in {Clock.SILENCE, Clock.AWAY} and learns[c] and not self.censored:
-                for m in range(int(age) + 1):
-                    cell = (c, (minute - int(age) + m) // 60 % HOURS, self._bucket(c, m))
-                    self.exposure[cell] = self.exposure.get(cell, 0.0) + share
+                self._past(c, minute, share)
             counts = silent and p.least_min[c] <= age < p.longest_days * 1440
             if c is Clock.BED:
                 counts = age >= p.least_min[c] and not self.censored
@@ -265,20 +271,23 @@ class Home:
             if ended[c]:
                 self.clocks[c] = Running()
 
-    def _start(self, minute: int, told: Told, asleep: bool) -> None:
-        night = asleep and told.bed == 0 and not (told.door and told.life)
+    def _past(self, clock: Clock, minute: int, share: float) -> None:
+        age = self.clocks[clock].age
+        for m in range(int(age) + 1):
+            cell = (clock, (minute - int(age) + m) // 60 % HOURS, self._bucket(clock, m))
+            self.exposure[cell] = self.exposure.get(cell, 0.0) + share
+
+    def _start(self, minute: int, told: Told, up: bool) -> None:
         enters = told.life and told.bathroom and self.clocks[Clock.BATHROOM].age < 0
         begins: Sequence[Clock] = [
             *([Clock.SILENCE, Clock.AWAY] if told.life else []),
             *([Clock.BATHROOM] if enters else []),
-            *([Clock.NIGHT] if night and (told.life or self.clocks[Clock.NIGHT].age < 0) else []),
+            *([Clock.NIGHT] if up and (told.life or self.clocks[Clock.NIGHT].age < 0) else []),
             *([Clock.BED] if told.bed == 1 and self.clocks[Clock.BED].age < 0 else []),
         ]
         for c in begins:
             self.clocks[c] = Running(age=0.0, start=minute)
         if told.life:
             self.by_door = told.door
-        if not night:
-            self.clocks[Clock.NIGHT].age = -1
         if told.bed != 1:
             self.clocks[Clock.BED].age = -1
