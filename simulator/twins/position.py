@@ -27,6 +27,7 @@ class Room:
     has_pir: bool = False
     says: dict[SensorKind, bool] = field(default_factory=dict)
     rest_ms: int = -1
+    hands_ms: list[int] = field(default_factory=lambda: [-1, -1])
     body_ms: int = -1
     view: int = 0
     view_ms: int = -1
@@ -159,6 +160,10 @@ class Home:
             return
         if kind is SensorKind.PIR:
             self.rooms[room].body_ms = t_ms
+        weight = kind in {SensorKind.APPLIANCE_DOOR, SensorKind.BED, SensorKind.DOOR} and not way_out
+        if weight and life and value == 1:
+            last, before = self.rooms[room].hands_ms
+            self.rooms[room].hands_ms = [t_ms, last if t_ms - last >= p.apart_s * 1000 else before]
         empty = kind is SensorKind.PRESENCE and value == 0 and life
         if way_out:
             self._door(t_ms)
@@ -238,6 +243,21 @@ class Home:
             self.visit_ms = t_ms
         if self.company < self.p.company_over:
             self.visit_ms = -1
+
+    def alibi_ms(self, room: int, now_ms: int) -> int:
+        """The latest onset of a fall in this room that the one resident has an alibi for, −1 = for none."""
+        p, here, acted = self.p, self.rooms[room], -1
+        alone = self.visit_ms < 0 <= self.doubt_ms <= now_ms - p.alone_s * 1000
+        if not (self.has_way_out and alone and here.has_pir):
+            return -1
+        for k, r in enumerate(self.rooms):
+            last, before = r.hands_ms
+            if k != room:
+                acted = max(acted, before)
+                if min(last, r.body_ms) >= 0 and abs(last - r.body_ms) >= p.apart_s * 1000:
+                    acted = max(acted, min(last, r.body_ms))
+        back = max(here.body_ms, here.rest_ms, *here.hands_ms)
+        return acted - int(p.onset_s * 1000) if acted > back else -1
 
     # --- views -----------------------------------------------------------------------------------------
 
