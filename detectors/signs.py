@@ -89,8 +89,42 @@ def ahead(params: PositionParams, state: PositionState, rooms: Rooms, home: Rows
 def held_or_shut(params: PositionParams, s: PositionState, row: Rows, now_ms: I64) -> tuple[Bools, Bools]:
     """Of these rooms, in which a bed, chair, radar or camera tells of somebody now, and which are empty."""
     looks = (s.view_ms[row] != NEVER) & (now_ms - s.view_ms[row] <= params.fresh_s * 1000)
-    held = (looks & (s.view[row] > 0)) | (s.bed[row] == 1) | (s.chair[row] == 1) | (s.presence[row] == 1)
+    held = (looks & (s.view[row] > 0)) | occupied(s, row)
     return held, ~held & ((looks & (s.view[row] == -1)) | (s.presence[row] == 0))
+
+
+def occupied(s: PositionState, row: Rows) -> Bools:
+    """Of these rooms, in which a bed, a chair or radar says that somebody is there."""
+    return np.asarray((s.bed[row] == 1) | (s.chair[row] == 1) | (s.presence[row] == 1))
+
+
+def resting(params: PositionParams, s: PositionState, row: Rows, now_ms: I64 | int) -> Bools:
+    """Of these rooms, in which somebody has been lying or sitting for a while."""
+    rests = (s.bed[row] == 1) | (s.chair[row] == 1)
+    return np.asarray(rests & (now_ms - s.rest_ms[row] >= params.rest_s * 1000))
+
+
+def guested(params: PositionParams, s: PositionState, home: Rows, now_ms: I64) -> Bools:
+    """Of these homes, in which somebody else may well be: the outside door has been used, or a second person
+    shows.
+    """
+    lately = (s.way_out_ms[home] != NEVER) & (now_ms - s.way_out_ms[home] <= params.alone_s * 1000)
+    return np.asarray(s.has_way_out[home] & (lately | (s.visit_ms[home] != NEVER)))
+
+
+def anchored(  # noqa: PLR0917  (what is known of the rooms)
+    params: PositionParams, s: PositionState, home: Rows, rooms: Rooms, room: F64, now_ms: I64
+) -> F64:
+    """(M,) how loud a sign from each room speaks about the resident, 1 = as ever, where they probably rest in
+    another one: it may well be somebody else's. Nothing, while somebody may be in who came after the resident
+    had lain or sat down: nobody leaves their bed because a visitor walks about. Visitors take chairs, but no
+    beds.
+    """
+    row, of = rooms.row, rooms.of
+    holds = room * resting(params, s, row, now_ms[of])
+    theirs = holds * ((s.bed[row] == 1) | (s.rest_ms[row] < s.way_out_ms[home][of]))
+    firmly = (rooms.total(theirs)[of] - theirs >= 0.5) & guested(params, s, home, now_ms)[of]
+    return np.where(firmly, 0.0, np.where(rooms.total(holds)[of] - holds >= 0.5, params.anchor_power, 1.0))
 
 
 def _quiet(params: PositionParams, s: PositionState, home: Rows, held: Bools, at_ms: I64) -> F64:
@@ -207,7 +241,7 @@ def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     if sign.any():
         _company(params, s, e.where(sign))
         _inside(params, s, e.where(sign))
-    power = np.where(_anchored(params, s, e, rooms, room), params.anchor_power, 1.0)
+    power = _power(params, s, e, rooms, room)
     walks = (np.where(empty | switched, 0.0, params.walk_share) * power)[rooms.of]
     room = belief.moved_on(rooms, room, walks, table(params.draw)[s.layout.room_kind[rooms.row]])
     mine = rooms.row == e.room[rooms.of]
@@ -216,6 +250,7 @@ def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     other = np.where(near, params.pir_near, params.pir_far)
     other = np.where(moved, other, 1.0 / params.hands_odds)
     other = np.where(switched[rooms.of], 1.0 / params.plug_odds, other)
+    other = np.where(e.way_out[rooms.of], 1.0 / params.way_out_odds, other)
     like = np.where(mine, 1.0, other)
     like = np.where(empty[rooms.of], np.where(mine, 1.0 / params.empty_odds, 1.0), like)
     s.room[rooms.row] = belief.weighed(rooms, room, like ** power[rooms.of], params.least)
@@ -223,15 +258,17 @@ def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     s.noticed_ms[told.room] = told.t_ms
 
 
-def _anchored(params: PositionParams, s: PositionState, e: _Layer, rooms: Rooms, room: F64) -> Bools:
-    """Whether something holds the resident in another room than that of the event, so that it may well be
-    somebody else's: a bed or a chair, or, when somebody may have come in, a camera.
+def _power(params: PositionParams, s: PositionState, e: _Layer, rooms: Rooms, room: F64) -> F64:
+    """(N,) how loud each event speaks: see `anchored`. When somebody may have come in, a camera holds, too,
+    but less: visitors and residents are bodies alike.
     """
     t, row = e.t_ms[rooms.of], rooms.row
-    rests = ((s.bed[row] == 1) | (s.chair[row] == 1)) & (t - s.rest_ms[row] >= params.rest_s * 1000)
-    doubt = (t - s.doubt_ms[e.home][rooms.of] <= params.alone_s * 1000) & s.has_way_out[e.home][rooms.of]
-    seen = s.sees[row] & (t - s.view_ms[row] <= params.fresh_s * 1000) & doubt
-    return np.asarray(rooms.total(room * ((rests | seen) & (row != e.room[rooms.of]))) >= 0.5)
+    away = row != e.room[rooms.of]
+    power = anchored(params, s, e.home, rooms, room, e.t_ms)[~away]
+    seen = s.sees[row] & (t - s.view_ms[row] <= params.fresh_s * 1000) & away
+    holds = (rooms.total(room * seen) >= 0.5) & guested(params, s, e.home, e.t_ms)
+    power = np.minimum(power, np.where(holds, params.anchor_power, 1.0))
+    return np.where((e.kind == BED) & (e.value > 0), 1.0, power)  # nobody else lies down in their bed
 
 
 def _door(params: PositionParams, s: PositionState, e: _Layer) -> None:
@@ -278,8 +315,7 @@ def _company(params: PositionParams, s: PositionState, e: _Layer) -> None:
     s.moved_ms[h[moved]], s.moved_room[h[moved]] = t[moved], (e.room - s.spans.first[h])[moved]
     rooms = s.spans.rooms(h)
     seen = (s.view[rooms.row] == 2) & (t[rooms.of] - s.view_ms[rooms.row] <= params.pair_s * 1000)
-    rests = (s.bed[rooms.row] == 1) | (s.chair[rooms.row] == 1)
-    seen |= rests & (t[rooms.of] - s.rest_ms[rooms.row] >= params.rest_s * 1000)
+    seen |= resting(params, s, rooms.row, t[rooms.of])
     seen &= (rooms.row != e.room[rooms.of]) & ~s.hub[rooms.row] & ~s.hub[e.room][rooms.of]
     accompany(params, s, h, t, (twice | (rooms.total(seen) > 0)).astype(np.float64))
 

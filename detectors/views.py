@@ -14,12 +14,13 @@ from detectors import belief
 from detectors.belief import F64, Rooms
 from detectors.layout import Rows
 from detectors.positionstate import NEVER, PositionParams, PositionState
-from detectors.signs import I64, Bools, accompany, ahead
+from detectors.signs import I64, Bools, accompany, ahead, anchored, occupied
 
 HIDING: Final = np.array([False, False, True, True, True, False])
 """By code of fall.Posture: blankets and tables hide a body that sits, lies, or lies on furniture."""
 UPRIGHT: Final = 1
-"""Code of fall.Posture."""
+LYING_ON_FURNITURE: Final = 4
+"""Codes of fall.Posture."""
 
 
 def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
@@ -27,7 +28,8 @@ def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
     where = s.layout.camera_room
     fresh = (s.looked_ms != NEVER) & (now_ms - s.looked_ms <= params.fresh_s * 1000)
     somebody = fresh & (s.people > 0) & (s.seen_ms == s.looked_ms)
-    hidden = HIDING[s.posture] & (s.seen_ms != NEVER) & (s.room[where] >= 0.5)
+    hidden = (HIDING[s.posture] | ~s.moves) & (s.seen_ms != NEVER) & (s.room[where] >= 0.5)
+    hidden |= occupied(s, where)
     says = np.where(somebody, 1, np.where(fresh & ~s.sick & ~hidden, -1, 0)).astype(np.int8)
     flip = says != s.folded
     due = s.fresh_look & (flip | (now_ms - s.folded_ms >= params.look_s * 1000))
@@ -58,6 +60,7 @@ def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
     steady = np.where(s.moves[cam], walks, still)
     comes = flip[cam] * ~visited
     weight = np.where(believed, (steady * dt_s + comes * np.log(params.seen_odds)) * s.sureness[cam], 0.0)
+    weight *= anchored(params, s, home, rooms, then.room, now)[mine]
     weight -= np.where(no, params.gone_per_s * fade * dt_s + flip[cam] * np.log(params.gone_odds), 0.0)
     like = np.exp(np.minimum(np.maximum(np.bincount(mine, weight, len(rooms.row)), -30.0), 30.0))
     inside = np.bincount(of, believed * (steady * dt_s + flip[cam]), len(home)).astype(np.float64, copy=False)
@@ -69,13 +72,18 @@ def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
 
 
 def _belied(params: PositionParams, s: PositionState, cam: Rows, now_ms: int) -> Bools:
-    """Which cameras see what no other sensor of the room notices, though it has been there for a while: radar
-    says empty, or the motion sensor, which pets do not set off, is silent.
+    """Which cameras see what no other sensor of the room notices, so that it is a pet or a warm thing. The
+    motion sensor, which pets do not set off, was silent while it walked in and a while after, or it never
+    walked in at all: nobody appears sitting. Or radar says empty, or a bed that somebody seems to lie in: it
+    is still warm. Never where a bed or a chair is sat on, or radar says that somebody is there.
     """
     row = s.layout.camera_room[cam]
     settled = now_ms - s.arrived_ms[cam] > params.arrive_s * 1000
     unmoved = s.has_pir[row] & ((s.body_ms[row] == NEVER) | (now_ms - s.body_ms[row] > params.pet_s * 1000))
-    return np.asarray(settled & (unmoved | (s.presence[row] == 0)))
+    radar_empty = s.presence[row] == 0
+    unmoved &= (settled | ~s.moves[cam] | radar_empty) & ~occupied(s, row)
+    warm = (s.posture[cam] == LYING_ON_FURNITURE) & (s.bed[row] == 0)
+    return np.asarray(unmoved | warm | (settled & radar_empty))
 
 
 def _note(  # noqa: PLR0917  (one argument for each array of `see`)
@@ -104,7 +112,7 @@ def _note(  # noqa: PLR0917  (one argument for each array of `see`)
     np.maximum.at(s.view, row, view.astype(np.int8))
     s.view_ms[row] = now_ms
     s.sees[row] = False
-    s.sees[s.layout.camera_room[seen]] = True
+    s.sees[row[believed]] = True
 
 
 def _count(  # noqa: PLR0917  (one argument for each array of `see`)

@@ -388,6 +388,7 @@ def test_there_is_none_soon_after_a_start() -> None:
 
 def test_there_is_none_while_a_visitor_is_seen() -> None:
     home = lone()
+    home.hears(-66, ("living-pir", 1)).hears(-61, ("bathroom-pir", 1))
     home.stays(-60, 0, ("living", Posture.UPRIGHT, 0.0), ("bathroom", Posture.UPRIGHT, 1.0))
     home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1))
     assert not home.alibi("living", 0, 100)
