@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import signs, views
+from detectors import belief, signs, views
 from detectors.belief import F64
 from detectors.fall import Posture
 from detectors.layout import NOWHERE, Events, RoomKind, Rows
@@ -169,8 +169,9 @@ def answer(params: PositionParams, state: PositionState, now_ms: int) -> Where:
     """Give what is believed of every home at `now_ms`; changes nothing."""
     s, homes = state, state.layout.homes
     then = signs.ahead(params, s, s.spans.every, np.arange(homes), np.full(homes, now_ms, np.int64))
-    which, most = s.spans.every.most(then.room)
     out, shut, looks = then.out, then.shut, _looks(params, s, now_ms)
+    room = belief.weighed(s.spans.every, then.room, np.where(shut, params.shut_share, 1.0), 0.0)
+    which, most = s.spans.every.most(room)
     known = (which >= 0) & (most >= params.sure) & (out < params.out_sure)
     known[known] &= (s.inside_ms[known] != NEVER) | (s.noticed_ms[which[known]] != NEVER)
     known[known] = ~shut[which[known]]

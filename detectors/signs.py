@@ -27,10 +27,10 @@ HANDS: Final = (
     SensorKind.BED,
     SensorKind.CHAIR,
     SensorKind.PRESENCE,
-    SensorKind.BUTTON,
-    SensorKind.CANCEL,
 )
 """Events of these are somebody's doing, in that room; a motion sensor also sees into the next one."""
+CARRIED: Final = (SensorKind.BUTTON, SensorKind.CANCEL)
+"""Of these, too, but wherever somebody carries them: whoever has fallen presses the button on their wrist."""
 STATES: Final = {SensorKind.BED: "bed", SensorKind.CHAIR: "chair", SensorKind.PRESENCE: "presence"}
 PIR: Final = int(SensorKind.PIR)
 DOOR: Final = int(SensorKind.DOOR)
@@ -49,7 +49,8 @@ def _among(kinds: Iterable[SensorKind]) -> Bools:
     return out
 
 
-TELLS: Final = _among((*HANDS, SensorKind.PIR, SensorKind.PLUG))
+TELLS: Final = _among((*HANDS, *CARRIED, SensorKind.PIR, SensorKind.PLUG))
+ANYWHERE: Final = _among(CARRIED)
 HELD_STATES: Final = _among(STATES)
 RESTS: Final = _among((SensorKind.BED, SensorKind.CHAIR))
 """By code of SensorKind."""
@@ -118,12 +119,14 @@ def anchored(  # noqa: PLR0917  (what is known of the rooms)
     """(M,) how loud a sign from each room speaks about the resident, 1 = as ever, where they probably rest in
     another one: it may well be somebody else's. Nothing, while somebody may be in who came after the resident
     had lain or sat down: nobody leaves their bed because a visitor walks about. Visitors take chairs, but no
-    beds.
+    beds; so for a bed any doubt is enough.
     """
     row, of = rooms.row, rooms.of
     holds = room * resting(params, s, row, now_ms[of])
-    theirs = holds * ((s.bed[row] == 1) | (s.rest_ms[row] < s.way_out_ms[home][of]))
-    firmly = (rooms.total(theirs)[of] - theirs >= 0.5) & guested(params, s, home, now_ms)[of]
+    doubt = (now_ms - s.doubt_ms[home] <= params.alone_s * 1000) & s.has_way_out[home]
+    before = (s.rest_ms[row] < s.way_out_ms[home][of]) & guested(params, s, home, now_ms)[of]
+    theirs = holds * (((s.bed[row] == 1) & doubt[of]) | before)
+    firmly = rooms.total(theirs)[of] - theirs >= 0.5
     return np.where(firmly, 0.0, np.where(rooms.total(holds)[of] - holds >= 0.5, params.anchor_power, 1.0))
 
 
@@ -235,14 +238,15 @@ def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     if not len(home):
         return
     e, switched, empty = e.where(keep), switched[keep], empty[keep]
+    carried = ANYWHERE[e.kind]
     sign = ~empty & ~switched & ~e.way_out
     if e.way_out.any():
         _door(params, s, e.where(e.way_out))
     if sign.any():
-        _company(params, s, e.where(sign))
+        _company(params, s, e.where(sign & ~carried))
         _inside(params, s, e.where(sign))
     power = _power(params, s, e, rooms, room)
-    walks = (np.where(empty | switched, 0.0, params.walk_share) * power)[rooms.of]
+    walks = (np.where(empty | switched | carried, 0.0, params.walk_share) * power)[rooms.of]
     room = belief.moved_on(rooms, room, walks, table(params.draw)[s.layout.room_kind[rooms.row]])
     mine = rooms.row == e.room[rooms.of]
     moved = (e.kind == PIR)[rooms.of]
@@ -253,8 +257,9 @@ def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     other = np.where(e.way_out[rooms.of], 1.0 / params.way_out_odds, other)
     like = np.where(mine, 1.0, other)
     like = np.where(empty[rooms.of], np.where(mine, 1.0 / params.empty_odds, 1.0), like)
+    like = np.where(carried[rooms.of], 1.0, like)
     s.room[rooms.row] = belief.weighed(rooms, room, like ** power[rooms.of], params.least)
-    told = e.where(~empty & ~switched)
+    told = e.where(~empty & ~switched & ~carried)
     s.noticed_ms[told.room] = told.t_ms
 
 

@@ -28,7 +28,7 @@ def test_whoever_lies_down_in_bed_is_the_resident_though_a_visitor_sits_in_their
 
 
 def test_radar_keeps_whom_the_camera_has_lost() -> None:
-    home = Home(eyes=WATCHED)
+    home = Home(eyes=("bathroom",))
     home.hears(0, ("radar", 0)).hears(5, ("hall-pir", 1)).hears(8, ("bathroom-pir", 1), ("radar", 1))
     for s in range(8, 16):
         home.sees(s, ("bathroom", Posture.UPRIGHT, 0.5 * (s % 4)))
@@ -64,7 +64,6 @@ def test_nobody_appears_sitting_where_no_motion_sensor_has_noticed_them_come_in(
     for k in range(20, 2000, 100):
         home.stays(k, k + 50, ("living", Posture.SITTING, 1.0))
         home.stays(k + 50, k + 100, ("bedroom", Posture.SITTING, 1.0))
-        home.hears(k + 99, ("living-pir", 1))
         assert home.room(k + 99) == "living"
 
 
@@ -72,5 +71,17 @@ def test_who_cooks_while_somebody_rings_is_still_in_the_kitchen() -> None:
     home = Home()
     for s in range(0, 600, 30):
         home.hears(s, ("kitchen-pir", 1))
-    home.hears(600, ("front", 1))
-    assert home.room(601) == "kitchen"
+    home.hears(600, ("front", 1)).hears(604, ("front", 0)).hears(630, ("kitchen-pir", 1))
+    home.hears(660, ("front", 1)).hears(664, ("front", 0))
+    assert home.room(665) == "kitchen"
+
+
+def test_whoever_has_fallen_and_presses_the_button_on_their_wrist_is_where_they_fell() -> None:
+    """The roster has the button in the living room, where it lies at night."""
+    home = Home(eyes=WATCHED)
+    home.hears(0, ("bedroom-pir", 1)).hears(0, ("radar", 0))
+    for s in range(20):
+        home.sees(s, ("bedroom", Posture.UPRIGHT, 0.5 * (s % 4)))
+    home.stays(20, 140, ("bedroom", Posture.LYING, 1.0)).hears(140, ("help", 1))
+    assert home.room(141) == "bedroom"
+    assert home.stays(141, 400, ("bedroom", Posture.LYING, 1.0)).room(400) == "bedroom"

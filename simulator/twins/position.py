@@ -165,13 +165,15 @@ class Home:
             last, before = self.rooms[room].hands_ms
             self.rooms[room].hands_ms = [t_ms, last if t_ms - last >= p.apart_s * 1000 else before]
         empty = kind is SensorKind.PRESENCE and value == 0 and life
+        carried = kind in {SensorKind.BUTTON, SensorKind.CANCEL}
         if way_out:
             self._door(t_ms)
         elif not empty and not switched:
-            self._accompany(t_ms, self._second(room, t_ms, moved=kind is SensorKind.PIR))
+            if not carried:
+                self._accompany(t_ms, self._second(room, t_ms, moved=kind is SensorKind.PIR))
             self._inside(t_ms)
         power = 1.0 if kind is SensorKind.BED and value > 0 else self._power(room, t_ms)
-        walks = 0.0 if empty or switched else p.walk_share * power
+        walks = 0.0 if empty or switched or carried else p.walk_share * power
         whole = sum(p.draw[r.kind] for r in self.rooms)
         chance = [r.chance * (1.0 - walks) + walks * p.draw[r.kind] / whole for r in self.rooms]
         like = []
@@ -179,7 +181,7 @@ class Home:
             near = RoomKind.HALL in {r.kind, self.rooms[room].kind}
             if empty:
                 like.append(1.0 / p.empty_odds if k == room else 1.0)
-            elif k == room:
+            elif k == room or carried:
                 like.append(1.0)
             elif kind is SensorKind.PIR:
                 like.append(p.pir_near if near else p.pir_far)
@@ -204,11 +206,13 @@ class Home:
 
     def _anchored(self, chances: Sequence[float], t_ms: int, but: int) -> float:
         rests = firmly = 0.0
+        doubt = self.has_way_out and t_ms - self.doubt_ms <= self.p.alone_s * 1000
         for k, (r, chance) in enumerate(zip(self.rooms, chances, strict=True)):
             if k != but and self._rests(r, t_ms):
                 rests += chance
-                firmly += chance if r.says.get(SensorKind.BED) or r.rest_ms < self.way_out_ms else 0.0
-        if firmly >= 0.5 and self._guested(t_ms):
+                before = r.rest_ms < self.way_out_ms and self._guested(t_ms)
+                firmly += chance if before or (doubt and r.says.get(SensorKind.BED)) else 0.0
+        if firmly >= 0.5:
             return 0.0
         return self.p.anchor_power if rests >= 0.5 else 1.0
 
