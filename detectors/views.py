@@ -28,7 +28,10 @@ def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
     where = s.layout.camera_room
     fresh = (s.looked_ms != NEVER) & (now_ms - s.looked_ms <= params.fresh_s * 1000)
     somebody = fresh & (s.people > 0) & (s.seen_ms == s.looked_ms)
-    hidden = (HIDING[s.posture] | ~s.moves) & (s.seen_ms != NEVER) & (s.room[where] >= 0.5)
+    sound = somebody & ~_belied(params, s, np.arange(len(where)), now_ms)
+    elsewhere = np.bincount(s.layout.camera_home, sound, s.layout.homes)[s.layout.camera_home] > 0
+    hidden = HIDING[s.posture] | (~s.moves & ~elsewhere)  # who stood still when they were lost has not left
+    hidden &= (s.seen_ms != NEVER) & (s.room[where] >= 0.5)
     hidden |= occupied(s, where)
     says = np.where(somebody, 1, np.where(fresh & ~s.sick & ~hidden, -1, 0)).astype(np.int8)
     flip = says != s.folded
@@ -44,13 +47,13 @@ def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
     then = ahead(params, s, rooms, home, now)
     waited_s = np.where(s.folded_ms[cam] == NEVER, 0, now_ms - s.folded_ms[cam]) / 1000.0
     dt_s = np.minimum(np.maximum(waited_s, 0.0), params.most_s)
-    yes, no = says[cam] > 0, says[cam] < 0
+    no = says[cam] < 0
     place = np.full(s.layout.rooms, -1, np.intp)
     place[rooms.row] = np.arange(len(rooms.row))
     mine = place[where[cam]]
     of = rooms.of[mine]
     s.flip_ms[cam[flip[cam]]] = now_ms
-    believed = yes & ~_belied(params, s, cam, now_ms)
+    believed = sound[cam]
     seen = np.bincount(mine, believed, len(rooms.row)) > 0
     rivals = (rooms.total(seen) > 1)[of]
     visited = rivals & (s.visit_ms[home] != NEVER)[of]

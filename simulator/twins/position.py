@@ -373,13 +373,19 @@ class Home:
         return unmoved or warm or (settled and radar_empty)
 
     def _says(self, c: Camera, now_ms: int) -> int:
-        fresh = c.looked_ms >= 0 and now_ms - c.looked_ms <= self.p.fresh_s * 1000
-        if fresh and c.people > 0 and c.seen_ms == c.looked_ms:
+        if self._sees(c, now_ms):
             return 1
-        still = c.posture in {2, 3, 4} or not c.moves
+        elsewhere = any(self._sees(o, now_ms) and not self._belied(o, now_ms) for o in self.cameras)
+        still = c.posture in {2, 3, 4} or not (c.moves or elsewhere)
         hidden = still and c.seen_ms >= 0 and self.rooms[c.room].chance >= 0.5
         hidden = hidden or any(self.rooms[c.room].says.get(k) for k in STATES)
-        return -1 if fresh and not c.sick and not hidden else 0
+        return -1 if self._looks(c, now_ms) and not c.sick and not hidden else 0
+
+    def _looks(self, c: Camera, now_ms: int) -> bool:
+        return c.looked_ms >= 0 and now_ms - c.looked_ms <= self.p.fresh_s * 1000
+
+    def _sees(self, c: Camera, now_ms: int) -> bool:
+        return self._looks(c, now_ms) and c.people > 0 and c.seen_ms == c.looked_ms
 
 
 def _shifted(chance: float, log_odds: float) -> float:
