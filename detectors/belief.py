@@ -6,6 +6,7 @@ are not. Remembers nothing and knows no sensors. Never loops over homes.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,14 @@ from numpy.typing import NDArray
 from detectors.layout import Layout, Rows
 
 F64 = NDArray[np.float64]
+
+
+@cache
+def table(numbers: tuple[float, ...]) -> F64:
+    """Give a table of parameters as an array that nobody may write to."""
+    out = np.array(numbers)
+    out.flags.writeable = False
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +32,15 @@ class Spans:
     """(H,)"""
     many: Rows
     """(H,)"""
+    every: "Rooms"
+    """The rooms of all homes, in order."""
 
     @classmethod
     def of(cls, layout: Layout) -> "Spans":
         """Those of a layout."""
         edges = np.searchsorted(layout.room_home, np.arange(layout.homes + 1))
-        return cls(edges[:-1], np.diff(edges))
+        every = Rooms(np.arange(layout.rooms), layout.room_home, layout.homes)
+        return cls(edges[:-1], np.diff(edges), every)
 
     def rooms(self, home: Rows) -> "Rooms":
         """The rooms of these homes (N,), which need be in no order."""
@@ -48,9 +60,9 @@ class Rooms:
     """(M,) which of the N homes."""
     homes: int
 
-    def total(self, value: F64) -> F64:
+    def total(self, value: F64 | NDArray[np.bool_]) -> F64:
         """(M,) → (N,): the sum over the rooms of each home."""
-        return np.bincount(self.of, value, self.homes).astype(np.float64)
+        return np.bincount(self.of, value, self.homes).astype(np.float64, copy=False)
 
     def most(self, value: F64) -> tuple[Rows, F64]:
         """(M,) → (N,) which of the M rooms has the most, the first of equals, and how much; −1 and 0 of a
@@ -84,4 +96,4 @@ def weighed(rooms: Rooms, room: F64, likelihood: F64, least: float) -> F64:
 def shifted(chance: F64, log_odds: F64) -> F64:
     """A chance after evidence of so many log-odds."""
     odds = np.log(chance) - np.log1p(-chance) + log_odds
-    return 1.0 / (1.0 + np.exp(-np.clip(odds, -30.0, 30.0)))
+    return 1.0 / (1.0 + np.exp(np.minimum(np.maximum(-odds, -30.0), 30.0)))

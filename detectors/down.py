@@ -14,7 +14,8 @@ once; whoever fell is a track, so two people under one array are judged apart.
    the slow time in any case. Down in any way (kneeling, crawling, struggling): for `struggle_s` after strong
    evidence, on one spot for `calm_fell_s` after it and for `calm_s` without any. Out of sight on the spot is
    down, too: unknown is never fine. While somebody else is up and about there, every time is `second_person`
-   times as long: help is there.
+   times as long: help is there. Never while the one resident has an alibi: what lies there is somebody's pet,
+   or warmth.
 4. Recovered: up, or sitting or lying on furniture, for `recover_s`; for `walked_s`, when up and away from the
    place of the fall; or walked off and gone; or out of sight there, and somebody who came into sight later
    is up. Suspected again, in the same words, when armed and an event passes meanwhile; no time begins anew.
@@ -110,8 +111,14 @@ def nobody() -> View:
     )
 
 
-def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> list[Finding]:
-    """Move every track of the batch on, and say what there is to say."""
+def decide(
+    params: FallParams, state: FallState, view: View, now_ms: int, alibi_ms: I64 | None = None
+) -> list[Finding]:
+    """Move every track of the batch on, and say what there is to say.
+
+    alibi_ms: (N,) by frame of the batch, the latest onset that the one resident has an alibi for (see
+    `position.alibis`); negative = for none. None: nobody has any.
+    """
     if not len(view.row):
         return []
     s = {name: getattr(state.down, name).reshape(-1)[view.line.at] for name in _OWN}
@@ -146,10 +153,13 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     lie_ms = (np.where(lie_s >= limits.slow_s / 2, lie_s, rest_s) * 1000).astype(np.int64)
     onset = np.where(drop, np.maximum(s["upright_ms"], view.t_ms - 10_000), view.t_ms - lie_ms)
     s["onset_ms"] = np.where(begin, onset, s["onset_ms"])
+    late = np.maximum(s["onset_ms"], np.maximum(s["upright_ms"], view.t_ms - 10_000))
+    again = suspected & (event > limits.suspect)
+    s["latest_ms"] = np.where(begin, onset, np.where(again, late, s["latest_ms"]))
     for name, value in (("suspected_ms", view.t_ms), ("place_x_m", x), ("place_y_m", y)):
         s[name] = np.where(begin | anew, value, s[name])
     s["most"] = np.where(begin, event, np.maximum(s["most"], event))
-    s["quick"] |= suspected & (event > limits.suspect)
+    s["quick"] |= again
 
     walked = np.hypot(x - s["place_x_m"], y - s["place_y_m"]) > params.away_m
     off = ~idle & ~there & (walked | (up_b > params.up_belief) | _elsewhere(state, view))
@@ -170,12 +180,14 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
     calm = rest_s >= many * calm_s
     slow = (lie_s >= many * limits.slow_s) | (~there & (s["low_s"] >= many * limits.slow_s))
     confirm = suspected & ~recover & ~risen & (fast | struggle | calm | slow)
+    if alibi_ms is not None:
+        confirm &= (alibi_ms < 0)[view.row] | (s["latest_ms"] > alibi_ms[view.row])
 
     stage = np.where(begin, Stage.SUSPECTED, np.where(confirm, Stage.CONFIRMED, s["stage"]))
     stage = np.where(recover, Stage.IDLE, stage)
     rested = view.t_ms - s["suspected_ms"] > params.refractory_s * 1000
-    again = (stage != Stage.CONFIRMED) & (event < limits.suspect - params.rearm_odds) & rested
-    s["armed"] = (armed | again) & ~begin & ~anew
+    rearms = (stage != Stage.CONFIRMED) & (event < limits.suspect - params.rearm_odds) & rested
+    s["armed"] = (armed | rearms) & ~begin & ~anew
     s["stage"] = stage.astype(np.int8)
     for name in ("lie_s", "rest_s", "up_s"):
         s[name] = np.where(recover, np.float32(0), s[name])
@@ -193,8 +205,9 @@ def decide(params: FallParams, state: FallState, view: View, now_ms: int) -> lis
 
 
 _OWN = (
-    "event", "person", "was_person", "stage", "armed", "quick", "upright_ms", "onset_ms", "suspected_ms",
-    "most", "lie_s", "low_s", "rest_s", "up_s", "place_x_m", "place_y_m", "spot_x_m", "spot_y_m",
+    "event", "person", "was_person", "stage", "armed", "quick", "upright_ms", "onset_ms", "latest_ms",
+    "suspected_ms", "most", "lie_s", "low_s", "rest_s", "up_s", "place_x_m", "place_y_m", "spot_x_m",
+    "spot_y_m",
 )  # fmt: skip
 
 

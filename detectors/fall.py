@@ -28,9 +28,10 @@ from detectors.geometry import Patches, picked
 from detectors.posture import Doing
 from detectors.tracks import BANK_S, SLOTS
 
-__all__ = ["FallParams", "FallState", "Posture", "Seen", "Stage", "fresh", "observe", "step"]
+__all__ = ["FallParams", "FallState", "Posture", "Seen", "Stage", "fresh", "observe", "step", "suspects"]
 
 Ints = NDArray[np.intp]
+I64 = NDArray[np.int64]
 NAN: Final = np.float32(np.nan)
 SIZED_PX: Final = 512
 """Arrays of fewer pixels cannot tell a pet by its size: of 16x16 pictures of who lies 47 % are as short and
@@ -84,11 +85,20 @@ class Seen:
     view: View
 
 
-def step(params: FallParams, state: FallState, frames: Frames, now_ms: int) -> tuple[list[Finding], Seen]:
-    """One batch, at most one frame a sensor. `now_ms` becomes the decision time of the findings."""
+def step(
+    params: FallParams, state: FallState, frames: Frames, now_ms: int, alibi_ms: I64 | None = None
+) -> tuple[list[Finding], Seen]:
+    """One batch, at most one frame a sensor. `now_ms` becomes the decision time of the findings; `alibi_ms`
+    (N,) as in `down.decide`.
+    """
     look, view = observe(params, state, frames)
-    found = down.decide(params, state, view, now_ms)
+    found = down.decide(params, state, view, now_ms, alibi_ms)
     return found, _seen(params, state, frames, look, view)
+
+
+def suspects(state: FallState, sensor: Ints) -> Bools:
+    """(N,) of these sensors, those with a track whose fall is suspected and not yet confirmed."""
+    return np.asarray((state.down.stage[sensor] == Stage.SUSPECTED).any(axis=1))
 
 
 def observe(params: FallParams, state: FallState, frames: Frames) -> tuple[Look, View]:

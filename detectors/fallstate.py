@@ -90,6 +90,8 @@ class DownState:
     upright_ms: I64
     """When it last was up or sat."""
     onset_ms: I64
+    latest_ms: I64
+    """Onset of the last fall that was seen in this suspicion, by which an alibi is judged."""
     suspected_ms: I64
     most: F32
     """Highest `event` of this suspicion."""
@@ -178,6 +180,7 @@ def fresh(
             np.zeros((n, SLOTS), np.int8),
             ~no(),
             no(),
+            never(),
             never(),
             never(),
             never(),

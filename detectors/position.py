@@ -3,7 +3,8 @@
 Takes events and what cameras see; gives, for every home at any moment, room and place with their age and how
 sure that is, people, visitors, the chance of being out, the activity. Finds nothing wrong: other detectors
 do. A filter over the rooms of each home: in time the resident may have moved on, unnoticed (`belief`); each
-sign weighs the rooms by how reliable such sensors are (`signs`). Unknown is said where no room is likely.
+sign weighs the rooms by how reliable such sensors are (`signs`, `views`). Unknown is said where no room is
+likely.
 """
 
 from dataclasses import dataclass
@@ -13,19 +14,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import signs
+from detectors import belief, signs, views
 from detectors.belief import F64
 from detectors.fall import Posture
 from detectors.layout import NOWHERE, Events, RoomKind, Rows
 from detectors.positionstate import NEVER, PositionParams, PositionState, fresh
 
 __all__ = [
+    "NEVER",
     "Activity",
     "PositionParams",
     "PositionState",
     "Where",
+    "alibis",
     "answer",
-    "elsewhere",
     "fresh",
     "look",
     "step",
@@ -33,6 +35,13 @@ __all__ = [
 
 F32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+UPRIGHT: Final = int(Posture.UPRIGHT)
+LYING: Final = int(Posture.LYING)
+LYING_ON_FURNITURE: Final = int(Posture.LYING_ON_FURNITURE)
+UNKNOWN: Final = int(Posture.UNKNOWN)
+BEDROOM: Final = int(RoomKind.BEDROOM)
+BATHROOM: Final = int(RoomKind.BATHROOM)
+"""Codes as plain numbers: looking up an enum costs as much as a step on a small array."""
 STEP_MS: Final = 900
 """A walk is told from swaying by steps at least so long; shorter ones are the noise of the place."""
 NIGHT: Final = (21 * 60, 8 * 60)
@@ -129,7 +138,7 @@ def look(  # noqa: PLR0917  (one argument an array of the fall detector's)
     s = state
     sick = np.broadcast_to(sick, people.shape)
     s.sick[camera], s.people[camera] = sick, people
-    able = posture != Posture.UNKNOWN
+    able = posture != UNKNOWN
     s.looked_ms[camera[able]] = now_ms
     s.fresh_look[camera] = True
     seen = able & (people > 0)
@@ -153,22 +162,22 @@ def step(params: PositionParams, state: PositionState, heard: Events, now_ms: in
     state.night = minute >= NIGHT[0] or minute < NIGHT[1]
     if len(heard.sensor):
         signs.hear(params, state, heard)
-    signs.see(params, state, now_ms)
+    views.see(params, state, now_ms)
 
 
 def answer(params: PositionParams, state: PositionState, now_ms: int) -> Where:
     """Give what is believed of every home at `now_ms`; changes nothing."""
-    s = state
-    home = np.arange(s.layout.homes)
-    rooms, room, out = signs.ahead(params, s, home, np.full(len(home), now_ms, np.int64))
-    which, most = rooms.most(room)
-    _, shut = signs.held_or_shut(params, s, rooms.row, np.full(len(rooms.row), now_ms, np.int64))
+    s, homes = state, state.layout.homes
+    then = signs.ahead(params, s, s.spans.every, np.arange(homes), np.full(homes, now_ms, np.int64))
+    out, shut, looks = then.out, then.shut, _looks(params, s, now_ms)
+    room = belief.weighed(s.spans.every, then.room, np.where(shut, params.shut_share, 1.0), 0.0)
+    which, most = s.spans.every.most(room)
     known = (which >= 0) & (most >= params.sure) & (out < params.out_sure)
     known[known] &= (s.inside_ms[known] != NEVER) | (s.noticed_ms[which[known]] != NEVER)
     known[known] = ~shut[which[known]]
     best = np.where(known, which, NOWHERE)  # rooms of all homes: M = R
-    there = np.maximum(best, 0) if s.layout.rooms else np.zeros(len(home), np.intp)
-    noticed = np.where(known, s.noticed_ms[there], NEVER) if s.layout.rooms else np.full(len(home), NEVER)
+    noticed = np.full(homes, NEVER, np.int64)
+    noticed[known] = s.noticed_ms[best[known]]
     x_m, y_m, place_ms = _places(params, s, best)
     age_s = np.where(s.company_ms == NEVER, 0, now_ms - s.company_ms) / 1000.0
     company = s.company * np.exp(-np.maximum(age_s, 0) / params.company_tau_s)
@@ -181,11 +190,11 @@ def answer(params: PositionParams, state: PositionState, now_ms: int) -> Where:
         y_m=y_m,
         place_ms=place_ms,
         out=out.astype(np.float32),
-        people=_people(params, s, now_ms),
+        people=_people(s, looks),
         visit_ms=visit_ms,
         company=(1.0 - np.exp2(-company / params.company_sure)).astype(np.float32),
-        activity=_activity(params, s, best, out, now_ms),
-        degraded=_degraded(params, s, now_ms),
+        activity=_activity(params, s, looks, best, out, now_ms),
+        degraded=_degraded(s, looks),
     )
 
 
@@ -202,8 +211,8 @@ def _places(params: PositionParams, s: PositionState, best: Rows) -> tuple[F32, 
     return x_m, y_m, place_ms
 
 
-def _people(params: PositionParams, s: PositionState, now_ms: int) -> NDArray[np.int8]:
-    cam = np.flatnonzero(_fresh(params, s, now_ms))
+def _people(s: PositionState, looks: Bools) -> NDArray[np.int8]:
+    cam = np.flatnonzero(looks)
     in_room = np.zeros(s.layout.rooms, np.int8)
     np.maximum.at(in_room, s.layout.camera_room[cam], s.people[cam])  # of one room: the same people
     people = np.bincount(s.layout.room_home, in_room, s.layout.homes).astype(np.int8)
@@ -212,19 +221,19 @@ def _people(params: PositionParams, s: PositionState, now_ms: int) -> NDArray[np
     return np.where(looking, people, np.int8(-1))
 
 
-def _degraded(params: PositionParams, s: PositionState, now_ms: int) -> Bools:
+def _degraded(s: PositionState, looks: Bools) -> Bools:
     degraded = np.zeros(s.layout.homes, np.bool_)
-    degraded[s.layout.camera_home[s.sick & _fresh(params, s, now_ms)]] = True
+    degraded[s.layout.camera_home[s.sick & looks]] = True
     return degraded
 
 
-def _fresh(params: PositionParams, s: PositionState, now_ms: int) -> Bools:
+def _looks(params: PositionParams, s: PositionState, now_ms: int) -> Bools:
     """(C,) cameras that look."""
     return np.asarray((s.looked_ms != NEVER) & (now_ms - s.looked_ms <= params.fresh_s * 1000))
 
 
-def _activity(
-    params: PositionParams, s: PositionState, best: Rows, out: F64, now_ms: int
+def _activity(  # noqa: PLR0917  (what `answer` has found out)
+    params: PositionParams, s: PositionState, looks: Bools, best: Rows, out: F64, now_ms: int
 ) -> NDArray[np.int8]:
     """The first that holds: seen lying where they are, or nobody knows where, and no bed says otherwise; out;
     in the bathroom; in bed, asleep after `asleep_s` without a stir; seen (its posture); in a chair; moved
@@ -237,69 +246,65 @@ def _activity(
     def of_room(value: NDArray[np.bool_]) -> Bools:
         return np.asarray(known & value[there]) if lay.rooms else np.zeros(n, np.bool_)
 
-    fresh = _fresh(params, s, now_ms)
-    sees = fresh & (s.people > 0)
-    floor = np.zeros(n, np.bool_)
-    likely = (best[lay.camera_home] == lay.camera_room) | ~known[lay.camera_home]
-    lying = sees & likely & (s.posture == Posture.LYING) & (s.bed[lay.camera_room] != 1)
-    floor[lay.camera_home[lying]] = True
-    cam = np.flatnonzero(sees & (best[lay.camera_home] == lay.camera_room))
+    sees = looks & (s.people > 0)
+    mine = best[lay.camera_home] == lay.camera_room
+    lying = sees & (mine | ~known[lay.camera_home])
+    lying &= (s.posture == LYING) & (s.bed[lay.camera_room] != 1)
+    cam = np.flatnonzero(sees & mine)
     cam = cam[np.argsort(s.sureness[cam], kind="stable")]
     seen = np.zeros(n, np.int8)
-    walks = s.moves[cam] & (s.posture[cam] == Posture.UPRIGHT)
-    seen[lay.camera_home[cam]] = np.where(walks, Activity.WALKING, ACTIVITY_OF[s.posture[cam]])
+    walks = s.moves[cam] & (s.posture[cam] == UPRIGHT)
+    seen[lay.camera_home[cam]] = np.where(walks, np.int8(Activity.WALKING), ACTIVITY_OF[s.posture[cam]])
     lain = np.zeros(lay.rooms, np.bool_)  # by a camera that lost them under the blanket
-    lain[lay.camera_room[fresh & (s.posture == Posture.LYING_ON_FURNITURE)]] = True
-    in_bed = of_room((s.bed == 1) | (lain & (lay.room_kind == RoomKind.BEDROOM) & (s.bed == -1)))
+    lain[lay.camera_room[looks & (s.posture == LYING_ON_FURNITURE)]] = True
+    abed = s.bed == 1
+    in_bed = of_room(abed | (lain & (lay.room_kind == BEDROOM) & (s.bed == -1)))
     still = (s.stir_ms == NEVER) | (now_ms - s.stir_ms >= params.asleep_s * 1000)
-    asleep = in_bed & still & (of_room(s.bed == 1) | s.night)
     moved = known & (s.moved_ms != NEVER) & (now_ms - s.moved_ms <= params.moved_s * 1000)
-    blind = np.zeros(n, np.bool_)
-    blind[lay.camera_home[~fresh]] = True
     empty = np.zeros(n, np.bool_)
-    empty[lay.camera_home[fresh]] = True
-    empty[lay.camera_home[sees]] = False
-    choices: list[tuple[Bools, NDArray[np.int8] | int]] = [
-        (floor, Activity.LYING_ON_FLOOR),
-        (out >= params.out_sure, Activity.OUT),
-        (of_room(lay.room_kind == RoomKind.BATHROOM), Activity.BATHROOM),
-        (asleep, Activity.ASLEEP),
-        (in_bed, Activity.LYING_IN_BED),
-        (seen > 0, seen),
-        (of_room(s.chair == 1), Activity.SITTING),
-        (moved, Activity.WALKING),
-        (empty & ~blind & ~known, Activity.ABSENT),
-    ]
-    picked = np.select([c for c, _ in choices], [v for _, v in choices], Activity.UNKNOWN)
-    return picked.astype(np.int8)
+    empty[lay.camera_home] = True
+    empty[lay.camera_home[sees | ~looks]] = False
+    picked = np.full(n, Activity.UNKNOWN, np.int8)  # from the last one to the first
+    picked[empty & ~known] = Activity.ABSENT
+    picked[moved] = Activity.WALKING
+    picked[of_room(s.chair == 1)] = Activity.SITTING
+    picked = np.where(seen > 0, seen, picked)
+    picked[in_bed] = Activity.LYING_IN_BED
+    picked[in_bed & still & (of_room(abed) | s.night)] = Activity.ASLEEP
+    picked[of_room(lay.room_kind == BATHROOM)] = Activity.BATHROOM
+    picked[out >= params.out_sure] = Activity.OUT
+    picked[lay.camera_home[lying]] = Activity.LYING_ON_FLOOR
+    return picked
 
 
-def elsewhere(params: PositionParams, state: PositionState, onset_ms: NDArray[np.int64], now_ms: int) -> F32:
-    """How sure it is, (C,) 0 to 1, that the one resident has acted in another room than camera c's since
-    `onset_ms` (C,); −1 = nothing to ask. 0 unless proved.
+def alibis(params: PositionParams, state: PositionState, camera: Rows, now_ms: int) -> NDArray[np.int64]:
+    """Give, for these cameras (N,), the latest onset of a fall in the room of each that the one resident has
+    an alibi for: since then they have acted in another room. ms since 1970; NEVER = for none at all.
 
-    Proved by two signs in one other room, each `onset_s` after the onset and `apart_s` apart: a deed of
+    Proved by two signs in one other room, both `onset_s` after the onset and `apart_s` apart: a deed of
     hands or weight (an appliance's or inner door opened, a bed lain down on: no pet opens a fridge), and
     another one or a movement there. A motion sensor alone never proves it: it sees through doors. Nor does
     anything within `alone_s` of an outside door or of a sign of a second person, nor anything in a home
-    whose way out has no contact.
+    whose way out has no contact. It ends when anything but the camera notices somebody in that room: they may
+    be back; so a room without a motion sensor has none. A wrong alibi costs a life, a missing one a call.
     """
     s, lay = state, state.layout
-    home = lay.camera_home
-    alone = s.has_way_out[home] & (s.visit_ms[home] == NEVER)
-    alone &= (s.doubt_ms[home] == NEVER) | (now_ms - s.doubt_ms[home] >= params.alone_s * 1000)
-    ask = np.flatnonzero(alone & (onset_ms != NEVER))
+    home = lay.camera_home[camera]
+    alone = s.has_way_out[home] & (s.visit_ms[home] == NEVER) & (s.doubt_ms[home] != NEVER)
+    alone &= now_ms - s.doubt_ms[home] >= params.alone_s * 1000
+    ask = np.flatnonzero(alone & s.has_pir[lay.camera_room[camera]])
+    here = lay.camera_room[camera[ask]]
     rooms = s.spans.rooms(home[ask])
     row = rooms.row
-    since = onset_ms[ask][rooms.of] + int(params.onset_s * 1000)
-    other = row != lay.camera_room[ask][rooms.of]
-    hand = other & (s.hand_ms[row] >= since)
-    again = hand & (s.hand_before_ms[row] >= since)
-    apart = np.abs(s.body_ms[row] - s.hand_ms[row]) >= params.apart_s * 1000
-    body = hand & (s.body_ms[row] >= since) & apart
-    sure = np.where(again & body, 0.99, np.where(again, 0.95, np.where(body, 0.9, 0.0)))
-    out = np.zeros(len(home), np.float32)
-    out[ask] = rooms.most(sure)[1]
+    hand, body = s.hand_ms[row], s.body_ms[row]
+    apart = (hand != NEVER) & (body != NEVER) & (np.abs(body - hand) >= params.apart_s * 1000)
+    acted = np.maximum(s.hand_before_ms[row], np.where(apart, np.minimum(hand, body), NEVER))
+    acted[row == here[rooms.of]] = NEVER
+    latest = np.full(len(ask), NEVER, np.int64)
+    np.maximum.at(latest, rooms.of, acted)
+    back = np.maximum(np.maximum(s.body_ms[here], s.hand_ms[here]), s.rest_ms[here])
+    out = np.full(len(camera), NEVER, np.int64)
+    out[ask] = np.where(latest > back, latest - int(params.onset_s * 1000), NEVER)
     return out
 
 

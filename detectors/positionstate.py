@@ -34,6 +34,7 @@ class PositionParams:
     pir_far: float
     hands_odds: float
     empty_odds: float
+    way_out_odds: float
     plug_odds: float
     seen_odds: float
     seen_per_s: float
@@ -139,7 +140,7 @@ class PositionState:
     view_ms: PerRoom[np.int64]
     """at this moment,"""
     sees: PerRoom[np.bool_]
-    """and whether one of them sees a body, alive or not."""
+    """and whether one of them sees a body that is believed to be somebody's."""
     body_ms: PerRoom[np.int64]
     """Last time that a motion sensor fired."""
     value: PerSensor[np.float64]

@@ -1,10 +1,10 @@
-"""What each sign of somebody does to the belief where they are: events of sensors, and views of cameras.
+"""What each event of a sensor does to the belief where somebody is, and what time does.
 
-Takes events in order of arrival and the latest views; changes the state of the homes that they touch, and of
-no other. A layer holds at most one event of a home, so that nothing loops over homes.
+Takes events in order of arrival; changes the state of the homes that they touch, and of no other. Cameras:
+`views`. A layer holds at most one event of a home, so that nothing loops over homes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import belief
-from detectors.belief import F64, Rooms
+from detectors.belief import F64, Rooms, table
 from detectors.layout import Events, Rows, SensorKind
 from detectors.positionstate import NEVER, PositionParams, PositionState
 
@@ -27,44 +27,107 @@ HANDS: Final = (
     SensorKind.BED,
     SensorKind.CHAIR,
     SensorKind.PRESENCE,
-    SensorKind.BUTTON,
-    SensorKind.CANCEL,
 )
 """Events of these are somebody's doing, in that room; a motion sensor also sees into the next one."""
+CARRIED: Final = (SensorKind.BUTTON, SensorKind.CANCEL)
+"""Of these, too, but wherever somebody carries them: whoever has fallen presses the button on their wrist."""
 STATES: Final = {SensorKind.BED: "bed", SensorKind.CHAIR: "chair", SensorKind.PRESENCE: "presence"}
+PIR: Final = int(SensorKind.PIR)
+DOOR: Final = int(SensorKind.DOOR)
+APPLIANCE_DOOR: Final = int(SensorKind.APPLIANCE_DOOR)
+BED: Final = int(SensorKind.BED)
+PRESENCE: Final = int(SensorKind.PRESENCE)
+PLUG: Final = int(SensorKind.PLUG)
+"""Codes of layout.SensorKind as plain numbers: an enum costs as much to look up as a step on small arrays."""
 SWITCHED_W: Final = 5.0
 """A plug that changes by less has not been switched: standby and thermostats wander by a few watts."""
-HIDING: Final = (2, 3, 4)
-"""Codes of fall.Posture in which blankets and tables hide a body: sitting, lying, lying on furniture."""
-UPRIGHT: Final = 1
-"""Code of fall.Posture."""
 
 
-def ahead(params: PositionParams, state: PositionState, home: Rows, now_ms: I64) -> tuple[Rooms, F64, F64]:
-    """Give the rooms of these homes, their chances (M,) and those of being out (N,) at `now_ms` (N,)."""
-    s, rooms = state, state.spans.rooms(home)
-    row, at = rooms.row, s.at_ms[home]
+def _among(kinds: Iterable[SensorKind]) -> Bools:
+    out = np.zeros(len(SensorKind), np.bool_)
+    out[list(kinds)] = True
+    return out
+
+
+TELLS: Final = _among((*HANDS, *CARRIED, SensorKind.PIR, SensorKind.PLUG))
+ANYWHERE: Final = _among(CARRIED)
+HELD_STATES: Final = _among(STATES)
+RESTS: Final = _among((SensorKind.BED, SensorKind.CHAIR))
+"""By code of SensorKind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is believed at a later moment of N homes with M rooms."""
+
+    room: F64
+    """(M,) chances."""
+    out: F64
+    """(N,)"""
+    shut: Bools
+    """(M,) as in `held_or_shut`."""
+
+
+def ahead(params: PositionParams, state: PositionState, rooms: Rooms, home: Rows, now_ms: I64) -> Ahead:
+    """Move these homes (N,) with their `rooms` on to `now_ms` (N,)."""
+    s, row, at = state, rooms.row, state.at_ms[home]
     dt_s = np.where(at == NEVER, 0.0, np.maximum(now_ms - at, 0) / 1000.0)
-    stay_s, draw = np.array(params.stay_s), np.array(params.draw)
-    kind = s.layout.room_kind[row]
+    kind, dt_room_s = s.layout.room_kind[row], dt_s[rooms.of]
     held, shut = held_or_shut(params, s, row, now_ms[rooms.of])
-    rate = np.where(held, params.held_share, 1.0) / stay_s[kind]
-    gone = -np.expm1(-dt_s[rooms.of] * rate)
-    room = belief.moved_on(rooms, s.room[row], gone, draw[kind] * np.where(shut, params.shut_share, 1.0))
-    hush = np.where(s.has_pir[row] & ~held, np.array(params.hush_per_min)[kind], 0.0) * dt_s[rooms.of] / 60.0
+    rate = np.where(held, params.held_share, 1.0) / table(params.stay_s)[kind]
+    gone = -np.expm1(-dt_room_s * rate)
+    draw = table(params.draw)[kind] * np.where(shut, params.shut_share, 1.0)
+    room = belief.moved_on(rooms, s.room[row], gone, draw)
+    hush = np.where(s.has_pir[row] & ~held, table(params.hush_per_min)[kind], 0.0) * dt_room_s / 60.0
     room = belief.weighed(rooms, room, np.exp(-np.minimum(hush, 30.0)), params.least)
     days = np.where(s.has_way_out[home], params.missed_per_day, params.no_door_per_day)
     out = s.out[home] + (1.0 - s.out[home]) * -np.expm1(-dt_s * days / DAY_S)
-    inside = rooms.total(held.astype(np.float64)) > 0
+    inside = rooms.total(held) > 0
     quiet = _quiet(params, s, home, inside, now_ms) - _quiet(params, s, home, inside, at)
-    return rooms, room, np.minimum(belief.shifted(out, np.maximum(quiet, 0.0)), OUT_MOST)
+    return Ahead(room, np.minimum(belief.shifted(out, np.maximum(quiet, 0.0)), OUT_MOST), shut)
 
 
 def held_or_shut(params: PositionParams, s: PositionState, row: Rows, now_ms: I64) -> tuple[Bools, Bools]:
     """Of these rooms, in which a bed, chair, radar or camera tells of somebody now, and which are empty."""
     looks = (s.view_ms[row] != NEVER) & (now_ms - s.view_ms[row] <= params.fresh_s * 1000)
-    held = (looks & (s.view[row] > 0)) | (s.bed[row] == 1) | (s.chair[row] == 1) | (s.presence[row] == 1)
+    held = (looks & (s.view[row] > 0)) | occupied(s, row)
     return held, ~held & ((looks & (s.view[row] == -1)) | (s.presence[row] == 0))
+
+
+def occupied(s: PositionState, row: Rows) -> Bools:
+    """Of these rooms, in which a bed, a chair or radar says that somebody is there."""
+    return np.asarray((s.bed[row] == 1) | (s.chair[row] == 1) | (s.presence[row] == 1))
+
+
+def resting(params: PositionParams, s: PositionState, row: Rows, now_ms: I64 | int) -> Bools:
+    """Of these rooms, in which somebody has been lying or sitting for a while."""
+    rests = (s.bed[row] == 1) | (s.chair[row] == 1)
+    return np.asarray(rests & (now_ms - s.rest_ms[row] >= params.rest_s * 1000))
+
+
+def guested(params: PositionParams, s: PositionState, home: Rows, now_ms: I64) -> Bools:
+    """Of these homes, in which somebody else may well be: the outside door has been used, or a second person
+    shows.
+    """
+    lately = (s.way_out_ms[home] != NEVER) & (now_ms - s.way_out_ms[home] <= params.alone_s * 1000)
+    return np.asarray(s.has_way_out[home] & (lately | (s.visit_ms[home] != NEVER)))
+
+
+def anchored(  # noqa: PLR0917  (what is known of the rooms)
+    params: PositionParams, s: PositionState, home: Rows, rooms: Rooms, room: F64, now_ms: I64
+) -> F64:
+    """(M,) how loud a sign from each room speaks about the resident, 1 = as ever, where they probably rest in
+    another one: it may well be somebody else's. Nothing, while somebody may be in who came after the resident
+    had lain or sat down: nobody leaves their bed because a visitor walks about. Visitors take chairs, but no
+    beds; so for a bed any doubt is enough.
+    """
+    row, of = rooms.row, rooms.of
+    holds = room * resting(params, s, row, now_ms[of])
+    doubt = (now_ms - s.doubt_ms[home] <= params.alone_s * 1000) & s.has_way_out[home]
+    before = (s.rest_ms[row] < s.way_out_ms[home][of]) & guested(params, s, home, now_ms)[of]
+    theirs = holds * (((s.bed[row] == 1) & doubt[of]) | before)
+    firmly = rooms.total(theirs)[of] - theirs >= 0.5
+    return np.where(firmly, 0.0, np.where(rooms.total(holds)[of] - holds >= 0.5, params.anchor_power, 1.0))
 
 
 def _quiet(params: PositionParams, s: PositionState, home: Rows, held: Bools, at_ms: I64) -> F64:
@@ -74,15 +137,8 @@ def _quiet(params: PositionParams, s: PositionState, home: Rows, held: Bools, at
     way, inside = s.way_out_ms[home], s.inside_ms[home]
     counts = ~held & (way != NEVER) & (inside <= way + int(params.door_s * 1000))
     since = np.maximum(way, inside)
-    return np.where(
-        counts, np.clip((at_ms - since) / 1000.0 / params.quiet_tau_s, 0.0, params.quiet_most), 0.0
-    )
-
-
-def _settle(  # noqa: PLR0917  (what `ahead` gave)
-    s: PositionState, home: Rows, now_ms: I64, rooms: Rooms, room: F64, out: F64
-) -> None:
-    s.room[rooms.row], s.out[home], s.at_ms[home] = room, out, np.maximum(s.at_ms[home], now_ms)
+    nats = np.minimum(np.maximum((at_ms - since) / 1000.0 / params.quiet_tau_s, 0.0), params.quiet_most)
+    return np.where(counts, nats, 0.0)
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -103,6 +159,8 @@ class _Layer:
 
     def where(self, keep: Bools) -> "_Layer":
         """Give only these."""
+        if keep.all():
+            return self
         return _Layer(
             *(
                 getattr(self, name)[keep]
@@ -119,15 +177,16 @@ def hear(params: PositionParams, state: PositionState, heard: Events) -> None:
 
 def _layers(state: PositionState, heard: Events) -> Iterator[_Layer]:
     kind = state.layout.sensor_kind[heard.sensor]
-    tells = np.isin(kind, (*HANDS, SensorKind.PIR, SensorKind.PLUG)) & ~np.isnan(heard.value)
-    at = np.flatnonzero(tells)
+    at = np.flatnonzero(TELLS[kind] & ~np.isnan(heard.value))
+    if not len(at):
+        return
     home = state.layout.sensor_home[heard.sensor[at]]
     order = np.argsort(home, kind="stable")
-    first = np.concatenate([[True], np.diff(home[order]) != 0]) if len(at) else np.zeros(0, np.bool_)
+    first = np.concatenate([[True], np.diff(home[order]) != 0])
     start = np.maximum.accumulate(np.where(first, np.arange(len(at)), 0))
     nth = np.empty(len(at), np.intp)
     nth[order] = np.arange(len(at)) - start
-    for k in range(int(nth.max(initial=-1)) + 1):
+    for k in range(int(nth.max()) + 1):
         e = at[nth == k]
         sensor = heard.sensor[e]
         before = state.value[sensor]
@@ -148,62 +207,73 @@ def _remember(params: PositionParams, s: PositionState, e: _Layer) -> None:
     """Who might have come in, what is held, and the deeds that no pet does."""
     maybe = (e.way_out & (e.value > 0)) | (s.doubt_ms[e.home] == NEVER)  # who was in before, nobody knows
     s.doubt_ms[e.home[maybe]] = e.t_ms[maybe]
-    for kind, name in STATES.items():
-        of = e.kind == kind
-        getattr(s, name)[e.room[of]] = e.value[of] > 0
-    lies = e.where(
-        np.isin(e.kind, (SensorKind.BED, SensorKind.CHAIR)) & (e.value > 0) & (e.before != e.value)
-    )
-    s.rest_ms[lies.room] = lies.t_ms
-    opened = (e.kind == SensorKind.APPLIANCE_DOOR) | (e.kind == SensorKind.BED)
-    opened |= (e.kind == SensorKind.DOOR) & ~e.way_out
-    deed = e.where(opened & e.life & (e.value == 1))
-    anew = deed.t_ms - s.hand_ms[deed.room] >= params.apart_s * 1000
-    s.hand_before_ms[deed.room[anew]] = s.hand_ms[deed.room[anew]]
-    s.hand_ms[deed.room] = deed.t_ms
-    moved = e.where((e.kind == SensorKind.PIR) & e.life)
-    s.body_ms[moved.room] = moved.t_ms
+    if HELD_STATES[e.kind].any():
+        for kind, name in STATES.items():
+            of = e.kind == kind
+            getattr(s, name)[e.room[of]] = e.value[of] > 0
+    lies = RESTS[e.kind] & (e.value > 0) & (e.before != e.value)
+    s.rest_ms[e.room[lies]] = e.t_ms[lies]
+    opened = (e.kind == APPLIANCE_DOOR) | (e.kind == BED) | ((e.kind == DOOR) & ~e.way_out)
+    deed = opened & e.life & (e.value == 1)
+    room, t_ms = e.room[deed], e.t_ms[deed]
+    anew = t_ms - s.hand_ms[room] >= params.apart_s * 1000
+    s.hand_before_ms[room[anew]] = s.hand_ms[room[anew]]
+    s.hand_ms[room] = t_ms
+    moved = (e.kind == PIR) & e.life
+    s.body_ms[e.room[moved]] = e.t_ms[moved]
 
 
 def _weigh(params: PositionParams, s: PositionState, e: _Layer) -> None:
     """Move the touched homes on, ask who came or went, weigh the rooms."""
-    switched = (e.kind == SensorKind.PLUG) & (np.abs(e.value - e.before) > SWITCHED_W)
-    empty = (e.kind == SensorKind.PRESENCE) & (e.value == 0) & e.life
-    first = np.isin(e.kind, list(STATES)) & (e.value == 1) & ~e.life  # a first report of state, or a repeat
+    switched = (e.kind == PLUG) & (np.abs(e.value - e.before) > SWITCHED_W)
+    empty = (e.kind == PRESENCE) & (e.value == 0) & e.life
+    first = HELD_STATES[e.kind] & (e.value == 1) & ~e.life  # a first report of state, or a repeat
     keep = e.life | switched | (first & (e.before != 1))
-    rooms, room, out = ahead(params, s, e.home[keep], e.t_ms[keep])
-    _settle(s, e.home[keep], e.t_ms[keep], rooms, room, out)
+    home, t_ms = e.home[keep], e.t_ms[keep]
+    rooms = s.spans.rooms(home)
+    then = ahead(params, s, rooms, home, t_ms)
+    room = then.room
+    s.room[rooms.row], s.out[home], s.at_ms[home] = room, then.out, np.maximum(s.at_ms[home], t_ms)
     _remember(params, s, e)
+    if not len(home):
+        return
     e, switched, empty = e.where(keep), switched[keep], empty[keep]
+    carried = ANYWHERE[e.kind]
     sign = ~empty & ~switched & ~e.way_out
-    _door(params, s, e.where(e.way_out))
-    _company(params, s, e.where(sign))
-    _inside(params, s, e.where(sign))
-    power = np.where(_anchored(params, s, e, rooms, room), params.anchor_power, 1.0)
-    walks = (np.where(empty | switched, 0.0, params.walk_share) * power)[rooms.of]
-    room = belief.moved_on(rooms, room, walks, np.array(params.draw)[s.layout.room_kind[rooms.row]])
+    if e.way_out.any():
+        _door(params, s, e.where(e.way_out))
+    if sign.any():
+        _company(params, s, e.where(sign & ~carried))
+        _inside(params, s, e.where(sign))
+    power = _power(params, s, e, rooms, room)
+    walks = (np.where(empty | switched | carried, 0.0, params.walk_share) * power)[rooms.of]
+    room = belief.moved_on(rooms, room, walks, table(params.draw)[s.layout.room_kind[rooms.row]])
     mine = rooms.row == e.room[rooms.of]
-    moved = (e.kind == SensorKind.PIR)[rooms.of]
+    moved = (e.kind == PIR)[rooms.of]
     near = s.hub[rooms.row] | s.hub[e.room][rooms.of]
     other = np.where(near, params.pir_near, params.pir_far)
     other = np.where(moved, other, 1.0 / params.hands_odds)
     other = np.where(switched[rooms.of], 1.0 / params.plug_odds, other)
+    other = np.where(e.way_out[rooms.of], 1.0 / params.way_out_odds, other)
     like = np.where(mine, 1.0, other)
     like = np.where(empty[rooms.of], np.where(mine, 1.0 / params.empty_odds, 1.0), like)
+    like = np.where(carried[rooms.of], 1.0, like)
     s.room[rooms.row] = belief.weighed(rooms, room, like ** power[rooms.of], params.least)
-    told = e.where(~empty & ~switched)
+    told = e.where(~empty & ~switched & ~carried)
     s.noticed_ms[told.room] = told.t_ms
 
 
-def _anchored(params: PositionParams, s: PositionState, e: _Layer, rooms: Rooms, room: F64) -> Bools:
-    """Whether something holds the resident in another room than that of the event, so that it may well be
-    somebody else's: a bed or a chair, or, when somebody may have come in, a camera.
+def _power(params: PositionParams, s: PositionState, e: _Layer, rooms: Rooms, room: F64) -> F64:
+    """(N,) how loud each event speaks: see `anchored`. When somebody may have come in, a camera holds, too,
+    but less: visitors and residents are bodies alike.
     """
     t, row = e.t_ms[rooms.of], rooms.row
-    rests = ((s.bed[row] == 1) | (s.chair[row] == 1)) & (t - s.rest_ms[row] >= params.rest_s * 1000)
-    doubt = (t - s.doubt_ms[e.home][rooms.of] <= params.alone_s * 1000) & s.has_way_out[e.home][rooms.of]
-    seen = s.sees[row] & (t - s.view_ms[row] <= params.fresh_s * 1000) & doubt
-    return np.asarray(rooms.total(room * ((rests | seen) & (row != e.room[rooms.of]))) >= 0.5)
+    away = row != e.room[rooms.of]
+    power = anchored(params, s, e.home, rooms, room, e.t_ms)[~away]
+    seen = s.sees[row] & (t - s.view_ms[row] <= params.fresh_s * 1000) & away
+    holds = (rooms.total(room * seen) >= 0.5) & guested(params, s, e.home, e.t_ms)
+    power = np.minimum(power, np.where(holds, params.anchor_power, 1.0))
+    return np.where((e.kind == BED) & (e.value > 0), 1.0, power)  # nobody else lies down in their bed
 
 
 def _door(params: PositionParams, s: PositionState, e: _Layer) -> None:
@@ -242,7 +312,7 @@ def _company(params: PositionParams, s: PositionState, e: _Layer) -> None:
     elsewhere.
     """
     h, t = e.home, e.t_ms
-    moved = e.kind == SensorKind.PIR
+    moved = e.kind == PIR
     before, there = s.moved_ms[h], s.moved_room[h]
     last = s.spans.first[h] + np.maximum(there, 0)
     far = (before != NEVER) & (last != e.room) & ~s.hub[last] & ~s.hub[e.room]
@@ -250,10 +320,9 @@ def _company(params: PositionParams, s: PositionState, e: _Layer) -> None:
     s.moved_ms[h[moved]], s.moved_room[h[moved]] = t[moved], (e.room - s.spans.first[h])[moved]
     rooms = s.spans.rooms(h)
     seen = (s.view[rooms.row] == 2) & (t[rooms.of] - s.view_ms[rooms.row] <= params.pair_s * 1000)
-    rests = (s.bed[rooms.row] == 1) | (s.chair[rooms.row] == 1)
-    seen |= rests & (t[rooms.of] - s.rest_ms[rooms.row] >= params.rest_s * 1000)
+    seen |= resting(params, s, rooms.row, t[rooms.of])
     seen &= (rooms.row != e.room[rooms.of]) & ~s.hub[rooms.row] & ~s.hub[e.room][rooms.of]
-    accompany(params, s, h, t, (twice | (rooms.total(seen.astype(np.float64)) > 0)).astype(np.float64))
+    accompany(params, s, h, t, (twice | (rooms.total(seen) > 0)).astype(np.float64))
 
 
 def accompany(params: PositionParams, s: PositionState, home: Rows, t_ms: I64, more: F64) -> None:
@@ -266,114 +335,3 @@ def accompany(params: PositionParams, s: PositionState, home: Rows, t_ms: I64, m
     comes = (s.visit_ms[home] == NEVER) & (s.company[home] >= params.company_sure)
     s.visit_ms[home[comes]] = t_ms[comes]
     s.visit_ms[home[s.company[home] < params.company_over]] = NEVER
-
-
-# --- views -------------------------------------------------------------------------------------------
-
-
-def see(params: PositionParams, s: PositionState, now_ms: int) -> None:
-    """Weigh what the cameras see now, of the homes where something has changed or a second has passed."""
-    where = s.layout.camera_room
-    fresh = (s.looked_ms != NEVER) & (now_ms - s.looked_ms <= params.fresh_s * 1000)
-    somebody = fresh & (s.people > 0) & (s.seen_ms == s.looked_ms)
-    hidden = np.isin(s.posture, HIDING) & (s.seen_ms != NEVER) & (s.room[where] >= 0.5)
-    says = np.where(somebody, 1, np.where(fresh & ~s.sick & ~hidden, -1, 0)).astype(np.int8)
-    flip = says != s.folded
-    due = s.fresh_look & (flip | (now_ms - s.folded_ms >= params.look_s * 1000))
-    if not due.any():
-        return
-    chosen = np.zeros(s.layout.homes, np.bool_)
-    chosen[s.layout.camera_home[due]] = True
-    home = np.flatnonzero(chosen)
-    cam = np.flatnonzero(chosen[s.layout.camera_home])
-    now = np.full(len(home), now_ms, np.int64)
-    rooms, room, out = ahead(params, s, home, now)
-    dt_s = np.clip(
-        np.where(s.folded_ms[cam] == NEVER, 0, now_ms - s.folded_ms[cam]) / 1000.0, 0.0, params.most_s
-    )
-    yes, no = says[cam] > 0, says[cam] < 0
-    place = np.full(s.layout.rooms, -1, np.intp)
-    place[rooms.row] = np.arange(len(rooms.row))
-    mine = place[where[cam]]
-    of = rooms.of[mine]
-    s.flip_ms[cam[flip[cam]]] = now_ms
-    believed = yes & ~_belied(params, s, cam, now_ms)
-    seen = np.bincount(mine, believed, len(rooms.row)) > 0
-    rivals = (rooms.total(seen.astype(np.float64)) > 1)[of]
-    visited = rivals & (s.visit_ms[home] != NEVER)[of]
-    fade = np.exp((s.flip_ms[cam] - now_ms) / 1000.0 / params.steady_s)
-    still = params.still_per_s * fade
-    walks = np.where(rivals, still + params.rival_per_s * ~visited, params.seen_per_s)
-    steady = np.where(s.moves[cam], walks, still)
-    comes = flip[cam] * ~visited
-    weight = np.where(believed, (steady * dt_s + comes * np.log(params.seen_odds)) * s.sureness[cam], 0.0)
-    weight -= np.where(no, params.gone_per_s * fade * dt_s + flip[cam] * np.log(params.gone_odds), 0.0)
-    like = np.exp(np.clip(np.bincount(mine, weight, len(rooms.row)), -30.0, 30.0))
-    room = belief.weighed(rooms, room, like, params.least)
-    inside = np.bincount(of, believed * (steady * dt_s + flip[cam]), len(home)).astype(np.float64)
-    _settle(s, home, now, rooms, room, belief.shifted(out, -inside))
-    _note(params, s, cam, says, believed, now_ms)
-    _count(params, s, rooms, home, cam, mine, believed, dt_s, now)
-    s.folded[cam], s.folded_ms[cam], s.fresh_look[cam] = says[cam], now_ms, False
-
-
-def _belied(params: PositionParams, s: PositionState, cam: Rows, now_ms: int) -> Bools:
-    """Which cameras see what no other sensor of the room notices, though it has been there for a while: radar
-    says empty, or the motion sensor, which pets do not set off, is silent.
-    """
-    row = s.layout.camera_room[cam]
-    settled = now_ms - s.arrived_ms[cam] > params.arrive_s * 1000
-    unmoved = s.has_pir[row] & ((s.body_ms[row] == NEVER) | (now_ms - s.body_ms[row] > params.pet_s * 1000))
-    return np.asarray(settled & (unmoved | (s.presence[row] == 0)))
-
-
-def _note(  # noqa: PLR0917  (one argument for each array of `see`)
-    params: PositionParams,
-    s: PositionState,
-    cam: Rows,
-    says: NDArray[np.int8],
-    believed: Bools,
-    now_ms: int,
-) -> None:
-    """What the rooms' cameras say, and when somebody was noticed, inside and stirring. What has not moved for
-    `warm_s` may be a warm seat or a cat asleep: it holds nobody.
-    """
-    row = s.layout.camera_room[cam]
-    seen = cam[says[cam] > 0]
-    np.maximum.at(s.noticed_ms, s.layout.camera_room[seen], s.seen_ms[seen])
-    up = cam[believed & (s.moves[cam] | (s.posture[cam] == UPRIGHT))]
-    s.lively_ms[up] = s.seen_ms[up]
-    np.maximum.at(s.inside_ms, s.layout.camera_home[up], s.seen_ms[up])
-    np.maximum.at(s.stir_ms, s.layout.camera_home[up], s.seen_ms[up])
-    alive = (s.lively_ms[cam] != NEVER) & (now_ms - s.lively_ms[cam] <= params.warm_s * 1000)
-    told = np.where(s.moves[cam] & believed, 2, alive & believed)
-    view = np.where(says[cam] > 0, told, says[cam])
-    s.view[row] = -1
-    s.view[row[view == 0]] = 0
-    np.maximum.at(s.view, row, view.astype(np.int8))
-    s.view_ms[row] = now_ms
-    s.sees[row] = False
-    s.sees[s.layout.camera_room[seen]] = True
-
-
-def _count(  # noqa: PLR0917  (one argument for each array of `see`)
-    params: PositionParams,
-    s: PositionState,
-    rooms: Rooms,
-    home: Rows,
-    cam: Rows,
-    mine: Rows,
-    yes: Bools,
-    dt_s: F64,
-    now: I64,
-) -> None:
-    """Upright bodies in two rooms at once, or two in one, are a second person's sign. One who sits while
-    another walks is none: a seat stays warm for minutes.
-    """
-    bodies = np.zeros(len(rooms.row))
-    counts = yes & (now[0] - s.since_ms[cam] >= 2000) & ((s.posture[cam] == UPRIGHT) | (s.people[cam] > 1))
-    np.maximum.at(bodies, mine, np.where(counts, s.people[cam], 0))
-    several = rooms.total(bodies) >= 2
-    spent = np.zeros(len(home))
-    np.maximum.at(spent, rooms.of[mine], dt_s)
-    accompany(params, s, home, now, several * spent * params.together_per_s)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import fall
+from detectors import fall, position
 from detectors.bodystate import Trend
+from detectors.fallstate import FallState
 from detectors.finding import Finding
+from detectors.layout import Rows
 from detectors.params import Params
 from detectors.zones import Box, Zones, laid_out
 from guardian.board import Board, Group, Reading
@@ -61,7 +63,9 @@ class Lookout:
         Between two chunks the caller may let others run.
         """
         for group, frames in self._board.batches(now_ms):
-            findings, seen = fall.step(self._params, self._fall[group.rows, group.cols], frames, now_ms)
+            state = self._fall[group.rows, group.cols]
+            alibi_ms = self._alibis(group, state, frames.sensor, now_ms)
+            findings, seen = fall.step(self._params, state, frames, now_ms, alibi_ms)
             self._board.see(
                 group,
                 frames.sensor,
@@ -73,11 +77,19 @@ class Lookout:
                 now_ms,
                 seen.degraded,
             )
-            state = self._fall[group.rows, group.cols]
             self._rounds.see(group, state, frames, seen, now_ms)
             findings += self._fires.look(group, frames, seen, state, now_ms)
             yield [_concern(group, f) for f in findings]
         yield self._rounds.go(now_ms)
+
+    def _alibis(self, group: Group, state: FallState, sensor: Rows, now_ms: int) -> NDArray[np.int64] | None:
+        """Ask for alibis where a fall is suspected; None where none is."""
+        suspected = fall.suspects(state, sensor)
+        if not suspected.any():
+            return None
+        out = np.full(len(sensor), position.NEVER, np.int64)
+        out[suspected] = self._rounds.alibis(group, sensor[suspected], now_ms)
+        return out
 
     @staticmethod
     def listen(readings: Sequence[Reading], now_ms: int) -> list[Concern]:

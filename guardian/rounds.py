@@ -125,6 +125,11 @@ class Rounds:
         out[home] = np.where(self._noticed.has[home, HAS_DOOR], gone, unheard)
         return out
 
+    def alibis(self, group: Group, sensor: Rows, now_ms: int) -> NDArray[np.int64]:
+        """(N,) for sensors of a group, the latest onset of a fall that the one resident has an alibi for."""
+        first = self._first_camera[group.rows, group.cols]
+        return position.alibis(self._params.position, self._position, first + sensor, now_ms)
+
     def changes(self) -> list[trends.Change]:
         """Give the habits that have shifted over weeks, for the report."""
         return trends.changes(self._params.trends, self._trends)

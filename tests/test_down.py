@@ -54,6 +54,8 @@ class Story:
         self.k = 0
         self.found: list[tuple[Kind, float]] = []
         self.said: list[Finding] = []
+        self.alibi_s = -1.0
+        """The latest onset that the one resident has an alibi for; negative: for none."""
 
     def goes(self, seconds: float, *bodies: Body) -> "Story":
         for _ in range(round(seconds / STEP_S)):
@@ -103,7 +105,8 @@ class Story:
             np.array([b.usual for b in bodies]),
             np.array([b.slight for b in bodies]),
         )
-        more = down.decide(PARAMS, s, view, t_ms)
+        alibi_ms = np.array([round(self.alibi_s * 1000)])
+        more = down.decide(PARAMS, s, view, t_ms, None if self.alibi_s < 0 else alibi_ms)
         self.said += more
         self.found += [(f.kind, t_ms / 1000) for f in more]
         self.k += 1
@@ -172,6 +175,33 @@ def test_who_falls_again_before_the_first_fall_is_settled_is_told_again() -> Non
     assert story.kinds == [Kind.FALL_SUSPECTED, Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
     assert 32 < story.found[1][1] < 33.5
     assert story.found[2][1] > 32 + PARAMS.fast_large_s - 0.6
+
+
+def test_nothing_is_confirmed_that_the_resident_has_an_alibi_for_however_long_it_lies_there() -> None:
+    story = Story().goes(20, UP).goes(2, FALLS).goes(5, LIES)
+    story.alibi_s = 25.0
+    assert story.goes(300, LIES).goes(100, OUT_OF_SIGHT).kinds == [Kind.FALL_SUSPECTED]
+    story.alibi_s = 15.0  # from before the fall
+    assert story.goes(1, LIES).kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+
+
+def test_an_alibi_takes_back_no_alarm_and_does_not_keep_anybody_from_getting_up() -> None:
+    story = Story().goes(20, UP).goes(2, FALLS).goes(5, LIES)
+    story.alibi_s = 25.0
+    assert story.goes(20, LIES).goes(15, UP).kinds == [Kind.FALL_SUSPECTED, Kind.FALL_RECOVERED]
+    story = Story().goes(20, UP).goes(2, FALLS).goes(30, LIES)
+    story.alibi_s = 40.0
+    assert story.goes(30, LIES).kinds == [Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED]
+    assert story.state.down.stage[0, 0] == Stage.CONFIRMED
+
+
+def test_whoever_falls_there_after_the_alibi_is_found_though_the_suspicion_began_before_it() -> None:
+    """What was suspected first was a dog; its track is taken over by who comes in and falls on the spot."""
+    story = Story().goes(20, UP).goes(2, FALLS).goes(5, LIES)
+    story.alibi_s = 40.0
+    story.goes(90, LIES).goes(2, FALLS)
+    assert Kind.FALL_CONFIRMED not in story.kinds[:1]
+    assert story.goes(30, LIES).kinds[-1] is Kind.FALL_CONFIRMED
 
 
 def test_a_few_steps_away_from_the_place_are_enough_to_have_recovered() -> None:
@@ -354,6 +384,8 @@ class Beat:
     first: NDArray[np.float32]
     walker: NDArray[np.float32]
     """(S,)."""
+    alibi_ms: NDArray[np.int64]
+    """(S,)."""
 
     def sight(self, s: int, k: int) -> Sight | None:
         if not self.used[s, k]:
@@ -459,6 +491,7 @@ def beats(rng: np.random.Generator, state: FallState, frames: int) -> Iterator[B
             warmth,
             first,
             walker,
+            np.where(rng.random(n) < 0.5, t_ms - rng.integers(0, 60_000, n), -1),
         )
 
 
@@ -502,7 +535,7 @@ def decided(
         beat.usual[of],
         beat.slight[of],
     )
-    found = down.decide(APART, state, view, beat.now_ms)
+    found = down.decide(APART, state, view, beat.now_ms, beat.alibi_ms[sensor])
     return sorted((f.row, f.kind, f.onset_ms, f.decided_ms) for f in found)
 
 
@@ -527,7 +560,7 @@ def test_equals_the_naive_twin(seed: int, rows: int, cols: int) -> None:
         want = []
         for s in some.tolist():
             sights = [beat.sight(s, k) for k in (0, 1)]
-            for said in twins[s].decide(sights):
+            for said in twins[s].decide(sights, int(beat.alibi_ms[s])):
                 want += [(s, kind, onset, beat.now_ms) for kind, onset in said]
             for k, sight in enumerate(sights):
                 if sight is not None:

@@ -1,4 +1,6 @@
-"""The lookout: events that speak for themselves, kinds that agree, and a restart in the middle of a fall."""
+"""The lookout: events that speak for themselves, kinds that agree, a restart amid a fall, and alibis."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from detectors import finding
 from guardian.board import Board, Reading, SensorSpec
 from guardian.lookout import SPOKEN, Lookout
 from guardian.settings import CONFIG, load
-from guardian.wire.native import pack_frame
+from guardian.wire.native import pack_event, pack_frame
 from simulator.stage import SimulatedHome, demo_homes
 
 PARAMS = load(CONFIG / "guardian.toml").detectors
@@ -110,3 +112,89 @@ def test_a_group_that_does_not_fit_keeps_no_other_from_coming_back() -> None:
         after = again.snapshot()
         assert np.array_equal(after[whole], held[whole])
         assert not after[broken].any()
+
+
+# --- alibis: a fall in one room while the one resident acts in another --------------------------------
+
+KIT = (
+    ("living-pir", "pir", "living-room"),
+    ("kitchen-pir", "pir", "kitchen"),
+    ("bedroom-pir", "pir", "bedroom"),
+    ("fridge", "appliance-door", "kitchen"),
+    ("bed", "bed", "bedroom"),
+    ("front", "door", "hall"),
+)
+FALL_S, HOUR_AGO_S = 30.0, -3600.0
+COOKS = ((FALL_S + 12.5, "fridge", 1.0), (FALL_S + 24.5, "kitchen-pir", 1.0))
+LIES_DOWN = ((FALL_S + 12.5, "bed", 1.0), (FALL_S + 24.5, "bedroom-pir", 1.0))
+T0_MS = 10_000_000_000
+
+
+def _told(
+    *acts: tuple[float, str, float], rows: int = 0, without: str = "", until_s: float = 80.0
+) -> list[Concern]:
+    """A fall in the living room at FALL_S, and what event sensors say meanwhile: (second, sensor, value).
+
+    The dwell is 40 s, so that there is time to walk to another room.
+    """
+    home = demo_homes(seed=1, n=2, fall_home=rows, fall_at_s=FALL_S, duration_s=until_s)[rows]
+    eye = SensorSpec(
+        home.home, home.sensor, "thermal", home.room, home.rows, home.cols, home.rate_hz, home.mount,
+        home.height_m, home.fov_deg,
+    )  # fmt: skip
+    own = [SensorSpec(home.home, n, k, r, outside=n == "front") for n, k, r in KIT if n != without]
+    board = Board("s", [eye, *own])
+    patient = replace(PARAMS.fall, fast_large_s=40.0, fast_small_s=40.0)
+    lookout = Lookout(board, replace(PARAMS, fall=patient), {(home.home, home.room): home.furniture})
+    first = [(HOUR_AGO_S, "fridge", 0.0), (HOUR_AGO_S, "bed", 0.0), (HOUR_AGO_S, "living-pir", 1.0)]
+    acts = tuple(sorted((*first, *acts)))
+    out: list[Concern] = []
+    beats = [-3600_000, -600_000, *range(0, int(until_s * 1000), BEAT_MS)]
+    for from_ms, to_ms in zip(beats, [*beats[1:], beats[-1] + BEAT_MS], strict=True):
+        for i in np.flatnonzero((home.t_ms >= from_ms) & (home.t_ms < to_ms)):
+            t_ms = int(home.t_ms[i]) + T0_MS
+            topic = f"guardian/s/{home.home}/{home.sensor}/frame"
+            board.frame(topic, pack_frame(home.centi[i], int(i), t_ms), t_ms)
+        for at_s, name, value in acts:
+            if from_ms <= at_s * 1000 < to_ms and name != without:
+                t_ms = T0_MS + int(at_s * 1000)
+                board.event(f"guardian/s/{home.home}/{name}/event", pack_event(value, t_ms=t_ms), t_ms)
+        board.fold(board.take_events(T0_MS + to_ms))
+        for found in lookout.look(T0_MS + to_ms):
+            out += [c for c in found if c.kind.value.startswith("fall")]
+    return out
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("acts", [COOKS, LIES_DOWN])
+def test_nobody_has_fallen_in_one_room_who_opens_the_fridge_or_lies_down_in_another(
+    rows: int, acts: tuple[tuple[float, str, float], ...]
+) -> None:
+    assert [c.kind for c in _told(*acts, rows=rows)] == [concern.Kind.FALL_SUSPECTED]
+
+
+@pytest.mark.parametrize(
+    ("acts", "without"),
+    [
+        ((), ""),
+        (COOKS, "front"),  # nobody would have noticed a visitor
+        (COOKS, "living-pir"),  # nobody would notice that they come back
+        (((FALL_S - 20, "fridge", 1.0), (FALL_S - 5, "kitchen-pir", 1.0)), ""),  # then they fell
+        (((-300.0, "front", 1.0), *COOKS), ""),  # somebody may have come
+        ((*COOKS, (FALL_S + 28, "front", 1.0)), ""),
+        ((*COOKS, (FALL_S + 28, "living-pir", 1.0)), ""),  # they are back
+        (COOKS[:1], ""),
+        (((FALL_S + 12.5, "kitchen-pir", 1.0), (FALL_S + 24.5, "kitchen-pir", 1.0)), ""),  # through a door
+    ],
+)
+def test_a_fall_is_confirmed_where_anything_is_missing_from_the_alibi(
+    acts: tuple[tuple[float, str, float], ...], without: str
+) -> None:
+    kinds = [c.kind for c in _told(*acts, without=without)]
+    assert kinds == [concern.Kind.FALL_SUSPECTED, concern.Kind.FALL_CONFIRMED]
+
+
+def test_an_alibi_that_ends_confirms_what_still_lies_there() -> None:
+    """Somebody comes home: whoever lies there is no longer told apart from them."""
+    kinds = [c.kind for c in _told(*COOKS, (FALL_S + 60, "front", 1.0), until_s=110.0)]
+    assert kinds == [concern.Kind.FALL_SUSPECTED, concern.Kind.FALL_CONFIRMED]

@@ -97,10 +97,11 @@ class Home:
     def does(self, s: float) -> Activity:
         return Activity(int(self.at(s).activity[0]))
 
-    def elsewhere(self, eye: str, onset_s: float, s: float) -> float:
-        onset = np.full(len(self.eyes), NEVER, np.int64)
-        onset[self.eyes.index(eye)] = T + int(onset_s * 1000)
-        return float(position.elsewhere(PARAMS, self.state, onset, T + int(s * 1000))[self.eyes.index(eye)])
+    def alibi(self, eye: str, onset_s: float, s: float) -> bool:
+        """Whether the one resident has one at `s` for a fall at `onset_s` in front of this camera."""
+        camera = np.array([self.eyes.index(eye)])
+        latest = int(position.alibis(PARAMS, self.state, camera, T + int(s * 1000))[0])
+        return latest != NEVER and T + int(onset_s * 1000) <= latest
 
 
 # --- where ---------------------------------------------------------------------------------------------
@@ -308,12 +309,12 @@ def test_who_lies_on_the_floor_is_said_to_whatever_else_is_believed() -> None:
     assert home.does(4) == Activity.LYING_ON_FLOOR
 
 
-# --- elsewhere: a wrong one costs a life -----------------------------------------------------------
+# --- alibis: a wrong one costs a life --------------------------------------------------------------
 
 
-def lone(until_s: float = 0.0) -> Home:
+def lone(until_s: float = 0.0, *more: str) -> Home:
     """Somebody alone for an hour, whose living room is looked at."""
-    home = Home(eyes=WATCHED)
+    home = Home(eyes=(*WATCHED, *more))
     home.hears(until_s - 3600, ("kitchen-pir", 1))
     return home
 
@@ -321,12 +322,30 @@ def lone(until_s: float = 0.0) -> Home:
 def test_who_opens_the_fridge_and_moves_there_is_not_the_body_in_the_living_room() -> None:
     home = lone()
     home.hears(60, ("fridge", 1))
-    assert home.elsewhere("living", 0, 61) == 0.0
+    assert not home.alibi("living", 0, 61)
     home.hears(90, ("kitchen-pir", 1))
-    assert home.elsewhere("living", 0, 91) > 0.8
+    assert home.alibi("living", 0, 91)
+    assert not home.alibi("living", 55, 91)  # the fridge may have been opened before
     home.hears(120, ("fridge", 1))
-    assert home.elsewhere("living", 0, 121) > 0.9
-    assert home.elsewhere("living", 85, 121) == 0.0  # only one sign since
+    assert home.alibi("living", 70, 121)
+    assert not home.alibi("living", 85, 121)  # only one sign since
+
+
+def test_whoever_falls_in_the_kitchen_has_no_alibi_from_the_fridge_there() -> None:
+    home = lone(0, "kitchen")
+    home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1))
+    assert home.alibi("living", 0, 91)
+    assert not home.alibi("kitchen", 0, 91)
+
+
+@pytest.mark.parametrize("back", ["living-pir", "chair"])
+def test_an_alibi_ends_when_somebody_is_noticed_in_that_room_and_begins_anew(back: str) -> None:
+    home = lone()
+    home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1)).hears(150, (back, 1))
+    assert not home.alibi("living", 0, 151)
+    home.hears(190, ("chair", 0)) if back == "chair" else None
+    home.hears(200, ("fridge", 1)).hears(230, ("kitchen-pir", 1))
+    assert home.alibi("living", 0, 231)
 
 
 @pytest.mark.parametrize(
@@ -346,27 +365,33 @@ def test_who_opens_the_fridge_and_moves_there_is_not_the_body_in_the_living_room
         [(60, "fridge"), (90, "kitchen-pir"), (91, "bedroom-pir")],  # two at once: there are two
     ],
 )
-def test_nothing_less_proves_it(signs: list[tuple[float, str]]) -> None:
+def test_nothing_less_is_an_alibi(signs: list[tuple[float, str]]) -> None:
     home = lone(-1000)
     for s, name in signs:
         home.hears(s, (name, 2000.0 if name == "kettle" else 1.0))
-    assert home.elsewhere("living", 0, 200) == 0.0
+    assert not home.alibi("living", 0, 200)
 
 
-def test_it_is_not_proved_in_a_home_whose_way_out_has_no_contact_nor_soon_after_a_start() -> None:
-    for home in (
-        Home(eyes=WATCHED, kit=[k for k in KIT if k[0] != "front"]).hears(-3600, ("kitchen-pir", 1)),
-        Home(eyes=WATCHED).hears(-60, ("kitchen-pir", 1)),
-    ):
-        home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1))
-        assert home.elsewhere("living", 0, 100) == 0.0
+@pytest.mark.parametrize("without", ["front", "living-pir"])
+def test_there_is_none_where_neither_the_way_out_nor_the_way_back_would_be_noticed(without: str) -> None:
+    home = Home(eyes=WATCHED, kit=[k for k in KIT if k[0] != without]).hears(-3600, ("kitchen-pir", 1))
+    home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1))
+    assert not home.alibi("living", 0, 100)
+    assert home.alibi("bathroom", 0, 100) == (without == "living-pir")
 
 
-def test_it_is_not_proved_while_a_visitor_is_seen() -> None:
+def test_there_is_none_soon_after_a_start() -> None:
+    home = Home(eyes=WATCHED).hears(-60, ("kitchen-pir", 1))
+    home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1))
+    assert not home.alibi("living", 0, 100)
+
+
+def test_there_is_none_while_a_visitor_is_seen() -> None:
     home = lone()
+    home.hears(-66, ("living-pir", 1)).hears(-61, ("bathroom-pir", 1))
     home.stays(-60, 0, ("living", Posture.UPRIGHT, 0.0), ("bathroom", Posture.UPRIGHT, 1.0))
     home.hears(60, ("fridge", 1)).hears(90, ("kitchen-pir", 1))
-    assert home.elsewhere("living", 0, 100) == 0.0
+    assert not home.alibi("living", 0, 100)
 
 
 # --- the twin, and what must not matter ------------------------------------------------------------
@@ -484,6 +509,11 @@ def test_many_homes_at_once_are_the_naive_twin_of_each(told: list[Act]) -> None:
         got = (state.out[home], state.company[home], state.uses[home], state.leavings[home])
         np.testing.assert_allclose(got, (one.out, one.company, one.uses, one.leavings), rtol=1e-6, atol=1e-9)
         assert state.visit_ms[home] == one.visit_ms
+        for wait_s in (0, 1800, 4000):
+            now_ms = T + sum(a[0] for a in told) * 1000 + wait_s * 1000
+            mine = np.flatnonzero(state.layout.camera_home == home)
+            got_ms = position.alibis(PARAMS, state, mine, now_ms).tolist()
+            assert got_ms == [one.alibi_ms(ROOMS.index(r), now_ms) for r in WATCHED]
 
 
 @settings(max_examples=30, deadline=None)

@@ -80,6 +80,7 @@ class Fallen:
     quick: bool = False
     upright_ms: float = -math.inf
     onset_ms: int = 0
+    latest_ms: int = 0
     suspected_ms: int = 0
     most: float = 0.0
     lie_s: float = 0.0
@@ -94,7 +95,7 @@ class NaiveDown:
     """What one sensor remembers."""
 
     def __init__(self, params: FallParams, room: Room) -> None:
-        self.params, self.room = params, room
+        self.params, self.room, self.alibi_ms = params, room, -1
         self.slots = [Fallen(), Fallen()]
         self.coarse = room.pixels < params.small_pixels
         small = room.wall or self.coarse
@@ -103,8 +104,11 @@ class NaiveDown:
         self.fast_s = params.fast_small_s if small else params.fast_large_s
         self.slow_s = params.slow_small_s if small else params.slow_large_s
 
-    def decide(self, sights: Sequence[Sight | None]) -> list[list[Said]]:
-        """What there is to say of each slot; None: it has no track."""
+    def decide(self, sights: Sequence[Sight | None], alibi_ms: int = -1) -> list[list[Said]]:
+        """What there is to say of each slot; None: it has no track. alibi_ms: the latest onset that the one
+        resident has an alibi for, negative = for none.
+        """
+        self.alibi_ms = alibi_ms
         for slot, sight in enumerate(sights):
             if sight is not None:
                 self._observe(slot, sight)
@@ -164,7 +168,9 @@ class NaiveDown:
                 said.append((Kind.FALL_SUSPECTED, track.onset_ms))
             risen = self._risen(track, sight, up, helped and later)
             track.most = max(track.most, track.event)
-            track.quick |= was is Stage.SUSPECTED and track.event > self.suspect_odds
+            if was is Stage.SUSPECTED and track.event > self.suspect_odds:
+                track.quick = True
+                track.latest_ms = round(max(track.onset_ms, track.upright_ms, sight.t_ms - 10_000))
             if track.up_s >= p.recover_s:
                 track.stage = Stage.IDLE
                 track.lie_s = track.rest_s = track.up_s = 0.0
@@ -223,7 +229,7 @@ class NaiveDown:
             return []
         since_s = track.lie_s if track.lie_s >= self.slow_s / 2 else track.rest_s
         onset = max(track.upright_ms, sight.t_ms - 10_000) if drop else sight.t_ms - since_s * 1000
-        track.onset_ms = round(onset)
+        track.onset_ms = track.latest_ms = round(onset)
         track.stage, track.quick, track.most = Stage.SUSPECTED, drop, track.event
         self._mark(track, sight)
         return [(Kind.FALL_SUSPECTED, track.onset_ms)]
@@ -249,6 +255,8 @@ class NaiveDown:
     def _confirms(self, track: Fallen, sight: Sight, helped: bool) -> bool:
         """Step 3."""
         p = self.params
+        if self.alibi_ms >= 0 and track.latest_ms <= self.alibi_ms:
+            return False
         times = p.second_person if helped else 1.0
         strong = track.quick and track.most > self.suspect_odds + p.strong_odds
         fast_s = times * self.fast_s * (1.0 if strong else p.weak)

@@ -27,6 +27,7 @@ class Room:
     has_pir: bool = False
     says: dict[SensorKind, bool] = field(default_factory=dict)
     rest_ms: int = -1
+    hands_ms: list[int] = field(default_factory=lambda: [-1, -1])
     body_ms: int = -1
     view: int = 0
     view_ms: int = -1
@@ -159,14 +160,20 @@ class Home:
             return
         if kind is SensorKind.PIR:
             self.rooms[room].body_ms = t_ms
+        weight = kind in {SensorKind.APPLIANCE_DOOR, SensorKind.BED, SensorKind.DOOR} and not way_out
+        if weight and life and value == 1:
+            last, before = self.rooms[room].hands_ms
+            self.rooms[room].hands_ms = [t_ms, last if t_ms - last >= p.apart_s * 1000 else before]
         empty = kind is SensorKind.PRESENCE and value == 0 and life
+        carried = kind in {SensorKind.BUTTON, SensorKind.CANCEL}
         if way_out:
             self._door(t_ms)
         elif not empty and not switched:
-            self._accompany(t_ms, self._second(room, t_ms, moved=kind is SensorKind.PIR))
+            if not carried:
+                self._accompany(t_ms, self._second(room, t_ms, moved=kind is SensorKind.PIR))
             self._inside(t_ms)
-        power = p.anchor_power if self._anchored(room, t_ms) else 1.0
-        walks = 0.0 if empty or switched else p.walk_share * power
+        power = 1.0 if kind is SensorKind.BED and value > 0 else self._power(room, t_ms)
+        walks = 0.0 if empty or switched or carried else p.walk_share * power
         whole = sum(p.draw[r.kind] for r in self.rooms)
         chance = [r.chance * (1.0 - walks) + walks * p.draw[r.kind] / whole for r in self.rooms]
         like = []
@@ -174,23 +181,40 @@ class Home:
             near = RoomKind.HALL in {r.kind, self.rooms[room].kind}
             if empty:
                 like.append(1.0 / p.empty_odds if k == room else 1.0)
-            elif k == room:
+            elif k == room or carried:
                 like.append(1.0)
             elif kind is SensorKind.PIR:
                 like.append(p.pir_near if near else p.pir_far)
             else:
-                like.append(1.0 / (p.plug_odds if switched else p.hands_odds))
+                like.append(1.0 / (p.plug_odds if switched else p.way_out_odds if way_out else p.hands_odds))
         self._set(self._weighed(chance, [k**power for k in like]))
 
-    def _anchored(self, room: int, t_ms: int) -> bool:
-        p, held = self.p, 0.0
-        doubt = self.has_way_out and t_ms - self.doubt_ms <= p.alone_s * 1000
+    def _rests(self, r: Room, t_ms: int) -> bool:
+        on = r.says.get(SensorKind.BED) or r.says.get(SensorKind.CHAIR)
+        return bool(on) and t_ms - r.rest_ms >= self.p.rest_s * 1000
+
+    def _guested(self, t_ms: int) -> bool:
+        lately = self.way_out_ms >= 0 and t_ms - self.way_out_ms <= self.p.alone_s * 1000
+        return self.has_way_out and (lately or self.visit_ms >= 0)
+
+    def _power(self, room: int, t_ms: int) -> float:
+        p, seen = self.p, 0.0
         for k, (r, chance) in enumerate(zip(self.rooms, self.moved_to, strict=True)):
-            rests = any(r.says.get(kind) for kind in (SensorKind.BED, SensorKind.CHAIR))
-            rests = rests and t_ms - r.rest_ms >= p.rest_s * 1000
-            seen = r.sees and doubt and t_ms - r.view_ms <= p.fresh_s * 1000
-            held += chance if (rests or seen) and k != room else 0.0
-        return held >= 0.5
+            seen += chance if k != room and r.sees and t_ms - r.view_ms <= p.fresh_s * 1000 else 0.0
+        power = self._anchored(self.moved_to, t_ms, room)
+        return min(power, p.anchor_power) if seen >= 0.5 and self._guested(t_ms) else power
+
+    def _anchored(self, chances: Sequence[float], t_ms: int, but: int) -> float:
+        rests = firmly = 0.0
+        doubt = self.has_way_out and t_ms - self.doubt_ms <= self.p.alone_s * 1000
+        for k, (r, chance) in enumerate(zip(self.rooms, chances, strict=True)):
+            if k != but and self._rests(r, t_ms):
+                rests += chance
+                before = r.rest_ms < self.way_out_ms and self._guested(t_ms)
+                firmly += chance if before or (doubt and r.says.get(SensorKind.BED)) else 0.0
+        if firmly >= 0.5:
+            return 0.0
+        return self.p.anchor_power if rests >= 0.5 else 1.0
 
     def _door(self, t_ms: int) -> None:
         p = self.p
@@ -220,8 +244,7 @@ class Home:
         two = moved and two and hall not in {kinds[self.moved_room], kinds[room]}
         for k, r in enumerate(self.rooms):
             sees = r.view == 2 and t_ms - r.view_ms <= soon
-            rests = any(r.says.get(kind) for kind in (SensorKind.BED, SensorKind.CHAIR))
-            sees = sees or (rests and t_ms - r.rest_ms >= self.p.rest_s * 1000)
+            sees = sees or self._rests(r, t_ms)
             two = two or (sees and k != room and hall not in {r.kind, kinds[room]})
         if moved:
             self.moved_ms, self.moved_room = t_ms, room
@@ -238,6 +261,21 @@ class Home:
             self.visit_ms = t_ms
         if self.company < self.p.company_over:
             self.visit_ms = -1
+
+    def alibi_ms(self, room: int, now_ms: int) -> int:
+        """The latest onset of a fall in this room that the one resident has an alibi for, −1 = for none."""
+        p, here, acted = self.p, self.rooms[room], -1
+        alone = self.visit_ms < 0 <= self.doubt_ms <= now_ms - p.alone_s * 1000
+        if not (self.has_way_out and alone and here.has_pir):
+            return -1
+        for k, r in enumerate(self.rooms):
+            last, before = r.hands_ms
+            if k != room:
+                acted = max(acted, before)
+                if min(last, r.body_ms) >= 0 and abs(last - r.body_ms) >= p.apart_s * 1000:
+                    acted = max(acted, min(last, r.body_ms))
+        back = max(here.body_ms, here.rest_ms, *here.hands_ms)
+        return acted - int(p.onset_s * 1000) if acted > back else -1
 
     # --- views -----------------------------------------------------------------------------------------
 
@@ -276,12 +314,16 @@ class Home:
             if s != c.folded:
                 c.flip_ms = now_ms
         weight, inside, spent = [0.0] * len(self.rooms), 0.0, 0.0
+        loud = [self._anchored([r.chance for r in self.rooms], now_ms, k) for k in range(len(self.rooms))]
         bodies = [0] * len(self.rooms)
         for r in {c.room for c in self.cameras}:
             views = [self._view(c, s, now_ms) for c, s in zip(self.cameras, says, strict=True) if c.room == r]
             self.rooms[r].view = max(views) if max(views) > 0 else 0 if 0 in views else -1
             self.rooms[r].view_ms = now_ms
-            self.rooms[r].sees = any(c.room == r and k > 0 for c, k in zip(self.cameras, says, strict=True))
+            self.rooms[r].sees = any(
+                c.room == r and k > 0 and not self._belied(c, now_ms)
+                for c, k in zip(self.cameras, says, strict=True)
+            )
         sound = [s > 0 and not self._belied(c, now_ms) for c, s in zip(self.cameras, says, strict=True)]
         rivals = len({c.room for c, ok in zip(self.cameras, sound, strict=True) if ok}) > 1
         visited = rivals and self.visit_ms >= 0
@@ -294,7 +336,7 @@ class Home:
                 steady = p.seen_per_s if not rivals else steady if visited else steady + p.rival_per_s
             if ok:
                 comes = 0.0 if visited else flip * math.log(p.seen_odds)
-                weight[c.room] += (steady * dt_s + comes) * c.sureness
+                weight[c.room] += (steady * dt_s + comes) * c.sureness * loud[c.room]
                 inside += steady * dt_s + flip
                 if c.moves or c.posture == 1:
                     self.inside_ms = max(self.inside_ms, c.seen_ms)
@@ -322,16 +364,28 @@ class Home:
 
     def _belied(self, c: Camera, now_ms: int) -> bool:
         r = self.rooms[c.room]
+        settled = now_ms - c.arrived_ms > self.p.arrive_s * 1000
         unmoved = r.has_pir and (r.body_ms < 0 or now_ms - r.body_ms > self.p.pet_s * 1000)
-        empty = r.says.get(SensorKind.PRESENCE) is False
-        return now_ms - c.arrived_ms > self.p.arrive_s * 1000 and (unmoved or empty)
+        radar_empty = r.says.get(SensorKind.PRESENCE) is False
+        unmoved = unmoved and (settled or not c.moves or radar_empty)
+        unmoved = unmoved and not any(r.says.get(k) for k in STATES)
+        warm = c.posture == 4 and r.says.get(SensorKind.BED) is False
+        return unmoved or warm or (settled and radar_empty)
 
     def _says(self, c: Camera, now_ms: int) -> int:
-        fresh = c.looked_ms >= 0 and now_ms - c.looked_ms <= self.p.fresh_s * 1000
-        if fresh and c.people > 0 and c.seen_ms == c.looked_ms:
+        if self._sees(c, now_ms):
             return 1
-        hidden = c.posture in {2, 3, 4} and c.seen_ms >= 0 and self.rooms[c.room].chance >= 0.5
-        return -1 if fresh and not c.sick and not hidden else 0
+        elsewhere = any(self._sees(o, now_ms) and not self._belied(o, now_ms) for o in self.cameras)
+        still = c.posture in {2, 3, 4} or not (c.moves or elsewhere)
+        hidden = still and c.seen_ms >= 0 and self.rooms[c.room].chance >= 0.5
+        hidden = hidden or any(self.rooms[c.room].says.get(k) for k in STATES)
+        return -1 if self._looks(c, now_ms) and not c.sick and not hidden else 0
+
+    def _looks(self, c: Camera, now_ms: int) -> bool:
+        return c.looked_ms >= 0 and now_ms - c.looked_ms <= self.p.fresh_s * 1000
+
+    def _sees(self, c: Camera, now_ms: int) -> bool:
+        return self._looks(c, now_ms) and c.people > 0 and c.seen_ms == c.looked_ms
 
 
 def _shifted(chance: float, log_odds: float) -> float:
