@@ -317,7 +317,8 @@ def believed_in(state: PositionState, kind: RoomKind) -> F64:
 
 def believed_out(params: PositionParams, state: PositionState, home: Rows, now_ms: int) -> F64:
     """(N,) chance that nobody is in these homes (N,), as of now: silence after an outside door adds to it."""
-    return signs.ahead(params, state, home, np.full(len(home), now_ms, np.int64))[2]
+    now = np.full(len(home), now_ms, np.int64)
+    return signs.ahead(params, state, state.spans.rooms(home), home, now).out
 
 
 def visited(state: PositionState) -> Bools:
