@@ -6,8 +6,10 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiomqtt
 import httpx
@@ -242,6 +244,25 @@ async def test_people_change_while_the_daemon_runs(tmp_path: Path) -> None:
             await c.press()
             assert await phones["+8613800000009"].expects_text("", within_s=15)
             phones.nobody_else_got_a_message()
+
+
+async def test_staff_note_an_absence_whether_the_daemon_runs_or_not(tmp_path: Path) -> None:
+    place = prepare(tmp_path, Configuration(BrokerAddress("127.0.0.1", free_port()), roster=ROSTER))
+    config = ("--config", str(place.config))
+    wish = ("away", "add", "h1", "--owner", "李娜", "--reason", "住院", "--until")
+    now = datetime.fromtimestamp(LiveClock().now_ms() / 1000, ZoneInfo("Asia/Shanghai"))
+    until = (now + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M")
+    async with daemon(place):
+        status, _, why = await _guardian_all(*wish, "2199-01-01T08:00", *config)
+        assert (status, "more than 14 days" in why) == (1, True)
+        _, noted = await _guardian(*wish, until, *config)
+        assert until in noted
+    _, listed = await _guardian("away", "list", *config)  # the daemon has stopped
+    assert listed == noted
+    _, ended = await _guardian("away", "end", "1", *config)
+    assert ended == "nobody is expected to be away\n"
+    status, _, why = await _guardian_all("away", "end", "1", *config)
+    assert (status, "no absence 1" in why) == (1, True)
 
 
 async def test_a_daemon_without_a_broker_says_so_once_and_waits(tmp_path: Path) -> None:
