@@ -281,7 +281,7 @@ def test_a_place_without_marks_still_says_how_silence_was_found(tmp_path: Path) 
     entry = study.run_suite("collapses", 3, options, everything(), kept=tmp_path)["traces"][0]
     told = entry["kinds"]["inactivity"]
     assert told["truth"] == told["placed"]["truth"] == 2
-    assert told["found_24h"] == 1
+    assert told["found_24h"] == told["placed"]["hit"] / 2 > 0  # a first week: not each is found in a day
     assert {"delay_h_p50_day", "delay_h_p50_night", "unexplained"} <= told.keys()
     assert told["home_days"] < 16  # days of lying there and of hospital are left out
 
