@@ -26,11 +26,13 @@ async def played(trace: Path, speed: float | None) -> replay.Played:
 async def test_recorded_falls_are_noticed_alike_at_full_speed_at_ten_times_and_straight() -> None:
     trace = Trace.open(TRACE)
     params = load(CONFIG / "guardian.toml").detectors
-    straight = [f for some in watch(of_trace(trace), params).found.values() for f in some]
+    every = [f for some in watch(of_trace(trace), params).found.values() for f in some]
+    straight = [f for f in every if f.kind != "blind"]  # a replay skips the stretches after the films' ends
     for speed in (None, 10.0):
         result = await played(TRACE, speed)
         assert result.missing == 0
-        told = sorted((f.home, f.decided_ms, f.kind, f.onset_ms) for f in result.findings)
+        words = [f for f in result.findings if f.kind != "blind"]
+        told = sorted((f.home, f.decided_ms, f.kind, f.onset_ms) for f in words)
         assert told == sorted((f.home, f.decided_ms, f.kind, f.onset_ms) for f in straight)
     figures = run_traces([TRACE], params)["traces"][0]["kinds"]
     suspected = figures["fall-suspected"]
