@@ -17,6 +17,7 @@ For each temperature sensor:
 5. Twice an hour the value is kept; the median slope of these says when it will be too cold. No alarm.
 """
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -152,9 +153,7 @@ def _humidity(params: AmbientParams, state: AmbientState, sensor: Rows, value: F
     of = np.repeat(np.arange(len(home)), many)
     at = state.first[home][of] + np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many)
     theirs = state.temperature[at]
-    matters = state.value[theirs] >= muggy_c(
-        params
-    )  # cold does not depend on it, nor does a cool room's heat
+    matters = state.value[theirs] >= muggy_c(params)  # neither cold nor a cool room's heat depends on it
     theirs, t_ms = theirs[matters], t_ms[of[matters]]
     live = holds(params, state, theirs, t_ms)
     _spells(params, state, theirs[live], t_ms[live])
@@ -163,6 +162,7 @@ def _humidity(params: AmbientParams, state: AmbientState, sensor: Rows, value: F
 # --- 3 and 4: spells --------------------------------------------------------------------------------------
 
 
+@cache
 def muggy_c(params: AmbientParams) -> float:
     """°C below which no humidity makes a room feel as warm as the mildest heat, hysteresis included."""
     grid = np.arange(0.0, 60.0, 0.1)

@@ -33,7 +33,7 @@ def turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: i
     gone = np.float32(1) - keep
     first = state.hour < 0
     state.hour = hour
-    settle(state, usual)
+    _settle(state, usual)
     state.fresh_hour[:] = hour
     events, exposure = state.events[:, :, hour], state.exposure[:, :, hour]
     of_all = usual.rate[:, :, hour][state.like]
@@ -60,7 +60,7 @@ def turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: i
     ended = state.events[:, Clock.SILENCE, hour].sum(-1)
     state.lively[:, hour] = (ended + minutes * lively) / (exposure[:, Clock.SILENCE].sum(-1) + minutes)
     state.asleep = state.lively[:, hour] < np.float32(params.sleep_share) * state.lively.mean(1)
-    shares = shares_of(params, state.has)
+    shares = _shares(params, state.has)
     seen = tail.Seen(state.passed, state.excess, state.days, usual.often[state.like])
     young = np.clip(1 - state.days / np.float32(params.new_days), 0, 1)[:, None] * np.float32(params.new_nats)
     hard = shares / np.float32(params.false_every_days)
@@ -69,7 +69,7 @@ def turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: i
     state.asks = tail.threshold(params.tail, seen, soft) + young
 
 
-def shares_of(params: InactivityParams, has: Bools) -> F32:
+def _shares(params: InactivityParams, has: Bools) -> F32:
     """(H, K) of the false alarms that may come; what a home cannot have goes to all others in proportion."""
     out = np.tile(np.array(params.shares, np.float32), (len(has), 1))
     for which, column in NEEDS.items():
@@ -78,7 +78,7 @@ def shares_of(params: InactivityParams, has: Bools) -> F32:
     return np.maximum(out, LEAST)
 
 
-def settle(state: InactivityState, usual: Usual) -> None:
+def _settle(state: InactivityState, usual: Usual) -> None:
     """The minutes of the hour that is over go to their cells."""
     for hour in np.unique(state.fresh_hour[state.fresh_hour >= 0]).tolist():
         state.exposure[:, :, hour] += state.fresh_exposure

@@ -213,11 +213,6 @@ class InactivityState:
     has: Bools
     """(H, 3) an outside door, a bathroom, a bed are watched; told each minute, not kept."""
 
-    @property
-    def like(self) -> NDArray[np.intp]:
-        """(H,) rows of `Usual`."""
-        return self.has[:, HAS_BED].astype(np.intp)
-
     rate: F32
     """(H, C, B) of the present hour; worked out anew, not kept."""
     busy: F32
@@ -230,6 +225,11 @@ class InactivityState:
     """(H, K) the same for the prompt."""
     hour: int = -1
     usual: Usual | None = None
+
+    @property
+    def like(self) -> NDArray[np.intp]:
+        """(H,) rows of `Usual`."""
+        return self.has[:, HAS_BED].astype(np.intp)
 
 
 @cache

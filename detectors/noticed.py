@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.inactivitystate import NEVER, Bools, Minute
+from detectors.inactivitystate import HAS_BATHROOM, HAS_BED, HAS_DOOR, NEVER, Bools, Minute
 from detectors.keep import PerHome
 from detectors.layout import Events, Layout, RoomKind, Rows, SensorKind
 
@@ -36,11 +36,11 @@ def fresh(layout: Layout) -> NoticedState:
     """Nobody was noticed yet."""
     h = layout.homes
     has = np.zeros((h, 3), np.bool_)
-    has[layout.sensor_home[layout.outside], 0] = True
+    has[layout.sensor_home[layout.outside], HAS_DOOR] = True
     bathroom = layout.room_kind == RoomKind.BATHROOM
-    has[layout.sensor_home[bathroom[layout.sensor_room]], 1] = True
-    has[layout.camera_home[bathroom[layout.camera_room]], 1] = True
-    has[layout.sensor_home[layout.sensor_kind == SensorKind.BED], 2] = True
+    has[layout.sensor_home[bathroom[layout.sensor_room]], HAS_BATHROOM] = True
+    has[layout.camera_home[bathroom[layout.camera_room]], HAS_BATHROOM] = True
+    has[layout.sensor_home[layout.sensor_kind == SensorKind.BED], HAS_BED] = True
     return NoticedState(
         life_ms=np.full(h, NEVER, np.int64),
         door=np.zeros(h, np.bool_),

@@ -19,6 +19,7 @@ from detectors.belief import F64
 from detectors.fall import Posture
 from detectors.layout import NOWHERE, Events, RoomKind, Rows
 from detectors.positionstate import NEVER, PositionParams, PositionState, fresh
+from detectors.views import LYING_ON_FURNITURE, UPRIGHT
 
 __all__ = [
     "NEVER",
@@ -29,19 +30,21 @@ __all__ = [
     "alibis",
     "answer",
     "fresh",
+    "gone",
+    "in_bathroom",
     "look",
     "step",
+    "visited",
 ]
 
 F32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-UPRIGHT: Final = int(Posture.UPRIGHT)
 LYING: Final = int(Posture.LYING)
-LYING_ON_FURNITURE: Final = int(Posture.LYING_ON_FURNITURE)
 UNKNOWN: Final = int(Posture.UNKNOWN)
 BEDROOM: Final = int(RoomKind.BEDROOM)
 BATHROOM: Final = int(RoomKind.BATHROOM)
 """Codes as plain numbers: looking up an enum costs as much as a step on a small array."""
+EVEN: Final = 0.5
 STEP_MS: Final = 900
 """A walk is told from swaying by steps at least so long; shorter ones are the noise of the place."""
 NIGHT: Final = (21 * 60, 8 * 60)
@@ -179,8 +182,7 @@ def answer(params: PositionParams, state: PositionState, now_ms: int) -> Where:
     noticed = np.full(homes, NEVER, np.int64)
     noticed[known] = s.noticed_ms[best[known]]
     x_m, y_m, place_ms = _places(params, s, best)
-    age_s = np.where(s.company_ms == NEVER, 0, now_ms - s.company_ms) / 1000.0
-    company = s.company * np.exp(-np.maximum(age_s, 0) / params.company_tau_s)
+    company = signs.company(params, s, np.arange(homes), now_ms)
     visit_ms = np.where(company < params.company_over, NEVER, s.visit_ms)
     return Where(
         room=best,
@@ -308,19 +310,20 @@ def alibis(params: PositionParams, state: PositionState, camera: Rows, now_ms: i
     return out
 
 
-def believed_in(state: PositionState, kind: RoomKind) -> F64:
-    """(H,) chance, by the last sign of them, that the resident is in a room of this kind."""
+def in_bathroom(state: PositionState) -> Bools:
+    """(H,) by the last sign of them, the resident is more likely in a bathroom than not."""
     s, lay = state, state.layout
-    rooms = np.flatnonzero(lay.room_kind == kind)
-    return np.bincount(lay.room_home[rooms], s.room[rooms], lay.homes) * (1.0 - s.out)
+    rooms = np.flatnonzero(lay.room_kind == BATHROOM)
+    return np.asarray(np.bincount(lay.room_home[rooms], s.room[rooms], lay.homes) * (1.0 - s.out) > EVEN)
 
 
-def believed_out(params: PositionParams, state: PositionState, home: Rows, now_ms: int) -> F64:
-    """(N,) chance that nobody is in these homes (N,), as of now: silence after an outside door adds to it."""
+def gone(params: PositionParams, state: PositionState, home: Rows, now_ms: int) -> Bools:
+    """(N,) by now more likely than not nobody is in these homes: silence after an outside door adds to it."""
     now = np.full(len(home), now_ms, np.int64)
-    return signs.ahead(params, state, state.spans.rooms(home), home, now).out
+    return np.asarray(signs.ahead(params, state, state.spans.rooms(home), home, now).out >= EVEN)
 
 
-def visited(state: PositionState) -> Bools:
-    """(H,) there seems to be a second person."""
-    return np.asarray(state.visit_ms != NEVER)
+def visited(params: PositionParams, state: PositionState, now_ms: int) -> Bools:
+    """(H,) there still seems to be a second person."""
+    company = signs.company(params, state, np.arange(state.layout.homes), now_ms)
+    return np.asarray((state.visit_ms != NEVER) & (company >= params.company_over))

@@ -325,11 +325,15 @@ def _company(params: PositionParams, s: PositionState, e: _Layer) -> None:
     accompany(params, s, h, t, (twice | (rooms.total(seen) > 0)).astype(np.float64))
 
 
+def company(params: PositionParams, s: PositionState, home: Rows, t_ms: I64 | int) -> F64:
+    """(N,) signs of a second person in these homes, faded by `t_ms`."""
+    age_s = np.where(s.company_ms[home] == NEVER, 0, t_ms - s.company_ms[home]) / 1000.0
+    return np.asarray(s.company[home] * np.exp(-np.maximum(age_s, 0) / params.company_tau_s))
+
+
 def accompany(params: PositionParams, s: PositionState, home: Rows, t_ms: I64, more: F64) -> None:
     """Take in signs of a second person, as many as `more` says; old ones fade."""
-    age_s = np.where(s.company_ms[home] == NEVER, 0, t_ms - s.company_ms[home]) / 1000.0
-    faded = s.company[home] * np.exp(-np.maximum(age_s, 0) / params.company_tau_s)
-    s.company[home] = np.minimum(faded + more, params.company_most)
+    s.company[home] = np.minimum(company(params, s, home, t_ms) + more, params.company_most)
     s.company_ms[home] = t_ms
     s.doubt_ms[home[more > 0]] = t_ms[more > 0]
     comes = (s.visit_ms[home] == NEVER) & (s.company[home] >= params.company_sure)

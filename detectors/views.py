@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from detectors import belief
 from detectors.belief import F64, Rooms
+from detectors.fall import Posture
 from detectors.layout import Rows
 from detectors.positionstate import NEVER, PositionParams, PositionState
 from detectors.signs import I64, Bools, accompany, ahead, anchored, occupied
 
-HIDING: Final = np.array([False, False, True, True, True, False])
-"""By code of fall.Posture: blankets and tables hide a body that sits, lies, or lies on furniture."""
-UPRIGHT: Final = 1
-LYING_ON_FURNITURE: Final = 4
-"""Codes of fall.Posture."""
+UPRIGHT: Final = int(Posture.UPRIGHT)
+LYING_ON_FURNITURE: Final = int(Posture.LYING_ON_FURNITURE)
+HIDING: Final = np.isin(np.arange(len(Posture)), (Posture.SITTING, Posture.LYING, Posture.LYING_ON_FURNITURE))
+"""By code of Posture: blankets and tables hide a body that sits or lies."""
 
 
 def see(params: PositionParams, s: PositionState, now_ms: int) -> None:

@@ -153,6 +153,8 @@ async def run(
             crash_point=crash_point,
         )
         await watch.restore()
+        calendar = Calendar(ledger, clock, lookout.expect)
+        await calendar.tell()
 
         # doors: staff, provider, commands
         staff = staff_app(
@@ -173,7 +175,6 @@ async def run(
                 policy=loaded.policy,
             )
             hooks_port = (await stack.enter_async_context(serve(hooks, Tcp(settings.web.hooks_port)))).port
-        calendar = Calendar(ledger, clock, lookout.expect)
         commands = desk.desk_app(
             status=partial(_status, link, board, clock),
             import_roster=partial(_import, ledger, book, clock),

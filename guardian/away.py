@@ -22,7 +22,7 @@ from guardian.desk import Answer, Refused
 MOST: Final = timedelta(days=14)
 """The longest absence: whoever is away for longer is noted again, so that nobody is forgotten."""
 MINUTE_MS: Final = 60_000
-OWNER_LETTERS: Final = 64
+OWNER_LETTERS, REASON_LETTERS = 64, 200
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +59,8 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
             problems.append(f"until: more than {MOST.days} days after the begin")
     if not wanted.owner.strip() or len(wanted.owner) > OWNER_LETTERS:
         problems.append(f"owner: who says so, 1 to {OWNER_LETTERS} letters")
-    if not wanted.reason.strip():
-        problems.append("reason: why they are away")
+    if not wanted.reason.strip() or len(wanted.reason) > REASON_LETTERS:
+        problems.append(f"reason: why they are away, 1 to {REASON_LETTERS} letters")
     if problems or from_ms is None or until_ms is None:
         raise Refused(problems)
     new = Absence(wanted.home, from_ms, until_ms, wanted.owner.strip(), wanted.reason.strip())

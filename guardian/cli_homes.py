@@ -10,6 +10,7 @@ import typer
 from alerting.ledger import Ledger, Tx, lock_state
 from guardian import away, desk, roster
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption, fail
+from guardian.clock import LiveClock
 from guardian.roster_file import read as read_roster
 from guardian.settings import load
 
@@ -58,8 +59,6 @@ def roster_export(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 def ledger_work(state: Path, work: Callable[[Tx, int], T]) -> T:
     """Open the ledger ourselves: the lock proves that no daemon does."""
-    from guardian.clock import LiveClock
-
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def go() -> T:

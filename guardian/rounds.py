@@ -5,7 +5,7 @@ home, room and sensor. Thermal frames are the lookout's business. Never loops ov
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from itertools import accumulate
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,16 +20,19 @@ from detectors.fallstate import FallState
 from detectors.finding import Finding
 from detectors.frame import Frames
 from detectors.inactivitystate import HAS_DOOR
-from detectors.layout import Moment, RoomKind, Rows
+from detectors.layout import Moment, Rows
 from detectors.params import Params
 from guardian.board import Board, Group
 from guardian.health import HealthWatch, Rooms
 from guardian.plan import must_be_watched
 
 MINUTE_MS: Final = 60_000
-NEVER: Final = -1
-EVEN: Final = 0.5
-"""More likely than not."""
+
+
+def moment_at(now_ms: int, zone: tzinfo) -> Moment:
+    """Give what the detectors know of a moment in homes of this time zone."""
+    local = datetime.fromtimestamp(now_ms / 1000, zone)
+    return Moment(now_ms, local.hour * 60 + local.minute, local.weekday(), local.toordinal())
 
 
 class Rounds:
@@ -40,7 +43,7 @@ class Rounds:
         self._params = params
         self._zone = ZoneInfo(timezone)
         self._minute = -1
-        self._away_ms = np.full(board.layout.homes, NEVER, np.int64)
+        self._away_ms = np.full(board.layout.homes, position.NEVER, np.int64)
         """(H,) since when nobody is expected, by the calendar."""
         self._noticed = noticed.fresh(board.layout)
         self._silence = inactivity.fresh(board.layout.homes)
@@ -69,7 +72,7 @@ class Rounds:
     def go(self, now_ms: int) -> list[Concern]:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
         heard = self._board.take_heard()
-        params, layout, moment = self._params, self._board.layout, self._moment(now_ms)
+        params, layout, moment = self._params, self._board.layout, moment_at(now_ms, self._zone)
         new_minute = now_ms // MINUTE_MS > self._minute
         if new_minute:
             trends.step(params.trends, self._trends, moment, self.health.now.home_blind_to_silence)
@@ -90,12 +93,10 @@ class Rounds:
     def _each_minute(self, moment: Moment) -> list[Concern]:
         params, layout = self._params, self._board.layout
         findings = self.health.minute(moment)
-        guest = position.visited(self._position)
+        guest = position.visited(params.position, self._position, moment.now_ms)
         blind = self.health.now.home_blind_to_silence
-        bathroom = position.believed_in(self._position, RoomKind.BATHROOM) > EVEN
-        minute = noticed.minute(
-            self._noticed, bathroom=bathroom, blind=blind, away=self._away(moment.now_ms), guest=guest
-        )
+        bathroom, away = position.in_bathroom(self._position), self._away(moment.now_ms)
+        minute = noticed.minute(self._noticed, bathroom=bathroom, blind=blind, away=away, guest=guest)
         silences, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
         findings += silences
         findings += bodytemp.step(params.bodytemp, params.fall.core_c, self._bodytemp, layout, moment)
@@ -112,14 +113,14 @@ class Rounds:
 
     def expect(self, away: Mapping[str, int]) -> None:
         """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
-        self._away_ms[:] = [away.get(home, NEVER) for home in self._board.homes]
+        self._away_ms[:] = [away.get(home, position.NEVER) for home in self._board.homes]
 
     def _away(self, now_ms: int) -> NDArray[np.bool_]:
         """(H,) by the calendar nobody is expected, and nothing speaks against it: the last sign was somebody
         who left; without a contact at the way out, there has been none.
         """
-        home = np.flatnonzero(self._away_ms != NEVER)
-        gone = position.believed_out(self._params.position, self._position, home, now_ms) >= EVEN
+        home = np.flatnonzero(self._away_ms != position.NEVER)
+        gone = position.gone(self._params.position, self._position, home, now_ms)
         unheard = self._noticed.life_ms[home] < self._away_ms[home]
         out = np.zeros(len(self._away_ms), np.bool_)
         out[home] = np.where(self._noticed.has[home, HAS_DOOR], gone, unheard)
@@ -160,10 +161,6 @@ class Rounds:
         """(N,) since when nobody is in the rooms of these cameras; negative = nobody ever was noticed."""
         room = self._board.layout.camera_room[camera]
         return appliance.alone_ms(self._params.appliance, self._appliance, room)
-
-    def _moment(self, now_ms: int) -> Moment:
-        local = datetime.fromtimestamp(now_ms / 1000, self._zone)
-        return Moment(now_ms, local.hour * 60 + local.minute, local.weekday(), local.toordinal())
 
     def _concern(self, finding: Finding) -> Concern:
         board = self._board

@@ -6,7 +6,6 @@ learnt there; writes it with its provenance. Simulated homes only; measured on o
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 
 from detectors import inactivity, noticed, position
 from detectors.inactivitystate import AGES, Bools, Clock, InactivityParams, Minute, Tail, Usual
-from detectors.layout import Moment, RoomKind
+from detectors.layout import Moment
 from detectors.params import Params
 from guardian.board import Board
-from guardian.rounds import EVEN
+from guardian.rounds import moment_at
 from simulator import lives
 from simulator.cores import pool
 from simulator.feed import of_homes
@@ -142,11 +141,10 @@ def _heard(params: Params, seed: int, size: tuple[int, int], kit: Which) -> Hear
                 message = next(waiting, None)
             board.fold(board.take_events(until))
             events = board.take_heard()
-            local = datetime.fromtimestamp(until / 1000, zone)
-            moment = Moment(until, local.hour * 60 + local.minute, local.weekday(), local.toordinal())
+            moment = moment_at(until, zone)
             noticed.hear(last, board.layout, events)
             position.step(params.position, where, events, until, moment.minute)
-            bathroom = position.believed_in(where, RoomKind.BATHROOM) > EVEN
+            bathroom = position.in_bathroom(where)
             minute = noticed.minute(last, bathroom=bathroom, blind=nobody, away=nobody, guest=nobody)
             moments.append(moment)
             for name, column in columns.items():

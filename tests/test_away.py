@@ -91,7 +91,7 @@ async def test_an_absence_is_kept_with_its_owner_and_ends(ledger: Ledger) -> Non
 
 
 async def test_every_mistake_is_named_and_nothing_is_stored(ledger: Ledger) -> None:
-    wrong = wish(home="h9", begin="soon", until="2025-11-01T09:00", owner=" ", reason="")
+    wrong = wish(home="h9", begin="soon", until="2025-11-01T09:00", owner=" ", reason="x" * 201)
     with pytest.raises(desk.Refused) as refused:
         await ledger.transact(lambda tx: away.note(tx, wrong, MORNING))
     assert [line.split(":")[0] for line in refused.value.problems] == ["home", "from", "owner", "reason"]

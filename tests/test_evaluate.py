@@ -1,9 +1,13 @@
 """Watching a feed: what is known of one home never depends on the homes beside it."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from simulator import suites
+from guardian.lookout import Lookout
+from simulator import lives, suites
 from simulator.evaluate import BINS_M, PositionTally, Watched, Where, watch
 from simulator.feed import of_homes
 from simulator.home import Home
@@ -53,3 +57,24 @@ def test_a_median_is_never_told_better_than_it_is() -> None:
     tally = PositionTally(seconds=1, right_room=1, placed=1)
     tally.distances[int(np.searchsorted(BINS_M, 0.259, "right")) - 1] = 1
     assert tally.median_m() == pytest.approx(0.26)
+
+
+def test_what_staff_know_of_absences_reaches_the_detectors_while_it_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[dict[str, int]] = []
+    monkeypatch.setattr(Lookout, "expect", lambda _self, away: told.append(dict(away)))
+    home = replace(lives.plain(5, count=1, which="recorded"), absences=((3 * 3600.0, 5 * 3600.0),))
+    watch(of_homes([home]), everything())
+    changes = [away for before, away in pairwise(told) if away != before]
+    assert changes == [{home.name: home.ms(3 * 3600.0)}, {}]
+
+
+def test_holidays_are_known_to_the_staff_and_nights_elsewhere_are_not() -> None:
+    away: list[float] = []
+    for seed in range(6):
+        home = lives.plain(seed, count=60, which="recorded")
+        known = of_homes([home]).absences.get(home.name, [])
+        away += [(b - a) / 86_400_000 for a, b in known]
+    assert away
+    assert min(away) > 1.2  # days

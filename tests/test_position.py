@@ -248,8 +248,10 @@ def test_two_bodies_in_two_rooms_are_two_people_and_after_a_while_a_visit() -> N
     assert where.people[0] == 2
     assert T + 100_000 < where.visit_ms[0] < T + 200_000
     assert where.company[0] > 0.5
+    assert position.visited(PARAMS, home.state, T + 200_000).tolist() == [True]
     home.stays(200, 210, two[0])
     assert home.at(210 + 3600).visit_ms[0] == NEVER
+    assert position.visited(PARAMS, home.state, T + 3_810_000).tolist() == [False]  # nor is learning held up
 
 
 def test_a_warm_seat_beside_somebody_who_walks_elsewhere_is_no_visitor() -> None:

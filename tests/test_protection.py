@@ -1,5 +1,7 @@
 """Protection: what could be detected in every home, why not, for how long; gaps and programmes."""
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from alerting.concern import Kind
 from guardian.app import rows_of
 from guardian.board import Activity
 from guardian.protection import DAYS, Gap, Protection, Reach, Reason, coverage, fresh, gap_list
+from guardian.rounds import moment_at
 from simulator.bench.health import false_blind, run_health
 from tests.test_sensorhealth import HOUR, MIN, Story, camera, event, events_only, flat
 
@@ -92,7 +95,7 @@ def test_who_is_out_is_not_unprotected_and_what_staff_suspend_is_shown_so() -> N
     assert not story.lookout.protection.state.blind[0]
     watch = story.health
     known = story.board.state(story.now_ms)
-    moment = story.lookout._rounds._moment(story.now_ms)
+    moment = moment_at(story.now_ms, ZoneInfo("Asia/Shanghai"))
     yes = np.array([True])
     watch.protection.minute(watch.now, watch.state.cameras, known, ~yes, moment, paused=yes)
     assert reasons(story, "h")["fall in living"] == Reason.PAUSED
@@ -101,7 +104,7 @@ def test_who_is_out_is_not_unprotected_and_what_staff_suspend_is_shown_so() -> N
 
 def test_protected_minutes_are_counted_by_local_day_and_outlive_a_restart() -> None:
     story = Story(events_only("h"))
-    day = story.lookout._rounds._moment(story.now_ms).day
+    day = moment_at(story.now_ms, ZoneInfo("Asia/Shanghai")).day
     story.minutes(23 * 60)
     story.restart(0)
     story.minutes(2 * 60)

@@ -239,7 +239,7 @@ async def test_a_dark_province_is_still_one_page(site: Site) -> None:
     people = People(duty(responder("ann")))
     began = time.process_time()
     seen = view([*dark, fall], [], site.rows, people, site.clock.ms)
-    assert time.process_time() - began < 1.0  # about 0.05 s here
+    assert time.process_time() - began < 0.5  # s of CPU; about 0.05 here
     assert seen.cards[0].number == fall.id
     assert (len(seen.cards), seen.open) == (CARDS_SHOWN, 3001)
     assert (len(seen.tiles), seen.not_shown) == (HOMES_SHOWN, 10_000 - HOMES_SHOWN)
