@@ -32,13 +32,12 @@ from alerting.ledger import (
     Ledger,
     Message,
     Tx,
+    answers_wanted_since_ms,
     apply,
     due_responders,
     leased_messages,
     next_due_ms,
     next_for,
-    open_incidents,
-    recent_incidents,
     record_failed,
     record_sent,
     release,
@@ -114,8 +113,6 @@ class Courier:
         """Set it after committing anything that the courier should look at."""
         self.looked_ms = clock.now_ms()
         """When it last looked at what is due: its progress, for the watchdog."""
-        self.looked_ms = clock.now_ms()
-        """When the loop last went round, for the watchdog."""
         self._ledger = ledger
         self._channels = channels
         self._duty = duty
@@ -175,7 +172,6 @@ class Courier:
                 self._crash_point("planning")
             return found, due_responders(tx, now_ms), next_due_ms(tx)
 
-        self.looked_ms = now_ms
         look, due, text_ms = await self._ledger.transact(work)
         self.looked_ms = now_ms
         if look.enqueued:
@@ -307,7 +303,7 @@ class Courier:
         """Fetch answers from every channel, if an incident is open or was closed a moment ago."""
         now_ms = self._clock.now_ms()
         self._poll_due_ms = now_ms + int(self._policy.poll_s * 1000)
-        from_ms = await self._ledger.transact(lambda tx: _answers_from_ms(tx, now_ms))
+        from_ms = await self._ledger.transact(lambda tx: answers_wanted_since_ms(tx, now_ms - POLL_AFTER_MS))
         if from_ms is None:
             self._polled.clear()
             return
@@ -333,11 +329,3 @@ class Courier:
         polled.since_ms = max(polled.since_ms, now_ms - LIST_OVERLAP_MS)
         if fresh:
             self.wake.set()
-
-
-def _answers_from_ms(tx: Tx, now_ms: int) -> int | None:
-    """Since when answers may have come that matter now; None when none do."""
-    closed = [i for i in recent_incidents(tx, 20) if (i.closed_ms or 0) > now_ms - POLL_AFTER_MS]
-    return min(
-        (i.suspected_ms or i.decided_ms or i.t0_ms for i in [*open_incidents(tx), *closed]), default=None
-    )

@@ -4,11 +4,12 @@ Takes an open transaction, the people, the policy and the time; writes moves and
 gives what the courier must do besides: call for the last resort, and look again at `next_ms`. Never
 sends. The steps, for each incident:
 
-1. A lease that has run out reopens the incident. A lease that would outlive the last moment at which
-   somebody else could still be there in time is cut to it.
+1. A lease that has run out reopens the incident. A lease without a time of arrival that would outlive the
+   last moment at which somebody else could still be there in time is cut to it.
 2. What was asked and answered: pages of this round, people whose last word is that they cannot, people
    whom no text reaches, people who had accepted and did not come (they count as asked long ago).
-3. The planner says whom to page; each gets one row, unless one is still waiting to be sent.
+3. The planner says whom to page, also while somebody goes but may not be in time; each gets one row, unless
+   one is still waiting to be sent.
 4. Whoever was asked and is not needed any more gets a stand-down.
 """
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from alerting import planner
 from alerting.concern import Severity
 from alerting.duty import Duty
-from alerting.incident import Incident, LeaseCapped, LeaseLapsed
+from alerting.incident import BackupWanted, Incident, LeaseCapped, LeaseLapsed
 from alerting.ledger import (
     Message,
     Move,
@@ -68,6 +69,14 @@ class _Asked:
     unreachable: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     """Those with a page of this round that has not been sent yet."""
+    going: dict[str, int] = field(default_factory=dict)
+    said: dict[str, int] = field(default_factory=dict)
+    """Those who have accepted and were told to stay → when."""
+
+    def told(self) -> planner.Asked:
+        """Give what the planner needs of it."""
+        volunteers = {r for r, ms in self.said.items() if ms >= self.paged.get(r, 0)}
+        return planner.Asked(self.paged, self.declined, self.unreachable, self.going, volunteers)
 
 
 def look(tx: Tx, duty: Duty, policy: Policy, reachable: Callable[[str], bool], now_ms: int) -> Look:
@@ -87,7 +96,9 @@ def look(tx: Tx, duty: Duty, policy: Policy, reachable: Callable[[str], bool], n
         asked.unreachable |= cut_off
         if incident.lease_until_ms is not None:
             waits.append(_cap(tx, incident, asked, duty, policy, now_ms))
-        plan = planner.plan(incident, duty, asked.paged, asked.declined, asked.unreachable, policy, now_ms)
+        plan = planner.plan(incident, duty, asked.told(), policy, now_ms)
+        if plan.backup:
+            apply(tx, incident.id, BackupWanted(), now_ms, "guardian")
         page = [r for r in plan.page if r not in asked.waiting]
         wave = incident.wave + bool(page)
         for responder in page:
@@ -131,8 +142,9 @@ def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) 
     for word in words:
         if word.event == "lease-lapsed":
             asked.lapsed.add(word.detail["released"])
+            asked.going.pop(word.detail["released"], None)
         elif word.by is not None:
-            (asked.declined.add if word.event == "cannot-go" else asked.declined.discard)(word.by)
+            _note(asked, word, word.detail.get("responder", word.by))
     asked.paged = dict.fromkeys(asked.lapsed, 0)
     for page in pages:
         if page.created_ms < incident.round_ms:
@@ -146,6 +158,25 @@ def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) 
         if page.state in {"due", "leased"}:
             asked.waiting.add(page.responder)
     return asked
+
+
+def _note(asked: _Asked, word: Move, who: str) -> None:
+    """Note somebody's word; the last one counts."""
+    if word.event == "cannot-go":
+        asked.declined.add(who)
+        asked.going.pop(who, None)
+        asked.said.pop(who, None)
+        return
+    asked.declined.discard(who)
+    if not word.detail.get("goes"):
+        asked.said[who] = word.t_ms
+        return
+    asked.said.pop(who, None)
+    minutes = word.detail.get("minutes")
+    if minutes is not None:
+        asked.going[who] = word.t_ms + minutes * 60_000
+    else:
+        asked.going.setdefault(who, -word.t_ms)
 
 
 def _page(

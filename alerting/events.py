@@ -95,6 +95,13 @@ class LeaseCapped:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupWanted:
+    """Whoever says yes now is to go too, for those who go may come too late."""
+
+    name: ClassVar[str] = "backup-wanted"
+
+
+@dataclass(frozen=True, slots=True)
 class Suspected:
     """A suspicion has come to an incident that was open for another reason."""
 
@@ -146,6 +153,7 @@ IncidentEvent = (
     | Closed
     | LeaseLapsed
     | LeaseCapped
+    | BackupWanted
     | Suspected
     | Raised
     | Contradicted

@@ -6,9 +6,10 @@ sends. An event that says nothing new gives the same incident back, so every eve
 1.  Moves go forward: open, notified, accepted, en-route, on-scene, closed. `MOVES` is the whole table.
 2.  `Paged`: a provider has accepted the first text of a round; that is not an acceptance by anybody.
 3.  `Accepted` and `EnRoute`: the first one holds the incident; a second one is recorded and changes
-    nothing, unless help was asked for: then he or she is the helper.
-4.  Holding is a lease: `lease_s` without ETA, else ETA + `lease_s`. `LeaseCapped` cuts it to the last
-    moment at which somebody else could still be there in time.
+    nothing, unless help was asked for, or somebody is wanted in case (`BackupWanted`): then he or she is
+    the helper and goes too. Wanted once more, the next one takes the helper's place; nobody is told to stay.
+4.  Holding is a lease: `lease_s` without ETA, else ETA + `lease_s`. `LeaseCapped` cuts one without ETA to
+    the last moment at which somebody else could still be there in time.
 5.  Ways back, 1: a lapsed lease reopens. 2: the holder's `CannotGo` reopens. 3: a word that contradicts
     closing (`Contradicted`, or `NeedsHelp` after it) reopens. Each starts a new round of paging.
 6.  A rise in severity goes back to open with its own T0, deadline and round, whoever has accepted
@@ -34,6 +35,7 @@ from alerting.events import (
     LEASE_S,
     Accepted,
     Arrived,
+    BackupWanted,
     CancelledByHome,
     CannotGo,
     Closed,
@@ -57,6 +59,7 @@ __all__ = [
     "MOVES",
     "Accepted",
     "Arrived",
+    "BackupWanted",
     "CancelledByHome",
     "CannotGo",
     "Closed",
@@ -135,6 +138,8 @@ class Incident:
     help_ms: int | None = None
     """When the acceptor asked for a second person; None = nobody asked."""
     helper: str | None = None
+    backup_ms: int | None = None
+    """Since when somebody else is wanted beside those who go, in case; None = nobody is."""
     wave: int = 0
     """Waves sent in this round."""
     next_wave_ms: int | None = None
@@ -151,8 +156,9 @@ class Incident:
 
     @property
     def wants_help(self) -> bool:
-        """Whether the one in charge waits for a second person who has not been found yet."""
-        return self.help_ms is not None and self.helper is None and self.state in _ANSWERED
+        """Whether a second person is wanted who has not been found yet."""
+        asked = self.help_ms is not None or (self.backup_ms is not None and self.state is not State.ON_SCENE)
+        return asked and self.helper is None and self.state in _ANSWERED
 
     @property
     def wants_people(self) -> bool:
@@ -205,7 +211,9 @@ def _after(i: Incident, event: IncidentEvent, now_ms: int) -> Incident:
             return _reopened(i, now_ms) if lapsed else i
         case LeaseCapped(until_ms):
             longer = i.lease_until_ms is not None and i.lease_until_ms > until_ms
-            return replace(i, lease_until_ms=until_ms) if longer else i
+            return replace(i, lease_until_ms=until_ms) if longer and i.eta_ms is None else i
+        case BackupWanted():
+            return _backup_wanted(i, now_ms)
         case Suspected(decided_ms):
             return i if i.suspected_ms is not None else replace(i, suspected_ms=decided_ms)
         case Raised():
@@ -279,7 +287,9 @@ def _declined(i: Incident, responder: str, now_ms: int) -> Incident:
         return i
     if i.acceptor == responder:
         return _reopened(i, now_ms)
-    return replace(i, helper=None, round_ms=now_ms, wave=0) if i.helper == responder else i
+    if i.helper != responder:
+        return i
+    return replace(i, helper=None) if i.help_ms is None else replace(i, helper=None, round_ms=now_ms, wave=0)
 
 
 def _reported_false(i: Incident, responder: str, now_ms: int) -> Incident:
@@ -298,6 +308,11 @@ def _help_wanted(i: Incident, now_ms: int) -> Incident:
     return replace(
         i, help_ms=now_ms, helper=None, round_ms=now_ms, wave=0, next_wave_ms=None, last_resort_ms=None
     )
+
+
+def _backup_wanted(i: Incident, now_ms: int) -> Incident:
+    held = i.state in {State.ACCEPTED, State.EN_ROUTE} and i.help_ms is None and not i.wants_help
+    return replace(i, backup_ms=now_ms, helper=None) if held else i
 
 
 def _closed(i: Incident, outcome: str, now_ms: int) -> Incident:
@@ -364,6 +379,7 @@ def _new_round(i: Incident, state: State, now_ms: int) -> Incident:
         eta_minutes=None,
         help_ms=None,
         helper=None,
+        backup_ms=None,
         next_wave_ms=None,
         last_resort_ms=None,
     )

@@ -3,7 +3,7 @@
 Pure: takes an incident, the people on duty, what has been asked and answered so far, the policy and the
 time; gives a `Plan`. Never waits, writes or sends.
 
-For HIGH and MEDIUM, while nobody holds the incident (or help is wanted):
+For HIGH and MEDIUM, while nobody holds the incident (or help is wanted; while somebody goes: backup.py):
 
 1. Feasible: on duty, not declined, not unreachable, and now ≤ latest page. The latest page of r is
    D − (send_p95 + reply_p90(r) + turnout_p90(r) + travel_p90(r, home) + entry).
@@ -23,14 +23,15 @@ LOW goes once a round to all who are on duty, without countdown.
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import prod
 from zoneinfo import ZoneInfo
 
+from alerting.backup import Standing, backup
 from alerting.concern import SEVERITY, Concern, Severity
 from alerting.duty import Duty, Responder
-from alerting.incident import Incident
+from alerting.incident import Incident, State
 from alerting.policy import Policy
 
 
@@ -44,6 +45,25 @@ class Plan:
     """When to plan again if nothing happens before; None = only when something happens."""
     last_resort: bool
     """Call for voice to all, the siren and 120."""
+    backup: bool = False
+    """Somebody goes; whoever says yes now is to go too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked and answered so far; times in ms."""
+
+    paged: Mapping[str, int] = field(default_factory=dict)
+    """Responder → time of the latest page in this round, sent or still on its way."""
+    declined: AbstractSet[str] = frozenset()
+    """Those who have said that they cannot."""
+    unreachable: AbstractSet[str] = frozenset()
+    """Those to whom no channel gets through."""
+    going: Mapping[str, int] = field(default_factory=dict)
+    """Those who have accepted and were told to go → when they should be at the door by what they said, or,
+    where they named no time, minus when they said it."""
+    volunteers: AbstractSet[str] = frozenset()
+    """Those who have accepted, were told to stay, and have not been asked since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +72,33 @@ class _Case:
 
     incident: Incident
     duty: Duty
-    paged: Mapping[str, int]
-    away: AbstractSet[str]
+    asked: Asked
     policy: Policy
     now_ms: int
 
+    @property
+    def away(self) -> AbstractSet[str]:
+        """Those who need not be asked."""
+        goes = {self.incident.acceptor} if self.incident.acceptor else set()
+        return self.asked.declined | self.asked.unreachable | goes
 
-def plan(  # noqa: PLR0917  # each is a fact of its own, and the planner sees nothing else
-    incident: Incident,
-    duty: Duty,
-    paged: Mapping[str, int],
-    declined: AbstractSet[str],
-    unreachable: AbstractSet[str],
-    policy: Policy,
-    now_ms: int,
-) -> Plan:
-    """Decide whom to page now.
 
-    Parameters
-    ----------
-    paged
-        responder → time of the latest page in this round, in ms, sent or still on its way.
-    declined
-        those who have said that they cannot.
-    unreachable
-        those to whom no channel gets through.
-    """
+def plan(incident: Incident, duty: Duty, asked: Asked, policy: Policy, now_ms: int) -> Plan:
+    """Decide whom to page now."""
+    case = _Case(incident, duty, asked, policy, now_ms)
+    if is_held(incident):
+        return _held(case)
     if not incident.wants_people:
         return Plan((), None, last_resort=False)
-    away = declined | unreachable | ({incident.acceptor} if incident.acceptor else set())
-    case = _Case(incident, duty, paged, away, policy, now_ms)
     if incident.severity is Severity.LOW:
         return _low(case)
     return _wave(case) or _without_hope(case)
+
+
+def is_held(incident: Incident) -> bool:
+    """Whether somebody goes and is not there yet, and it is for us to see whether that is enough."""
+    urgent = incident.severity is not None and incident.severity > Severity.LOW
+    return urgent and incident.state in {State.ACCEPTED, State.EN_ROUTE} and incident.help_ms is None
 
 
 def due_by_ms(incident: Incident, policy: Policy) -> int:
@@ -94,6 +108,47 @@ def due_by_ms(incident: Incident, policy: Policy) -> int:
     if incident.deadline_ms is None:  # a suspicion or LOW: there is none; they are never asked for one
         raise ValueError(f"incident {incident.id} has no deadline")
     return incident.deadline_ms
+
+
+def _held(case: _Case) -> Plan:
+    """Somebody goes: whether another one is to go too."""
+    incident, duty, policy = case.incident, case.duty, case.policy
+    latest = _latest(incident.home, due_by_ms(incident, policy), duty, policy, case.now_ms)
+    who = set(case.asked.going) | ({incident.acceptor} if incident.acceptor else set())
+    going = {r: _inside_ms(case, r) for r in who}
+    latest = {r: ms for r, ms in latest.items() if r not in case.away and r not in going}
+    standing = Standing(
+        due_ms=due_by_ms(incident, policy),
+        going=going,
+        latest=latest,
+        asked={r: _hope_ends_ms(case, r, latest[r]) for r in latest if r in case.asked.paged},
+        volunteers=frozenset(case.asked.volunteers & latest.keys()),
+        odds={r: duty.responders[r].reply_odds for r in latest},
+    )
+    found = backup(standing, policy, case.now_ms)
+    return Plan(found.page, found.next_ms, last_resort=False, backup=found.wanted)
+
+
+def _inside_ms(case: _Case, responder: str) -> int:
+    """When somebody who goes is expected to be with the resident."""
+    incident, duty, policy = case.incident, case.duty, case.policy
+    entry_ms = int(1000 * duty.entry_s.get(incident.home, policy.entry_default_s))
+    said_ms = case.asked.going.get(responder, -(incident.accepted_ms or case.now_ms))
+    if responder == incident.acceptor and incident.eta_ms is not None:
+        said_ms = incident.eta_ms
+    if said_ms >= 0:
+        return said_ms + entry_ms
+    person = duty.responders.get(responder)
+    turnout_s = 0.0 if person is None else person.turnout_p90_s
+    travel_s = duty.travel_s.get((responder, incident.home), duty.default_travel_s)
+    return -said_ms + int(1000 * (turnout_s + travel_s)) + entry_ms
+
+
+def _hope_ends_ms(case: _Case, responder: str, latest_ms: int) -> int:
+    """End of the hope for an answer: the window's, or the last moment at which one would be in time."""
+    reply_ms = int(case.duty.responders[responder].reply_p90_s * 1000)
+    window_ms = int(case.policy.wave_window_s * 1000)
+    return min(case.asked.paged[responder] + window_ms, latest_ms + reply_ms)
 
 
 def lease_cap_ms(
@@ -173,7 +228,7 @@ def _latest(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int
 
 
 def _low(case: _Case) -> Plan:
-    if case.paged:
+    if case.asked.paged:
         return Plan((), None, last_resort=False)
     there = tuple(r for r in on_duty(case.duty, case.now_ms) if r not in case.away)
     look_again_ms = None if there else case.now_ms + int(case.policy.wave_window_s * 1000)  # until a shift
@@ -183,15 +238,10 @@ def _low(case: _Case) -> Plan:
 def _wave(case: _Case) -> Plan | None:
     """Steps 1 to 4; None when nobody can be added and no answer can be hoped for."""
     incident, duty, policy, now_ms = case.incident, case.duty, case.policy, case.now_ms
-    window_ms, margin_ms = int(policy.wave_window_s * 1000), int(policy.margin_s * 1000)
+    margin_ms = int(policy.margin_s * 1000)
     everybody = _latest(incident.home, due_by_ms(incident, policy), duty, policy, now_ms)
     latest = {r: ms for r, ms in everybody.items() if r not in case.away}
-
-    def ends_ms(r: str, paged_ms: int) -> int:
-        """End of the hope for an answer: the window's, or the last moment at which one would be in time."""
-        return min(paged_ms + window_ms, latest[r] + int(duty.responders[r].reply_p90_s * 1000))
-
-    asked = {r: ends_ms(r, case.paged[r]) for r in latest if r in case.paged}
+    asked = {r: _hope_ends_ms(case, r, latest[r]) for r in latest if r in case.asked.paged}
     hope = {r: ms for r, ms in asked.items() if ms > now_ms}
     fresh = sorted(
         (r for r, ms in latest.items() if r not in asked and ms >= now_ms), key=lambda r: -latest[r]
@@ -204,14 +254,15 @@ def _wave(case: _Case) -> Plan | None:
             page.append(r)
     if not page and not hope:
         return None
-    ends = [*hope.values(), *(ends_ms(r, now_ms) for r in page)]
+    paged_now = replace(case, asked=replace(case.asked, paged=dict.fromkeys(page, now_ms)))
+    ends = [*hope.values(), *(_hope_ends_ms(paged_now, r, latest[r]) for r in page)]
     waits = [latest[r] - margin_ms for r in fresh if r not in page]
     return Plan(tuple(page), max(now_ms + 1, min(ends + waits)), last_resort=False)
 
 
 def _without_hope(case: _Case) -> Plan:
     """Steps 5 and 6."""
-    incident, paged, now_ms = case.incident, case.paged, case.now_ms
+    incident, paged, now_ms = case.incident, case.asked.paged, case.now_ms
     due_ms, repeat_ms = due_by_ms(incident, case.policy), int(case.policy.last_resort_repeat_s * 1000)
     high = incident.severity is Severity.HIGH
     if not high and now_ms < due_ms:

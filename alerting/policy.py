@@ -19,6 +19,10 @@ class Policy:
     """Chance of at least one acceptance within the window that a wave aims at; 0 to 1."""
     lease_s: float
     """How long an acceptance holds without ETA, and past an ETA."""
+    held_odds: float
+    """Chance that somebody who goes and is expected by the deadline is there by then; 0 to 1."""
+    reserve_s: float
+    """Expected less than this before the deadline, somebody who goes is not alone enough."""
     margin_s: float
     """How long before somebody's latest page that page goes out."""
     send_p95_s: float

@@ -177,6 +177,7 @@ incident = Table(
     Column("eta_minutes", Integer),  # as last said
     Column("help_ms", BigInteger),  # a second person is wanted since
     Column("helper", String(32)),  # responder id of that second person
+    Column("backup_ms", BigInteger),  # somebody else is wanted beside those who go, since
     Column("round_ms", BigInteger, nullable=False),  # pages before this do not count any more
     Column("wave", Integer, nullable=False, server_default=text("0")),
     Column("next_wave_ms", BigInteger),

@@ -115,6 +115,16 @@ def read_code(body: str) -> str | None:
     return None if found is None else found.group()
 
 
+def is_page(body: str) -> bool:
+    """Whether a text asks somebody to go or to look."""
+    return body.startswith(_CALLS)
+
+
+def called_off(body: str) -> bool:
+    """Whether a text says that this person need not go."""
+    return any(words in body for words in _CALLED_OFF)
+
+
 @dataclass(slots=True)
 class Phone:
     """One person's phone."""
@@ -178,10 +188,10 @@ class Phone:
         if code is None:
             return
         self.last_code = code
-        if any(words in text.body for words in _CALLED_OFF):
+        if called_off(text.body):
             self._called_off.add(code)
             return
-        if not text.body.startswith(_CALLS) or code in self._begun:
+        if not is_page(text.body) or code in self._begun:
             return
         self._begun.add(code)
         for step in self.behaviour.steps:

@@ -316,16 +316,51 @@ async def test_a_lapsed_lease_pages_on_and_asks_those_again_who_had_been_told_to
         assert sorted(c.paged()) == ["a", "b", "b", "c", "c"]
 
 
-async def test_an_acceptance_holds_no_longer_than_somebody_else_could_still_make_it() -> None:
+async def test_somebody_else_is_asked_at_their_last_moment_while_one_is_on_the_way() -> None:
+    people = duty(responder("a", odds=0.96), responder("b", odds=0.96), travel_s={"a": 100, "b": 200})
+    async with centre(people) as c:
+        fall = await c.notice(concern())
+        await c.step()
+        await c.event(fall, Accepted("a", 5), "a")
+        latest_ms = T0 + (600 - 5 - 60 - 60 - 200 - 60 - 5) * 1000
+        assert await c.step(NOW + 1000) == latest_ms
+        await c.step(latest_ms)
+        assert c.paged() == ["a", "b"]
+        assert ((await c.now(fall)).acceptor, (await c.now(fall)).state) == ("a", State.EN_ROUTE)
+        await c.event(fall, Accepted("b"), "b")
+        assert (await c.now(fall)).helper == "b"
+        await c.event(fall, Arrived("a"), "a")
+        await c.step(latest_ms + 1000)
+        assert [t.purpose for t in await c.texts(fall)] == ["page", "page", "stand-down"]
+
+
+async def test_whoever_will_be_late_does_not_go_alone() -> None:
     people = duty(responder("a", odds=0.96), responder("b", odds=0.96), travel_s={"a": 100, "b": 200})
     async with centre(people) as c:
         fall = await c.notice(concern())
         await c.step()
         await c.event(fall, Accepted("a", 9), "a")
-        latest_ms = T0 + (600 - 5 - 60 - 60 - 200 - 60 - 5) * 1000
-        assert await c.step(NOW + 1000) == latest_ms
-        await c.step(latest_ms)
+        await c.step(NOW + 1000)
         assert c.paged() == ["a", "b"]
+
+
+async def test_a_volunteer_who_was_told_to_stay_is_asked_to_go_after_all() -> None:
+    async with centre(THREE) as c:
+        fall = await c.notice(concern())
+        await c.step()
+        assert sorted(c.paged()) == ["a", "b", "c"]
+        await c.event(fall, Accepted("a", 5), "a")
+        await c.event(fall, Accepted("b"), "b")
+        latest_ms = T0 + (600 - 5 - 60 - 60 - 200 - 60 - 5) * 1000
+        await c.step(NOW + 5000)
+        await c.step(latest_ms - 1000)
+        assert len(c.paged()) == 3
+        await c.step(latest_ms)
+        assert c.paged()[3:] == ["b"]
+        await c.step(latest_ms + 1000)
+        assert c.paged()[3:] == ["b"]
+        await c.event(fall, Accepted("b"), "b")
+        assert (await c.now(fall)).helper == "b"
 
 
 async def test_the_last_resort_is_called_once_and_again_every_two_minutes_until_somebody_accepts() -> None:

@@ -11,6 +11,7 @@ from alerting.incident import (
     MOVES,
     Accepted,
     Arrived,
+    BackupWanted,
     CancelledByHome,
     CannotGo,
     Closed,
@@ -90,14 +91,43 @@ def test_the_same_word_again_does_not_stretch_the_lease_but_a_new_eta_does() -> 
 
 
 def test_no_lease_outlives_the_next_persons_latest_page() -> None:
-    going = step(HIGH, Accepted("a", 8), 20_000)
-    cut = step(going, LeaseCapped(200_000), 21_000)
-    assert cut.lease_until_ms == 200_000
-    assert step(cut, LeaseCapped(300_000), 22_000) == cut
-    assert step(cut, LeaseLapsed(), 199_999) == cut
-    again = step(cut, LeaseLapsed(), 200_000)
-    assert (again.state, again.acceptor, again.round_ms) == (State.REOPENED, None, 200_000)
+    held = step(HIGH, Accepted("a"), 20_000)
+    cut = step(held, LeaseCapped(100_000), 21_000)
+    assert cut.lease_until_ms == 100_000
+    assert step(cut, LeaseCapped(110_000), 22_000) == cut
+    assert step(cut, LeaseLapsed(), 99_999) == cut
+    again = step(cut, LeaseLapsed(), 100_000)
+    assert (again.state, again.acceptor, again.round_ms) == (State.REOPENED, None, 100_000)
     assert again.wants_people
+
+
+def test_who_is_on_the_way_is_not_released_before_the_time_named() -> None:
+    going = step(HIGH, Accepted("a", 8), 20_000)
+    assert step(going, LeaseCapped(200_000), 21_000) == going
+
+
+def test_somebody_wanted_in_case_goes_too_and_nobody_is_told_to_stay() -> None:
+    going = step(HIGH, Accepted("a", 8), 20_000)
+    assert step(going, Accepted("b"), 21_000) == going
+    wanted = step(going, BackupWanted(), 22_000)
+    assert wanted.wants_people
+    assert step(wanted, BackupWanted(), 23_000) == wanted
+    both = step(wanted, Accepted("b"), 24_000)
+    assert (both.acceptor, both.helper, both.wants_people) == ("a", "b", False)
+    third = told(both, BackupWanted(), Accepted("c"))
+    assert (third.acceptor, third.helper) == ("a", "c")
+    turned_back = step(both, CannotGo("b"), 25_000)
+    assert (turned_back.helper, turned_back.wants_people, turned_back.round_ms) == (None, True, both.round_ms)
+
+
+def test_nobody_is_wanted_in_case_once_somebody_is_there_or_before_somebody_goes() -> None:
+    wanted = told(HIGH, Accepted("a", 8), BackupWanted())
+    there = step(wanted, Arrived("a"), 30_000)
+    assert not there.wants_people
+    assert step(there, BackupWanted(), 31_000) == there
+    assert step(HIGH, BackupWanted(), 31_000) == HIGH
+    asked_for_help = told(HIGH, Accepted("a", 8), NeedsHelp("a"), Accepted("b"))
+    assert step(asked_for_help, BackupWanted(), 31_000) == asked_for_help
 
 
 def test_the_first_of_two_acceptances_wins() -> None:
@@ -197,6 +227,7 @@ EVENTS: st.SearchStrategy[IncidentEvent] = st.one_of(
     st.builds(Closed, st.sampled_from(["safe", "real", "drill", "false:cat", "recovered", "cancelled"])),
     st.just(LeaseLapsed()),
     st.builds(LeaseCapped, st.integers(0, 2_000_000)),
+    st.just(BackupWanted()),
     st.builds(Suspected, st.integers(0, 2_000_000)),
     st.builds(raised, st.sampled_from([Kind.SOS, Kind.FALL_CONFIRMED]), st.sampled_from(Severity)),
     st.just(Contradicted()),

@@ -433,4 +433,4 @@ async def test_whom_the_board_sends_is_kept_in_the_record(ledger: Ledger) -> Non
     await ledger.transact(lambda tx: apply(tx, one.id, Accepted("a"), NOW, "board"))
     await ledger.transact(lambda tx: apply(tx, one.id, Arrived("a"), NOW + 1000, "a"))
     said = await ledger.transact(lambda tx: [(m.event, m.by, m.detail) for m in lg.moves(tx, one.id)])
-    assert said[-2:] == [("accepted", "board", {"responder": "a"}), ("arrived", "a", {})]
+    assert said[-2:] == [("accepted", "board", {"responder": "a", "goes": True}), ("arrived", "a", {})]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Shift
 from alerting.incident import Accepted, Incident, NeedsHelp, State, step
-from alerting.planner import Plan, deadline, feasible, latest_page_ms, lease_cap_ms, on_duty, plan
+from alerting.planner import Asked, Plan, deadline, feasible, latest_page_ms, lease_cap_ms, on_duty, plan
 from tests.alerting_people import EVERY_DAY, T0, concern, duty, responder, shipped_policy
 
 POLICY = shipped_policy()
@@ -44,7 +44,8 @@ def planned(
     now_ms: int = NOW,
     about: Incident | None = None,
 ) -> Plan:
-    return plan(about or incident(), people, paged or {}, declined, unreachable, POLICY, now_ms)
+    asked = Asked(paged or {}, declined, unreachable)
+    return plan(about or incident(), people, asked, POLICY, now_ms)
 
 
 def test_the_latest_page_leaves_time_for_text_answer_shoes_road_and_stairs() -> None:
@@ -152,7 +153,8 @@ def test_low_waits_for_a_shift_when_nobody_is_on_duty() -> None:
 def test_nobody_is_asked_while_somebody_goes_unless_help_is_wanted() -> None:
     people = duty(responder("a", odds=0.99), responder("b", odds=0.99))
     going = step(incident(), Accepted("a", 3), NOW + 1000)
-    assert planned(people, about=going) == Plan((), None, last_resort=False)
+    last_moment = T0 + (600 - 5 - 60 - 60 - 200 - 60 - 5) * 1000
+    assert planned(people, about=going) == Plan((), last_moment, last_resort=False)
     assert planned(people, about=step(going, NeedsHelp("a"), NOW + 2000)).page == ("b",)
 
 

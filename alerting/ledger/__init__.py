@@ -15,6 +15,7 @@ from alerting.ledger.engine import Ledger, LedgerError, Tx
 from alerting.ledger.incidents import (
     Move,
     add_concern,
+    answers_wanted_since_ms,
     apply,
     concerns,
     incident,
@@ -73,6 +74,7 @@ __all__ = [
     "Tx",
     "absences",
     "add_concern",
+    "answers_wanted_since_ms",
     "apply",
     "beats_since",
     "closed_codes",

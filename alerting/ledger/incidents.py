@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, literal, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, literal, or_, select, update
 
 from alerting.concern import Concern, Kind, Severity
-from alerting.incident import Incident, IncidentEvent, State, Word, step
+from alerting.incident import Accepted, EnRoute, Incident, IncidentEvent, State, Word, step
 from alerting.ledger.engine import LedgerError, Tx
 from alerting.schema import concern as concern_table
 from alerting.schema import incident as incident_table
@@ -17,6 +17,46 @@ from alerting.schema import move as move_table
 _COLUMNS = [incident_table.c[f.name] for f in fields(Incident)]
 OPEN = incident_table.c.state != literal(State.CLOSED.value, literal_execute=True)
 """Written out in the statement, so that SQLite uses the index over open incidents."""
+
+# Statements of every look and every word are made once: building one costs as much as running it.
+_I, _M = incident_table.c, move_table.c
+_ALL = select(*_COLUMNS)
+_OPEN = _ALL.where(OPEN).order_by(_I.id)
+_BY_ID = _ALL.where(_I.id == bindparam("number"))
+_OF_HOME = _ALL.where(_I.home == bindparam("home"), OPEN)
+_RECENT = _ALL.order_by(_I.id.desc()).limit(bindparam("most"))
+_HURRIES = or_(_I.severity > Severity.LOW, and_(_I.severity == Severity.LOW, _I.lease_until_ms.is_not(None)))
+_TO_LOOK_AT = _ALL.where(OPEN, _HURRIES).order_by(_I.severity.desc(), _I.id)
+_LOW_TO_LOOK_AT = (
+    _ALL.where(OPEN, _I.severity == Severity.LOW, _I.lease_until_ms.is_(None), _I.wave == 0)
+    .order_by(_I.id)
+    .limit(bindparam("most"))
+)
+_SAID = (
+    select(move_table)
+    .join(incident_table, _I.id == _M.incident)
+    .where(
+        OPEN,
+        or_(_I.severity > Severity.LOW, _I.wave == 0),
+        _M.event.in_(("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
+        _M.t_ms >= _I.decided_ms,
+    )
+    .order_by(_M.id)
+)
+_LAST_WORD = (
+    select(_M.event, _M.detail)
+    .where(_M.incident == bindparam("number"), _M.by == bindparam("who"))
+    .order_by(_M.id.desc())
+    .limit(1)
+)
+_SINCE = func.min(func.coalesce(_I.suspected_ms, _I.decided_ms, _I.t0_ms))
+_OPEN_SINCE = select(_SINCE).where(OPEN)
+_CLOSED_SINCE = select(_SINCE).where(_I.closed_ms > bindparam("after_ms"))
+_NEXT_WAVE = (
+    update(incident_table)
+    .where(_I.id == bindparam("number"), _I.round_ms == bindparam("round"))
+    .values(wave=bindparam("wave_now"), next_wave_ms=bindparam("next_ms"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +76,17 @@ class Move:
 
 def open_incidents(tx: Tx) -> list[Incident]:
     """Give every incident that is not closed, oldest first."""
-    query = select(*_COLUMNS).where(OPEN).order_by(incident_table.c.id)
-    return [_incident(r) for r in tx.conn.execute(query)]
+    return [_incident(r) for r in tx.conn.execute(_OPEN)]
+
+
+def answers_wanted_since_ms(tx: Tx, closed_after_ms: int) -> int | None:
+    """Since when answers may have come that matter: to open incidents, and those closed after then.
+
+    None when there is no such incident.
+    """
+    begun = tx.conn.execute(_OPEN_SINCE).scalar_one()
+    past = tx.conn.execute(_CLOSED_SINCE, {"after_ms": closed_after_ms}).scalar_one()
+    return min((ms for ms in (begun, past) if ms is not None), default=None)
 
 
 def uncleared_suspicions(tx: Tx, suspected_by_ms: int) -> list[Incident]:
@@ -54,18 +103,13 @@ def incidents_to_look_at(tx: Tx, most_low: int) -> list[Incident]:
     Suspicions need nothing, nor do LOW ones whose wave has gone out and which nobody holds. Of the other
     LOW ones, no more than `most_low`: thousands of homes can go blind in one second.
     """
-    i = incident_table.c
-    hurry = or_(i.severity > Severity.LOW, and_(i.severity == Severity.LOW, i.lease_until_ms.is_not(None)))
-    query = select(*_COLUMNS).where(OPEN, hurry).order_by(i.severity.desc(), i.id)
-    low = select(*_COLUMNS).where(OPEN, i.severity == Severity.LOW, i.lease_until_ms.is_(None), i.wave == 0)
-    rows = [*tx.conn.execute(query), *tx.conn.execute(low.order_by(i.id).limit(most_low))]
+    rows = [*tx.conn.execute(_TO_LOOK_AT), *tx.conn.execute(_LOW_TO_LOOK_AT, {"most": most_low})]
     return [_incident(r) for r in rows]
 
 
 def incident_of(tx: Tx, home: str) -> Incident | None:
     """Give the home's open incident."""
-    query = select(*_COLUMNS).where(incident_table.c.home == home, OPEN)
-    row = tx.conn.execute(query).one_or_none()
+    row = tx.conn.execute(_OF_HOME, {"home": home}).one_or_none()
     return None if row is None else _incident(row)
 
 
@@ -77,7 +121,7 @@ def incident(tx: Tx, incident_id: int) -> Incident:
     LookupError
         there is none.
     """
-    row = tx.conn.execute(select(*_COLUMNS).where(incident_table.c.id == incident_id)).one_or_none()
+    row = tx.conn.execute(_BY_ID, {"number": incident_id}).one_or_none()
     if row is None:
         raise LookupError(f"no incident {incident_id}")
     return _incident(row)
@@ -85,8 +129,7 @@ def incident(tx: Tx, incident_id: int) -> Incident:
 
 def recent_incidents(tx: Tx, limit: int) -> list[Incident]:
     """Give the newest incidents, open or not, newest first."""
-    query = select(*_COLUMNS).order_by(incident_table.c.id.desc()).limit(limit)
-    return [_incident(r) for r in tx.conn.execute(query)]
+    return [_incident(r) for r in tx.conn.execute(_RECENT, {"most": limit})]
 
 
 def open_new(
@@ -142,6 +185,8 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
         del detail["responder"]
     if before.acceptor is not None and after.acceptor is None:
         detail["released"] = before.acceptor
+    if isinstance(event, Accepted | EnRoute) and event.responder in {after.acceptor, after.helper}:
+        detail["goes"] = True
     move = Move(incident_id, now_ms, event.name, before.state, after.state, by, detail)
     if after == before:
         if isinstance(event, Word) and not _said_last(tx, move):
@@ -167,11 +212,8 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
 
 def set_next_wave(tx: Tx, incident_id: int, round_ms: int, wave: int, next_ms: int | None) -> None:
     """Note what the planner has said: how many waves so far, when it wants to look again."""
-    tx.conn.execute(
-        update(incident_table)
-        .where(incident_table.c.id == incident_id, incident_table.c.round_ms == round_ms)
-        .values(wave=wave, next_wave_ms=next_ms)
-    )
+    values = {"number": incident_id, "round": round_ms, "wave_now": wave, "next_ms": next_ms}
+    tx.conn.execute(_NEXT_WAVE, values)
 
 
 def add_concern(tx: Tx, incident_id: int, concern: Concern) -> None:
@@ -220,27 +262,14 @@ def moves(tx: Tx, incident_id: int) -> list[Move]:
 
 def words_since_decision(tx: Tx) -> dict[int, list[Move]]:
     """Give what was said and what lapsed since each open incident's decision, by incident, in order."""
-    query = (
-        select(move_table)
-        .join(incident_table, incident_table.c.id == move_table.c.incident)
-        .where(
-            OPEN,
-            or_(incident_table.c.severity > Severity.LOW, incident_table.c.wave == 0),
-            move_table.c.event.in_(("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
-            move_table.c.t_ms >= incident_table.c.decided_ms,
-        )
-        .order_by(move_table.c.id)
-    )
     out: dict[int, list[Move]] = {}
-    for row in tx.conn.execute(query):
+    for row in tx.conn.execute(_SAID):
         out.setdefault(row.incident, []).append(_move(row))
     return out
 
 
 def _said_last(tx: Tx, move: Move) -> bool:
-    m = move_table.c
-    query = select(m.event, m.detail).where(m.incident == move.incident, m.by == move.by)
-    last = tx.conn.execute(query.order_by(m.id.desc()).limit(1)).first()
+    last = tx.conn.execute(_LAST_WORD, {"number": move.incident, "who": move.by}).first()
     return last is not None and last.event == move.event and json.loads(last.detail) == move.detail
 
 

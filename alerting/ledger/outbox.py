@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from alerting.concern import Severity
@@ -61,19 +61,83 @@ class Message:
 
 
 _COLUMNS = [message_table.c[f.name] for f in fields(Message)]
+_M, _I = message_table.c, incident_table.c
+_HIGH_PAGE: Final[ColumnElement[bool]] = and_(
+    _M.purpose == "page",
+    _M.incident.in_(select(_I.id).where(OPEN, _I.severity == Severity.HIGH)),
+)
+
+# Statements of every look and every text are made once: building one costs as much as running it.
+_INSERT = insert(message_table).returning(_M.id)
+_BY_ID = select(*_COLUMNS).where(_M.id == bindparam("number"))
+_OF_INCIDENT = select(*_COLUMNS).where(_M.incident == bindparam("number")).order_by(_M.id)
+_DUE = and_(_M.state == "due", _M.due_ms <= bindparam("now"))
+_DUE_TO = select(_M.responder).where(_DUE).group_by(_M.responder).order_by(func.min(_M.id))
+_NEXT_FOR = (
+    select(*_COLUMNS)
+    .where(_DUE, _M.responder == bindparam("who"))
+    .order_by(case((_HIGH_PAGE, 0), else_=1), _M.id)
+    .limit(1)
+)
+_NEXT_DUE = select(func.min(_M.due_ms)).where(_M.state == "due")
+_SENT_TO = (
+    select(_M.sent_ms)
+    .where(_M.responder == bindparam("who"), _M.sent_ms >= bindparam("since"))
+    .order_by(_M.sent_ms)
+)
+_PAGES = (
+    select(*_COLUMNS)
+    .join(incident_table, _I.id == _M.incident)
+    .where(OPEN, _I.severity > Severity.LOW, _M.purpose == "page", _M.created_ms >= _I.decided_ms)
+    .order_by(_M.id)
+)
+_SENT = (
+    update(message_table)
+    .where(_M.id == bindparam("number"), _M.state.in_(("leased", "due")))
+    .values(state="sent", sid=bindparam("its_sid"), sent_ms=bindparam("now"), lease_until_ms=None, error=None)
+)
+_TOLD, _SPOKE = message_table.alias("told"), move_table.alias("spoke")
+_TO_STAND_DOWN = (
+    select(_M.incident, _M.responder)
+    .distinct()
+    .join(incident_table, _I.id == _M.incident)
+    .where(
+        _M.purpose == "page",
+        _M.state == "sent",
+        _I.severity > Severity.LOW,
+        or_(
+            and_(_I.state == State.ON_SCENE, or_(_I.help_ms.is_(None), _I.helper.is_not(None))),
+            and_(_I.state == State.CLOSED, _I.closed_ms >= bindparam("since")),
+        ),
+        _M.responder.is_distinct_from(_I.acceptor),
+        or_(_I.help_ms.is_(None), _M.responder.is_distinct_from(_I.helper)),
+        ~exists().where(
+            _TOLD.c.incident == _M.incident,
+            _TOLD.c.responder == _M.responder,
+            _TOLD.c.purpose == "stand-down",
+            _TOLD.c.id > _M.id,
+        ),
+        ~exists().where(
+            _SPOKE.c.incident == _M.incident,
+            _SPOKE.c.by == _M.responder,
+            _SPOKE.c.event.in_(("cannot-go", "arrived")),
+            _SPOKE.c.t_ms >= _M.created_ms,
+        ),
+    )
+    .order_by(_M.incident, _M.responder)
+)
 
 
 def enqueue(tx: Tx, new: Message) -> int:
     """Put a text into the outbox; give its number. `id` of `new` is ignored."""
     values = {f.name: getattr(new, f.name) for f in fields(Message) if f.name != "id"}
-    row = insert(message_table).values(values).returning(message_table.c.id)
-    number: int = tx.conn.execute(row).scalar_one()
+    number: int = tx.conn.execute(_INSERT, values).scalar_one()
     return number
 
 
 def message(tx: Tx, message_id: int) -> Message:
     """Give one text; raises LookupError when there is none."""
-    row = tx.conn.execute(select(*_COLUMNS).where(message_table.c.id == message_id)).one_or_none()
+    row = tx.conn.execute(_BY_ID, {"number": message_id}).one_or_none()
     if row is None:
         raise LookupError(f"no message {message_id}")
     return _message(row)
@@ -81,8 +145,7 @@ def message(tx: Tx, message_id: int) -> Message:
 
 def messages(tx: Tx, incident_id: int) -> list[Message]:
     """Give an incident's texts, oldest first."""
-    query = select(*_COLUMNS).where(message_table.c.incident == incident_id).order_by(message_table.c.id)
-    return [_message(r) for r in tx.conn.execute(query)]
+    return [_message(r) for r in tx.conn.execute(_OF_INCIDENT, {"number": incident_id})]
 
 
 def due_messages(tx: Tx, now_ms: int) -> list[Message]:
@@ -94,28 +157,18 @@ def due_messages(tx: Tx, now_ms: int) -> list[Message]:
 
 def due_responders(tx: Tx, now_ms: int) -> Sequence[str]:
     """Give those who have a text due by now, whoever waits longest first."""
-    m = message_table.c
-    query = select(m.responder).where(m.state == "due", m.due_ms <= now_ms)
-    return tx.conn.execute(query.group_by(m.responder).order_by(func.min(m.id))).scalars().all()
+    return tx.conn.execute(_DUE_TO, {"now": now_ms}).scalars().all()
 
 
 def next_for(tx: Tx, responder: str, now_ms: int) -> Message | None:
     """Give somebody's next text that is due: a HIGH page before everything else, then in order."""
-    m = message_table.c
-    query = (
-        select(*_COLUMNS)
-        .where(m.state == "due", m.due_ms <= now_ms, m.responder == responder)
-        .order_by(case((_high_page(), 0), else_=1), m.id)
-        .limit(1)
-    )
-    row = tx.conn.execute(query).one_or_none()
+    row = tx.conn.execute(_NEXT_FOR, {"who": responder, "now": now_ms}).one_or_none()
     return None if row is None else _message(row)
 
 
 def next_due_ms(tx: Tx) -> int | None:
     """Give the time of the next text that is due."""
-    m = message_table.c
-    found: int | None = tx.conn.execute(select(func.min(m.due_ms)).where(m.state == "due")).scalar_one()
+    found: int | None = tx.conn.execute(_NEXT_DUE).scalar_one()
     return found
 
 
@@ -162,10 +215,8 @@ def release(tx: Tx, message_id: int, now_ms: int) -> bool:
 
 def record_sent(tx: Tx, message_id: int, sid: str, now_ms: int) -> bool:
     """Note that the provider has the text."""
-    m = message_table.c
-    statement = update(message_table).where(m.id == message_id, m.state.in_(("leased", "due")))
-    values = {"state": "sent", "sid": sid, "sent_ms": now_ms, "lease_until_ms": None, "error": None}
-    return bool(tx.conn.execute(statement.values(values)).rowcount)
+    values = {"number": message_id, "its_sid": sid, "now": now_ms}
+    return bool(tx.conn.execute(_SENT, values).rowcount)
 
 
 def record_failed(
@@ -204,7 +255,7 @@ def hold_back(tx: Tx, responder: str, until_ms: int) -> None:
     """Make everything that is due to somebody wait until then, but for HIGH pages."""
     m = message_table.c
     statement = update(message_table).where(
-        m.responder == responder, m.state == "due", m.due_ms < until_ms, ~_high_page()
+        m.responder == responder, m.state == "due", m.due_ms < until_ms, ~_HIGH_PAGE
     )
     tx.conn.execute(statement.values(due_ms=until_ms))
 
@@ -241,65 +292,26 @@ def pages_of_open(tx: Tx) -> dict[int, list[Message]]:
 
     Those of LOW incidents are left out: such an incident has one wave and there may be thousands.
     """
-    m, i = message_table.c, incident_table.c
-    query = (
-        select(*_COLUMNS)
-        .join(incident_table, i.id == m.incident)
-        .where(OPEN, i.severity > Severity.LOW, m.purpose == "page", m.created_ms >= i.decided_ms)
-        .order_by(m.id)
-    )
     out: dict[int, list[Message]] = {}
-    for row in tx.conn.execute(query):
+    for row in tx.conn.execute(_PAGES):
         out.setdefault(row.incident, []).append(_message(row))
     return out
 
 
 def sent_to(tx: Tx, responder: str, since_ms: int) -> Sequence[int]:
     """Give the times of the texts that have gone to somebody since then, oldest first."""
-    m = message_table.c
-    query = select(m.sent_ms).where(m.responder == responder, m.sent_ms >= since_ms).order_by(m.sent_ms)
-    return tx.conn.execute(query).scalars().all()
+    return tx.conn.execute(_SENT_TO, {"who": responder, "since": since_ms}).scalars().all()
 
 
 def to_stand_down(tx: Tx, since_ms: int) -> list[tuple[int, str]]:
     """Give (incident, responder) of those who were asked to go and need not any more.
 
     That is: a page has gone out to them in the round that found somebody; the incident is on scene with
-    no help wanted, or was closed since `since_ms`; they are neither acceptor nor helper, have not said
-    that they cannot or that they are there, and have not been told since.
+    no help wanted, or was closed since `since_ms`; they are neither acceptor nor the helper whom the acceptor
+    asked for, have not said that they cannot or that they are there, and have not been told since.
     """
-    m, i = message_table.c, incident_table.c
-    told, spoke = message_table.alias("told"), move_table.alias("spoke")
-    query = (
-        select(m.incident, m.responder)
-        .distinct()
-        .join(incident_table, i.id == m.incident)
-        .where(
-            m.purpose == "page",
-            m.state == "sent",
-            i.severity > Severity.LOW,
-            or_(
-                and_(i.state == State.ON_SCENE, or_(i.help_ms.is_(None), i.helper.is_not(None))),
-                and_(i.state == State.CLOSED, i.closed_ms >= since_ms),
-            ),
-            m.responder.is_distinct_from(i.acceptor),
-            m.responder.is_distinct_from(i.helper),
-            ~exists().where(
-                told.c.incident == m.incident,
-                told.c.responder == m.responder,
-                told.c.purpose == "stand-down",
-                told.c.id > m.id,
-            ),
-            ~exists().where(
-                spoke.c.incident == m.incident,
-                spoke.c.by == m.responder,
-                spoke.c.event.in_(("cannot-go", "arrived")),
-                spoke.c.t_ms >= m.created_ms,
-            ),
-        )
-        .order_by(m.incident, m.responder)
-    )
-    return [(r.incident, r.responder) for r in tx.conn.execute(query)]
+    found = tx.conn.execute(_TO_STAND_DOWN, {"since": since_ms})
+    return [(r.incident, r.responder) for r in found]
 
 
 def take_inbound(  # noqa: PLR0917  # the row, column by column
@@ -324,12 +336,6 @@ def take_inbound(  # noqa: PLR0917  # the row, column by column
     }
     statement = sqlite.insert(inbound_table).values(row).on_conflict_do_nothing(index_elements=["sid"])
     return bool(tx.conn.execute(statement).rowcount)
-
-
-def _high_page() -> ColumnElement[bool]:
-    m, i = message_table.c, incident_table.c
-    high = select(i.id).where(OPEN, i.severity == Severity.HIGH)
-    return and_(m.purpose == "page", m.incident.in_(high))
 
 
 def _message(row: Row[Any]) -> Message:

@@ -1,0 +1,236 @@
+"""One centre in virtual time: the real ledger, triage, replies and courier; one incident after the other.
+
+Takes a district, the policy and a case, gives an `Outcome`: who was where when. The ledger is in memory and
+runs inline; every so many incidents a new one is opened. Nothing here decides anything about alerting.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from alerting import replies, triage
+from alerting.concern import Concern, Kind
+from alerting.courier import Courier
+from alerting.duty import Duty
+from alerting.incident import Closed, Incident, State
+from alerting.ledger import Ledger, RosterRows, apply, incident, save_roster
+from alerting.policy import Policy
+from guardian.clock import LiveClock
+from simulator.response.district import SEND, TARGET_S, Case, District
+from simulator.response.people import Crowd
+from simulator.response.provider import Provider
+
+START_MS: Final = 1_790_000_000_000
+"""Mon 2026-09-21 22:13:20 in Asia/Shanghai."""
+GIVE_UP_S: Final = 1800.0
+"""An incident that nobody has closed by then is closed by the board."""
+PAUSE_S: Final = 200.0
+"""Between two incidents: nobody has ten texts in ten minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one incident went; times in seconds since the onset, NaN = never."""
+
+    number: int
+    feasible: int
+    """How many people could have been inside in time, had they been paged at the decision."""
+    decided_s: float
+    provider_s: float
+    accepted_s: float
+    en_route_s: float
+    door_s: float
+    inside_s: float
+    texts: int
+    went: int
+    """How many left for the home."""
+    last_resort: bool
+    late_at_decision: bool
+
+    @property
+    def in_time(self) -> bool:
+        """Somebody was with the resident within ten minutes of the onset."""
+        return self.inside_s <= TARGET_S
+
+
+@dataclass(slots=True)
+class Centre:
+    """Everything that stands in one centre."""
+
+    district: District
+    policy: Policy
+    ledger: Ledger
+    clock: LiveClock
+    group: asyncio.TaskGroup
+    providers: dict[str, Provider] = field(default_factory=dict)
+    crowd: Crowd | None = None
+    courier: Courier | None = None
+    running: asyncio.Task[None] | None = None
+    called: list[int] = field(default_factory=list)
+    """Incidents for which voice, siren and 120 were called for."""
+
+    @property
+    def duty(self) -> Duty:
+        """People as the planner has them."""
+        return self.district.duty
+
+    def start(self, work: Awaitable[None]) -> None:
+        """Run something beside."""
+        self.group.create_task(_run(work))
+
+    def switch_on(self, crash_point: Callable[[str], None] = lambda _name: None) -> None:
+        """Start the courier, as after a start of the daemon."""
+        self.courier = Courier(
+            self.ledger,
+            self.providers,
+            lambda: self.duty,
+            self.policy,
+            self.clock,
+            crash_point=crash_point,
+            on_last_resort=self._last_resort,
+        )
+        self.running = self.group.create_task(self.courier.run(), name="courier")
+
+    async def switch_off(self) -> None:
+        """End the courier where it stands."""
+        if self.running is not None:
+            self.running.cancel()
+            await asyncio.wait([self.running])
+
+    async def notice(self, concern: Concern) -> Incident:
+        """Hand a finding over, as the beat does."""
+        now_ms = self.clock.now_ms()
+        touched = await self.ledger.transact(
+            lambda tx: triage.take(tx, [concern], self.duty, self.policy, now_ms)
+        )
+        self.wake()
+        return touched[0]
+
+    def wake(self) -> None:
+        """Tell the courier that something has changed."""
+        if self.courier is not None:
+            self.courier.wake.set()
+
+    async def hear(self, provider: Provider, phone: str, body: str) -> None:
+        """Take what somebody has sent, as the webhook does."""
+        sid = provider.take_answer(phone, body)
+        if provider.trouble.lose_webhooks:
+            return
+        now_ms = self.clock.now_ms()
+        told = replies.Inbound(sid, phone, body, now_ms, "webhook")
+        for _copy in range(2 if provider.trouble.twice else 1):
+            taken = await self.ledger.transact(
+                partial(replies.take, inbound=told, policy=self.policy, now_ms=now_ms)
+            )
+            if taken.changed:
+                self.wake()
+
+    async def play(self, case: Case, *, dead: frozenset[int] = frozenset()) -> Outcome:
+        """Let one fall happen and be looked after."""
+        onset_ms = self.clock.now_ms()
+        (first, *_) = self.providers.values()
+        crowd = Crowd(self.district, case, self.clock.now_ms, partial(self.hear, first), self.start, dead)
+        self.crowd = crowd
+        await asyncio.sleep(case.decision_s)
+        decided_ms = self.clock.now_ms()
+        one = await self.notice(Concern(case.home, Kind.FALL_CONFIRMED, onset_ms, decided_ms, 0.9))
+        working = [k not in dead for k in range(len(crowd.ways))]
+        able = self.district.in_reach(case, self.policy, onset_ms, decided_ms, working)
+        after = await self._closed(one.id, onset_ms)
+        await asyncio.sleep(PAUSE_S)
+        return self._told(case, after, crowd, onset_ms, len(able))
+
+    async def _closed(self, number: int, onset_ms: int) -> Incident:
+        """Wait until the incident is closed; the board closes what nobody else does."""
+        while True:
+            await asyncio.sleep(15.0)
+            now_ms = self.clock.now_ms()
+            after = await self.ledger.transact(lambda tx: incident(tx, number))
+            if after.state is State.CLOSED:
+                return after
+            if now_ms > onset_ms + GIVE_UP_S * 1000:
+                await self.ledger.transact(
+                    partial(apply, incident_id=number, event=Closed("real"), now_ms=now_ms, by="board")
+                )
+                self.wake()
+
+    def _told(self, case: Case, after: Incident, crowd: Crowd, onset_ms: int, able: int) -> Outcome:
+        def since(t_ms: int | None) -> float:
+            return float("nan") if t_ms is None else (t_ms - onset_ms) / 1000
+
+        ways = crowd.ways
+        return Outcome(
+            number=case.number,
+            feasible=able,
+            decided_s=case.decision_s,
+            provider_s=since(after.provider_ms),
+            accepted_s=since(after.accepted_ms),
+            en_route_s=since(after.en_route_ms),
+            door_s=since(min((w.door_ms for w in ways if w.door_ms is not None), default=None)),
+            inside_s=since(min((w.inside_ms for w in ways if w.inside_ms is not None), default=None)),
+            texts=crowd.texts,
+            went=sum(w.left_ms is not None for w in ways),
+            last_resort=after.id in self.called,
+            late_at_decision=after.late_at_decision,
+        )
+
+    async def ring(self, phone: str, body: str) -> None:
+        """Let the phone of whoever has this number ring."""
+        if self.crowd is not None:
+            await self.crowd.ring(phone, body)
+
+    async def _last_resort(self, one: Incident) -> None:
+        self.called.append(one.id)
+
+
+@asynccontextmanager
+async def centre(district: District, policy: Policy, seed: int) -> AsyncIterator[Centre]:
+    """Open a centre with one provider; everything in it ends with the context."""
+    ledger = await Ledger.open(None, inline=True, integrity=False)
+    clock = LiveClock(START_MS)
+    rng = np.random.default_rng([seed, 0x5E4D])
+    async with asyncio.TaskGroup() as group:
+        made = Centre(district, policy, ledger, clock, group)
+
+        def send_s(phone: str) -> float:
+            crowd, k = made.crowd, int(phone[-3:])
+            if crowd is not None and crowd.ways[k].pages == 0:
+                return float(crowd.case.send_s[k])
+            return float(SEND.draw(rng, 1)[0])
+
+        made.providers["sms"] = Provider("sms", clock.now_ms, send_s, made.ring, made.start)
+        await ledger.transact(
+            lambda tx: save_roster(tx, _rows(district.duty), "simulated", "0" * 64, START_MS)
+        )
+        made.switch_on()
+        try:
+            yield made
+        finally:
+            await made.switch_off()
+            await ledger.close()
+
+
+def _rows(duty: Duty) -> RosterRows:
+    """People as rows of the ledger, so that their answers are known by their numbers."""
+    people = duty.responders.values()
+    columns = ("id", "language", "reply_odds", "reply_p90_s", "turnout_p90_s", "active")
+    return RosterRows(
+        people=tuple({"id": r.id, "name": r.id, "phone": r.phone, "address": None} for r in people),
+        sites=({"id": "district", "timezone": duty.timezone, "default_travel_s": duty.default_travel_s},),
+        homes=(),
+        rooms=(),
+        zones=(),
+        sensors=(),
+        responders=tuple({c: getattr(r, c) for c in columns} for r in people),
+        shifts=(),
+        travels=(),
+    )
+
+
+async def _run(work: Awaitable[None]) -> None:
+    await work
