@@ -43,8 +43,9 @@ from alerting.ledger import (
     release,
     withdraw,
 )
+from alerting.paths import Health, Way
 from alerting.policy import Policy
-from alerting.readiness import channel_for, take_in_hand
+from alerting.readiness import take_in_hand, ways_to
 
 CRASH_POINTS: Final = ("planning", "planned", "before-lease", "leased", "sending", "sent", "recorded")
 """Where a test may kill the process: `planning` inside the transaction that holds a new wave, `planned`
@@ -120,6 +121,7 @@ class Courier:
         self._clock = clock
         self._crash_point = crash_point
         self._on_last_resort = on_last_resort
+        self._health = Health()
         self._in_hand: set[str] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._polled: dict[str, _Polled] = {}
@@ -167,7 +169,7 @@ class Courier:
         now_ms, duty = self._clock.now_ms(), self._duty()
 
         def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], int | None]:
-            found = dispatch.look(tx, duty, self._policy, lambda r: self._reaches(duty, r), now_ms)
+            found = dispatch.look(tx, duty, self._policy, self._ways(duty, now_ms), now_ms)
             if found.enqueued:
                 self._crash_point("planning")
             return found, due_responders(tx, now_ms), next_due_ms(tx)
@@ -213,8 +215,9 @@ class Courier:
             return
         self._crash_point("before-lease")
         now_ms, duty = self._clock.now_ms(), self._duty()
+        sick = self._sick(now_ms)
         ready = await self._ledger.transact(
-            lambda tx: take_in_hand(tx, text.id, duty, self._channels, self._policy, now_ms)
+            lambda tx: take_in_hand(tx, text.id, duty, self._channels, self._policy, now_ms, sick=sick)
         )
         if ready is None:
             return
@@ -225,13 +228,16 @@ class Courier:
                 self._crash_point("sending")
                 sid = await ready.channel.send(ready.phone, ready.body, valid_s)
         except TimeoutError:
+            self._health.failed(ready.channel.name, self._clock.now_ms())
             await self._try_again(ready.message, "no answer in time", maybe_taken=True)
         except ChannelError as e:
             if e.permanent:
                 await self._fail(ready.message, e.reason)
             else:
+                self._health.failed(ready.channel.name, self._clock.now_ms())
                 await self._try_again(ready.message, e.reason, maybe_taken=e.maybe_taken)
         else:
+            self._health.took(ready.channel.name)
             self._crash_point("sent")
             await self._record(ready.message, sid)
 
@@ -288,8 +294,13 @@ class Courier:
         )
         log.warning("text not sent yet", message=text.id, attempts=text.attempts, why=reason)
 
-    def _reaches(self, duty: Duty, responder: str) -> bool:
-        return channel_for(duty.responders[responder].phone, self._channels) is not None
+    def _ways(self, duty: Duty, now_ms: int) -> dict[str, list[Way]]:
+        """Give the ways to everybody, best first."""
+        sick = self._sick(now_ms)
+        return {r: ways_to(one.phone, self._channels, sick) for r, one in duty.responders.items()}
+
+    def _sick(self, now_ms: int) -> list[str]:
+        return [name for name in self._channels if self._health.is_sick(name, now_ms)]
 
     # --- answers ---------------------------------------------------------------------------------
 

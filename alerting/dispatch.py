@@ -10,13 +10,14 @@ sends. The steps, for each incident:
    whom no text reaches, people who had accepted and did not come (they count as asked long ago).
 3. The planner says whom to page, also while somebody goes but may not be in time; each gets one row, unless
    one is still waiting to be sent.
-4. Whoever was asked and is not needed any more gets a stand-down.
+4. A page that its provider does not take, or that nobody answers, also goes by another path (paths.py).
+5. Whoever was asked and is not needed any more gets a stand-down.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from alerting import planner
+from alerting import paths, planner
 from alerting.concern import Severity
 from alerting.duty import Duty
 from alerting.incident import BackupWanted, Incident, LeaseCapped, LeaseLapsed
@@ -32,6 +33,7 @@ from alerting.ledger import (
     to_stand_down,
     words_since_decision,
 )
+from alerting.paths import Way
 from alerting.policy import Policy
 
 STAND_DOWN_MS = 600_000
@@ -69,6 +71,8 @@ class _Asked:
     unreachable: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     """Those with a page of this round that has not been sent yet."""
+    pages: list[Message] = field(default_factory=list)
+    """Those of this round."""
     going: dict[str, int] = field(default_factory=dict)
     said: dict[str, int] = field(default_factory=dict)
     """Those who have accepted and were told to stay → when."""
@@ -79,17 +83,17 @@ class _Asked:
         return planner.Asked(self.paged, self.declined, self.unreachable, self.going, volunteers)
 
 
-def look(tx: Tx, duty: Duty, policy: Policy, reachable: Callable[[str], bool], now_ms: int) -> Look:
+def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], now_ms: int) -> Look:
     """Look at every open incident once.
 
     Parameters
     ----------
-    reachable
-        whether any channel can text this responder.
+    ways
+        responder → the channels that reach them, best first.
     """
     opened = [_lapse(tx, i, now_ms) for i in incidents_to_look_at(tx, LOW_AT_ONCE)]
     pages, words = pages_of_open(tx), words_since_decision(tx)
-    cut_off = {r for r in duty.responders if not reachable(r)}
+    cut_off = {r for r in duty.responders if not ways.get(r)}
     enqueued, last_resort, waits = 0, list[Incident](), list[int]()
     for incident in opened:
         asked = _asked(incident, pages.get(incident.id, ()), words.get(incident.id, ()))
@@ -104,6 +108,14 @@ def look(tx: Tx, duty: Duty, policy: Policy, reachable: Callable[[str], bool], n
         for responder in page:
             enqueue(tx, _page(incident, responder, wave, policy, now_ms, last_resort=plan.last_resort))
         enqueued += len(page)
+        asked.pages = [p for p in asked.pages if p.responder not in page]
+        if incident.severity is not Severity.LOW and incident.wants_people:
+            spoke = asked.declined | asked.going.keys() | asked.said.keys()
+            others, again_ms = paths.others(paths.Round(incident, asked.pages, ways, spoke), policy, now_ms)
+            for other in others:
+                enqueue(tx, _again(incident, other, policy, now_ms))
+            enqueued += len(others)
+            waits += [] if again_ms is None else [again_ms]
         if page or plan.next_ms != incident.next_wave_ms:
             set_next_wave(tx, incident.id, incident.round_ms, wave, plan.next_ms)
         if plan.next_ms is not None:
@@ -118,6 +130,13 @@ def look(tx: Tx, duty: Duty, policy: Policy, reachable: Callable[[str], bool], n
     enqueued += _stand_down(tx, now_ms)
     more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
     return Look(enqueued, tuple(last_resort), min(waits, default=None), more)
+
+
+def _again(incident: Incident, other: paths.Another, policy: Policy, now_ms: int) -> Message:
+    """Give the page that goes by another path."""
+    last_resort = other.template == "last-resort"
+    page = _page(incident, other.responder, other.wave, policy, now_ms, last_resort=last_resort)
+    return replace(page, channel=other.channel)
 
 
 def _lapse(tx: Tx, incident: Incident, now_ms: int) -> Incident:
@@ -146,17 +165,20 @@ def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) 
         elif word.by is not None:
             _note(asked, word, word.detail.get("responder", word.by))
     asked.paged = dict.fromkeys(asked.lapsed, 0)
-    for page in pages:
-        if page.created_ms < incident.round_ms:
-            continue
-        asked.unreachable.discard(page.responder)
-        asked.waiting.discard(page.responder)
+    asked.pages = [p for p in pages if p.created_ms >= incident.round_ms]
+    reached, lost = set[str](), set[str]()
+    first: dict[tuple[str, int], int] = {}
+    for page in asked.pages:
+        who = page.responder
         if page.state == "failed" or page.receipt in NOT_REACHED:
-            asked.unreachable.add(page.responder)
-        elif page.state != "withdrawn" or page.copies:
-            asked.paged[page.responder] = page.created_ms
+            lost.add(who)
+            continue
         if page.state in {"due", "leased"}:
-            asked.waiting.add(page.responder)
+            asked.waiting.add(who)
+        if page.state != "withdrawn" or page.copies:
+            reached.add(who)  # by the same page on another path the window does not begin anew
+            asked.paged[who] = first.setdefault((who, page.wave), page.created_ms)
+    asked.unreachable = lost - reached
     return asked
 
 

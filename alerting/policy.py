@@ -29,6 +29,10 @@ class Policy:
     """From due to the phone."""
     entry_default_s: float
     """From the front door to the resident, where the roster does not say."""
+    second_path_s: float
+    """How long one provider has to take a page before it also goes by another path."""
+    voice_after_s: float
+    """How long a HIGH page may stay unanswered before its person is called."""
     lease_send_s: float
     """How long the courier owns a message that it is sending."""
     max_copies: int

@@ -12,7 +12,7 @@ needs, or None after writing down why not. Never sends.
    at the board, stands for all the other LOW pages that are due to the same person.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -37,6 +37,7 @@ from alerting.ledger import (
     sent_to,
     withdraw,
 )
+from alerting.paths import Way
 from alerting.policy import Policy
 
 STORM_TEXTS: Final = 10
@@ -64,9 +65,16 @@ class _Letter:
 
 
 def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
-    tx: Tx, message_id: int, duty: Duty, channels: Mapping[str, Channel], policy: Policy, now_ms: int
+    tx: Tx,
+    message_id: int,
+    duty: Duty,
+    channels: Mapping[str, Channel],
+    policy: Policy,
+    now_ms: int,
+    *,
+    sick: Collection[str] = (),
 ) -> Ready | None:
-    """Lease a due text; None when it is not to be sent now."""
+    """Lease a due text; None when it is not to be sent now. `sick`: channels that are asked last."""
     text = message(tx, message_id)
     if text.state != "due":
         return None
@@ -79,8 +87,8 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     if person is None or not person.active:
         record_failed(tx, text.id, "not in the roster any more", permanent=True, retry_ms=None)
         return None
-    channel = channel_for(person.phone, channels)
-    if channel is None:
+    channel = text.channel or next((w.channel for w in ways_to(person.phone, channels, sick)), None)
+    if channel is None or channel not in channels:
         record_failed(tx, text.id, "no channel reaches this number", permanent=True, retry_ms=None)
         return None
     free_ms = _storm_over_ms(tx, text, about, now_ms)
@@ -99,13 +107,15 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     return Ready(message(tx, text.id), person.phone, body, channels[channel])
 
 
-def channel_for(phone: str, channels: Mapping[str, Channel]) -> str | None:
-    """Give the first channel that reaches this number (E.164)."""
-    for name, channel in channels.items():
-        countries = channel.abilities.countries
-        if countries is None or any(phone.startswith(prefix) for prefix in countries):
-            return name
-    return None
+def ways_to(phone: str, channels: Mapping[str, Channel], sick: Collection[str] = ()) -> list[Way]:
+    """Give the channels that reach this number (E.164), best first: the sick and calls come last."""
+    reach = [
+        Way(name, channel.abilities.voice)
+        for name, channel in channels.items()
+        if channel.abilities.countries is None
+        or any(phone.startswith(prefix) for prefix in channel.abilities.countries)
+    ]
+    return sorted(reach, key=lambda w: (w.voice, w.channel in sick))
 
 
 def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:

@@ -316,6 +316,29 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
     (out if out.is_terminal else Console(width=WIDE)).print(show.table(result))
 
 
+@app.command("simulate-response")
+def simulate_response(
+    incidents: Annotated[int, typer.Option(min=1, help="Incidents at each of three reply odds.")] = 1000,
+    seed: Seed = 1,
+    faults: Annotated[str | None, typer.Option(help="Only these faults, with commas between.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Play falls in a simulated district through the real courier, and count who was there in ten minutes."""
+    from simulator.cores import WorkerLost
+    from simulator.response import run as response
+    from simulator.response.table import table
+
+    policy = load(CONFIG / "guardian.toml").policy
+    try:
+        with _bar("incidents") as say:
+            figures = response.run(incidents, seed, policy, faults.split(",") if faults else (), say)
+    except (LookupError, WorkerLost) as e:
+        fail(str(e))
+    _write(json_file, figures, seed)
+    out = Console()
+    (out if out.is_terminal else Console(width=WIDE)).print(table(figures))
+
+
 @app.command()
 def stress(
     trace: Annotated[Path, typer.Argument(help="Folder of a trace of square ceiling arrays.")],

@@ -13,7 +13,7 @@ from alerting.channels import Abilities, ChannelError, ListedText
 from alerting.concern import Concern, Kind
 from alerting.courier import AT_ONCE, Courier
 from alerting.duty import Duty
-from alerting.incident import Accepted, Arrived, Closed, Incident, IncidentEvent, State
+from alerting.incident import Accepted, Arrived, CannotGo, Closed, Incident, IncidentEvent, State
 from alerting.ledger import (
     Ledger,
     Message,
@@ -538,3 +538,100 @@ def _noted(c: Centre) -> Callable[[Incident], Awaitable[None]]:
         c.calls.append((one.id, c.clock.ms))
 
     return called
+
+
+# --- more than one way -------------------------------------------------------------------------------
+
+
+class Caller(FakeProvider):
+    """A channel that calls."""
+
+    name = "voice"
+    abilities = Abilities(two_way=True, receipts=False, voice=True, needs_inbound=True, countries=None)
+
+
+@asynccontextmanager
+async def two_ways(
+    people: Duty = THREE, second: type[FakeProvider] = FakeProvider
+) -> AsyncIterator[tuple[Centre, FakeProvider]]:
+    """A centre with another channel behind the usual one."""
+    async with centre(people) as c:
+        other = second(c.clock)
+        other.name = "other"
+        c.courier = Courier(c.ledger, {"fake": c.provider, "other": other}, lambda: people, POLICY, c.clock)
+        yield c, other
+
+
+async def test_a_page_that_one_provider_does_not_take_also_goes_by_the_other_within_seconds() -> None:
+    async with two_ways() as (c, other):
+        c.provider.refuse = {
+            r.phone: ChannelError("HTTP 503", permanent=False) for r in c.people.responders.values()
+        }
+        fall = await c.notice(concern())
+        for s in range(10):
+            await c.step(NOW + s * 1000)
+            if s < POLICY.second_path_s - 1:
+                assert other.taken == []
+        assert sorted(t.phone for t in other.taken) == sorted(r.phone for r in c.people.responders.values())
+        c.provider.refuse = {}
+        await c.step(NOW + 30_000)
+        bodies = [t.body for t in c.provider.taken + other.taken]
+        assert len(bodies) == len(set(bodies)) == 6
+        assert (await c.now(fall)).wave == 1
+
+
+async def test_a_number_that_one_provider_refuses_for_good_is_tried_by_the_other_at_once() -> None:
+    async with two_ways() as (c, other):
+        c.provider.refuse = {c.phone("a"): ChannelError("21614", permanent=True)}
+        await c.notice(concern())
+        await c.step()
+        await c.step(NOW + 1)
+        assert [t.phone for t in other.taken] == [c.phone("a")]
+        assert len(c.provider.taken) == 2
+
+
+async def test_a_sick_provider_is_asked_last_until_it_has_rested() -> None:
+    async with two_ways() as (c, other):
+        c.provider.refuse = {
+            r.phone: ChannelError("HTTP 503", permanent=False) for r in c.people.responders.values()
+        }
+        await c.notice(concern())
+        await c.step()
+        await c.notice(concern(home="h02"))
+        await c.step(NOW + 500)
+        assert len(other.taken) == 3
+        c.provider.refuse = {}
+        await c.step(NOW + 90_000)
+        taken = len(c.provider.taken)
+        await c.notice(concern(home="h03"))
+        await c.step(NOW + 91_000)
+        assert len(c.provider.taken) > taken
+
+
+async def test_whoever_does_not_answer_a_high_page_is_called_and_whoever_has_answered_is_not() -> None:
+    async with two_ways(second=Caller) as (c, voice):
+        fall = await c.notice(concern())
+        await c.step()
+        assert (len(c.provider.taken), voice.taken) == (3, [])
+        await c.event(fall, CannotGo("a"), "a")
+        await c.step(NOW + int(POLICY.voice_after_s * 1000))
+        assert sorted(t.phone for t in voice.taken) == [c.phone("b"), c.phone("c")]
+        await c.step(NOW + 59_000)
+        assert len(voice.taken) == 2
+
+
+async def test_nobody_is_called_once_somebody_goes() -> None:
+    async with two_ways(second=Caller) as (c, voice):
+        fall = await c.notice(concern())
+        await c.step()
+        await c.event(fall, Accepted("a", 3), "a")
+        await c.step(NOW + 40_000)
+        assert voice.taken == []
+
+
+async def test_at_the_last_resort_everybody_is_called_at_once() -> None:
+    async with two_ways(duty(responder("a"), responder("b"), off=("a", "b")), second=Caller) as (c, voice):
+        await c.notice(concern())
+        await c.step()
+        await c.step(NOW + 1000)
+        assert len(c.provider.taken) == len(voice.taken) == 2

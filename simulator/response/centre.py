@@ -7,9 +7,9 @@ runs inline; every so many incidents a new one is opened. Nothing here decides a
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -18,19 +18,26 @@ from alerting.concern import Concern, Kind
 from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Closed, Incident, State
-from alerting.ledger import Ledger, RosterRows, apply, incident, save_roster
+from alerting.ledger import Ledger, LedgerError, RosterRows, Tx, apply, incident, save_roster
 from alerting.policy import Policy
 from guardian.clock import LiveClock
+from simulator.response import onebyone
 from simulator.response.district import SEND, TARGET_S, Case, District
 from simulator.response.people import Crowd
-from simulator.response.provider import Provider
+from simulator.response.provider import Provider, Trouble
 
 START_MS: Final = 1_790_000_000_000
 """Mon 2026-09-21 22:13:20 in Asia/Shanghai."""
 GIVE_UP_S: Final = 1800.0
 """An incident that nobody has closed by then is closed by the board."""
+START_S: Final = 5.0
+"""From the end of the process to the courier running again: RestartSec=1 and the start."""
+IN_FLIGHT_MS: Final = 1000
+"""From a decision until the last text of the first wave is taken."""
 PAUSE_S: Final = 200.0
 """Between two incidents: nobody has ten texts in ten minutes."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,37 @@ class Outcome:
     """How many left for the home."""
     last_resort: bool
     late_at_decision: bool
+    still_feasible: int
+    """As `feasible`, counted from when the fault let anything out again."""
+    one_by_one_s: float
+    """When somebody would have been inside, asked one by one."""
 
     @property
     def in_time(self) -> bool:
         """Somebody was with the resident within ten minutes of the onset."""
         return self.inside_s <= TARGET_S
+
+
+@dataclass(slots=True)
+class Disk:
+    """What the ledger's disk does at the moment."""
+
+    error: LedgerError | None = None
+    slow_s: float = 0.0
+
+
+class FaultyLedger(Ledger):
+    """The real ledger on a disk that may refuse or be slow."""
+
+    disk: Disk
+
+    async def transact(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in one transaction, if the disk lets it."""
+        if self.disk.slow_s:
+            await asyncio.sleep(self.disk.slow_s)
+        if self.disk.error is not None:
+            raise self.disk.error
+        return await super().transact(work)
 
 
 @dataclass(slots=True)
@@ -73,6 +106,17 @@ class Centre:
     running: asyncio.Task[None] | None = None
     called: list[int] = field(default_factory=list)
     """Incidents for which voice, siren and 120 were called for."""
+    disk: Disk = field(default_factory=Disk)
+    off_ms: tuple[int, int] = (0, 0)
+    """From when until when a fault has let nothing out."""
+
+    def begins_off(self) -> None:
+        """From now on nothing goes out."""
+        self.off_ms = (self.clock.now_ms(), 10**15)
+
+    def ends_off(self) -> None:
+        """From now on texts can go out again."""
+        self.off_ms = (self.off_ms[0], self.clock.now_ms())
 
     @property
     def duty(self) -> Duty:
@@ -94,13 +138,27 @@ class Centre:
             crash_point=crash_point,
             on_last_resort=self._last_resort,
         )
-        self.running = self.group.create_task(self.courier.run(), name="courier")
+        self.running = self.group.create_task(self._supervised(self.courier), name="courier")
+
+    async def _supervised(self, courier: Courier) -> None:
+        """Run it; a disk that refuses ends it, and it is started again, as systemd would."""
+        try:
+            await courier.run()
+        except* LedgerError:
+            self.courier = None
+            self.start(self._again())
+
+    async def _again(self) -> None:
+        await asyncio.sleep(START_S)
+        if self.courier is None:
+            self.switch_on()
 
     async def switch_off(self) -> None:
         """End the courier where it stands."""
         if self.running is not None:
             self.running.cancel()
             await asyncio.wait([self.running])
+        self.courier = None
 
     async def notice(self, concern: Concern) -> Incident:
         """Hand a finding over, as the beat does."""
@@ -119,7 +177,7 @@ class Centre:
     async def hear(self, provider: Provider, phone: str, body: str) -> None:
         """Take what somebody has sent, as the webhook does."""
         sid = provider.take_answer(phone, body)
-        if provider.trouble.lose_webhooks:
+        if provider.trouble.lose_webhooks or self.disk.error is not None:
             return
         now_ms = self.clock.now_ms()
         told = replies.Inbound(sid, phone, body, now_ms, "webhook")
@@ -130,26 +188,60 @@ class Centre:
             if taken.changed:
                 self.wake()
 
-    async def play(self, case: Case, *, dead: frozenset[int] = frozenset()) -> Outcome:
+    async def heal(self) -> None:
+        """Let everything work again."""
+        self.disk.error, self.disk.slow_s = None, 0.0
+        for provider in self.providers.values():
+            provider.trouble, provider.clock_off_ms = Trouble(), 0
+        if self.courier is None:
+            self.switch_on()
+
+    async def play(
+        self,
+        case: Case,
+        *,
+        dead: frozenset[int] = frozenset(),
+        ghosts: frozenset[int] = frozenset(),
+        onset_error_s: float = 0.0,
+    ) -> Outcome:
         """Let one fall happen and be looked after."""
         onset_ms = self.clock.now_ms()
+        self.off_ms = (0, 0)
         (first, *_) = self.providers.values()
-        crowd = Crowd(self.district, case, self.clock.now_ms, partial(self.hear, first), self.start, dead)
+        hear = partial(self.hear, first)
+        crowd = Crowd(self.district, case, self.clock.now_ms, hear, self.start, dead, ghosts)
         self.crowd = crowd
         await asyncio.sleep(case.decision_s)
         decided_ms = self.clock.now_ms()
-        one = await self.notice(Concern(case.home, Kind.FALL_CONFIRMED, onset_ms, decided_ms, 0.9))
-        working = [k not in dead for k in range(len(crowd.ways))]
+        said_ms = onset_ms + int(1000 * onset_error_s)
+        one = await self._noticed(Concern(case.home, Kind.FALL_CONFIRMED, said_ms, decided_ms, 0.9))
+        working = [k not in dead and k not in ghosts for k in range(len(crowd.ways))]
         able = self.district.in_reach(case, self.policy, onset_ms, decided_ms, working)
         after = await self._closed(one.id, onset_ms)
+        from_ms, until_ms = self.off_ms  # what went out before it is out
+        out_ms = max(decided_ms, until_ms) if from_ms <= decided_ms + IN_FLIGHT_MS else decided_ms
+        still = self.district.in_reach(case, self.policy, onset_ms, out_ms, working)
         await asyncio.sleep(PAUSE_S)
-        return self._told(case, after, crowd, onset_ms, len(able))
+        told = self._told(case, after, crowd, onset_ms, (len(able), len(still)))
+        return replace(told, one_by_one_s=onebyone.inside_s(self.district, case, dead | ghosts)[0])
+
+    async def _noticed(self, concern: Concern) -> Incident:
+        """Hand a finding over; while Guardian is down it is made again as soon as it is up."""
+        while True:
+            try:
+                if self.courier is not None:
+                    return await self.notice(concern)
+            except LedgerError:
+                pass
+            await asyncio.sleep(1.0)
 
     async def _closed(self, number: int, onset_ms: int) -> Incident:
         """Wait until the incident is closed; the board closes what nobody else does."""
         while True:
             await asyncio.sleep(15.0)
             now_ms = self.clock.now_ms()
+            if self.disk.error is not None:
+                continue
             after = await self.ledger.transact(lambda tx: incident(tx, number))
             if after.state is State.CLOSED:
                 return after
@@ -159,14 +251,16 @@ class Centre:
                 )
                 self.wake()
 
-    def _told(self, case: Case, after: Incident, crowd: Crowd, onset_ms: int, able: int) -> Outcome:
+    def _told(
+        self, case: Case, after: Incident, crowd: Crowd, onset_ms: int, able: tuple[int, int]
+    ) -> Outcome:
         def since(t_ms: int | None) -> float:
             return float("nan") if t_ms is None else (t_ms - onset_ms) / 1000
 
         ways = crowd.ways
         return Outcome(
             number=case.number,
-            feasible=able,
+            feasible=able[0],
             decided_s=case.decision_s,
             provider_s=since(after.provider_ms),
             accepted_s=since(after.accepted_ms),
@@ -177,6 +271,8 @@ class Centre:
             went=sum(w.left_ms is not None for w in ways),
             last_resort=after.id in self.called,
             late_at_decision=after.late_at_decision,
+            still_feasible=able[1],
+            one_by_one_s=float("nan"),
         )
 
     async def ring(self, phone: str, body: str) -> None:
@@ -189,13 +285,16 @@ class Centre:
 
 
 @asynccontextmanager
-async def centre(district: District, policy: Policy, seed: int) -> AsyncIterator[Centre]:
+async def centre(
+    district: District, policy: Policy, seed: int, start_ms: int = START_MS
+) -> AsyncIterator[Centre]:
     """Open a centre with one provider; everything in it ends with the context."""
-    ledger = await Ledger.open(None, inline=True, integrity=False)
-    clock = LiveClock(START_MS)
+    ledger = await FaultyLedger.open(None, inline=True, integrity=False)
+    clock = LiveClock(start_ms)
     rng = np.random.default_rng([seed, 0x5E4D])
     async with asyncio.TaskGroup() as group:
         made = Centre(district, policy, ledger, clock, group)
+        ledger.disk = made.disk
 
         def send_s(phone: str) -> float:
             crowd, k = made.crowd, int(phone[-3:])

@@ -157,7 +157,7 @@ class District:
         return out
 
 
-def district(seed: int, odds: float) -> District:
+def district(seed: int, odds: float, timezone: str = "Asia/Shanghai") -> District:
     """Draw a district: 40 people, 12 of them on shift round the clock, the others off."""
     rng = np.random.default_rng([seed, 0xD157])
     usual_s = BETWEEN.draw(rng, (PEOPLE, HOMES))
@@ -184,7 +184,7 @@ def district(seed: int, odds: float) -> District:
         },
         default_travel_s=TRAVEL.p90_s,
         entry_s=dict.fromkeys(homes, ENTRY_S),
-        timezone="Asia/Shanghai",
+        timezone=timezone,
         cards={},
     )
     return District(duty, homes, usual_s, odds, seed)

@@ -48,6 +48,8 @@ class Provider:
     """Runs something beside."""
     abilities: Abilities = TEXTS
     trouble: Trouble = field(default_factory=Trouble)
+    clock_off_ms: int = 0
+    """Its wall clock against ours."""
     taken: list[ListedText] = field(default_factory=list)
     answers: list[ListedText] = field(default_factory=list)
 
@@ -58,7 +60,7 @@ class Provider:
         if self.trouble.refuse is not None:
             raise self.trouble.refuse
         sid = f"{self.name}-{len(self.taken)}"
-        self.taken.append(ListedText(sid, phone, body, self.now_ms(), "sent"))
+        self.taken.append(ListedText(sid, phone, body, self._clock_ms(), "sent"))
         if not self.trouble.swallow:
             for _copy in range(2 if self.trouble.twice else 1):
                 self.start(self._ring(phone, body))
@@ -68,7 +70,7 @@ class Provider:
 
     async def sent_since(self, phone: str, since_ms: int) -> Sequence[ListedText]:
         """List what was taken for this number."""
-        until_ms = self.now_ms() - int(self.trouble.list_lag_s * 1000)
+        until_ms = self._clock_ms() - int(self.trouble.list_lag_s * 1000)
         return [t for t in self.taken[-400:] if t.phone == phone and since_ms <= t.t_ms <= until_ms]
 
     async def received_since(self, since_ms: int) -> Sequence[ListedText]:
@@ -81,8 +83,11 @@ class Provider:
     def take_answer(self, phone: str, body: str) -> str:
         """List what somebody has sent; give its id."""
         sid = f"{self.name}-in-{len(self.answers)}"
-        self.answers.append(ListedText(sid, phone, body, self.now_ms(), "received"))
+        self.answers.append(ListedText(sid, phone, body, self._clock_ms(), "received"))
         return sid
+
+    def _clock_ms(self) -> int:
+        return self.now_ms() + self.clock_off_ms
 
     async def _ring(self, phone: str, body: str) -> None:
         await asyncio.sleep(self.send_s(phone))

@@ -1,0 +1,182 @@
+"""What goes wrong while somebody lies on the floor: one fault for each incident.
+
+Takes a centre and a case, does its mischief in virtual time and heals it; says until when nothing could go
+out, so that an incident that the fault alone made infeasible is told from one that was lost. Numbers are
+those of the catalogue of faults. What has nothing to do with the way from a finding to the door (payloads,
+the broker, the history), or needs a real file or process, is tested there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from alerting.channels import ChannelError
+from alerting.ledger import LedgerError
+from simulator.response.centre import START_S, Centre
+from simulator.response.district import Case
+
+BOOT_S: Final = 60.0
+"""From a power cut to the courier running again. Source: judgement for a small machine with an SSD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One row of the catalogue."""
+
+    id: str
+    words: str
+    happens: Callable[[Centre, Case, np.random.Generator], Awaitable[None]] | None = None
+    """Runs beside the incident from its onset on."""
+    dead: float = 0.0
+    """Share of all phones that do not ring."""
+    ghosts: float = 0.0
+    """Share of people who accept and do not go."""
+    onset_error_s: float = 0.0
+    """How far the onset may be off in either direction."""
+    timezone: str = "Asia/Shanghai"
+    start_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Crash:
+    """Ends the courier the first time it passes a point, as a kill would."""
+
+    centre: Centre
+    point: str
+    done: bool = field(default=False)
+
+    def __call__(self, name: str) -> None:
+        """Take a point that is passed."""
+        if name == self.point and not self.done:
+            self.done = True
+            self.centre.start(down(self.centre, START_S))
+            raise asyncio.CancelledError
+
+
+async def down(centre: Centre, for_s: float) -> None:
+    """Guardian is off; what people send stands in the provider's list only."""
+    for provider in centre.providers.values():
+        provider.trouble.lose_webhooks = True
+    centre.begins_off()
+    await centre.switch_off()
+    await asyncio.sleep(for_s)
+    centre.ends_off()
+    for provider in centre.providers.values():
+        provider.trouble.lose_webhooks = False
+    centre.switch_on()
+
+
+async def _off(
+    centre: Centre, case: Case, rng: np.random.Generator, *, for_s: float, within_s: float
+) -> None:
+    _ = case
+    await asyncio.sleep(float(rng.uniform(0, within_s)))
+    await down(centre, for_s)
+
+
+async def _crash(centre: Centre, case: Case, rng: np.random.Generator, *, points: tuple[str, ...]) -> None:
+    _ = case
+    await centre.switch_off()
+    centre.switch_on(Crash(centre, str(rng.choice(points))))
+
+
+async def _clock(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """The provider's wall clock against ours, which does not move."""
+    await asyncio.sleep(float(rng.uniform(0, case.decision_s + 120)))
+    for provider in centre.providers.values():
+        provider.clock_off_ms = int(rng.choice([-3_600_000, 3_600_000]))
+
+
+async def _refuses(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """429, 5xx, no answer: for up to a minute from about the decision on."""
+    kind, for_s = int(rng.integers(4)), float(rng.uniform(5, 60))
+    await asyncio.sleep(case.decision_s + float(rng.uniform(-5, 5)))
+    centre.begins_off()
+    for provider in centre.providers.values():
+        if kind == 0:
+            provider.trouble.hang = True
+        else:
+            why = (
+                ChannelError("429", permanent=False),
+                ChannelError("HTTP 500", permanent=False, maybe_taken=True),
+                ChannelError("no connection", permanent=False),
+            )[kind - 1]
+            provider.trouble.refuse = why
+    await asyncio.sleep(for_s)
+    for provider in centre.providers.values():
+        provider.trouble.hang, provider.trouble.refuse = False, None
+    centre.ends_off()
+
+
+async def _swallows(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """Accepted, never delivered, for up to a minute."""
+    for_s = float(rng.uniform(5, 60))
+    await asyncio.sleep(case.decision_s + float(rng.uniform(-5, 5)))
+    for provider in centre.providers.values():
+        provider.trouble.swallow = True
+    centre.begins_off()
+    await asyncio.sleep(for_s)
+    for provider in centre.providers.values():
+        provider.trouble.swallow = False
+    centre.ends_off()
+
+
+async def _ledger(centre: Centre, case: Case, rng: np.random.Generator, *, slow_s: float) -> None:
+    """The disk refuses, or takes seconds, for half a minute."""
+    await asyncio.sleep(float(rng.uniform(0, case.decision_s + 60)))
+    centre.begins_off()
+    centre.disk.slow_s = slow_s
+    if not slow_s:
+        centre.disk.error = LedgerError("disk full", permanent=False)
+    await asyncio.sleep(30.0)
+    centre.disk.slow_s, centre.disk.error = 0.0, None
+    centre.ends_off()
+
+
+async def _babble(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """Unknown numbers, nonsense, wrong codes and old ones, all the time."""
+    _ = case
+    words = ("OK", "？", "1 1 1", "Z9 1", "A1 6", "好的", "STOP please", "\u200b", "6", "９９")
+    (provider, *_) = centre.providers.values()
+    numbers = [r.phone for r in centre.duty.responders.values()]
+    for _turn in range(40):
+        await asyncio.sleep(float(rng.exponential(8.0)))
+        who = "+8613900999999" if rng.random() < 0.3 else str(rng.choice(numbers))
+        await centre.hear(provider, who, str(rng.choice(words)))
+
+
+async def _twice(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """Texts, webhooks and lists repeat themselves."""
+    _ = case, rng
+    for provider in centre.providers.values():
+        provider.trouble.twice = True
+
+
+FAULTS: Final = (
+    Fault("none", "nothing"),
+    Fault("F13", "wall clocks an hour apart", _clock),
+    Fault("F14", "the hour repeats", timezone="Europe/Berlin", start_ms=1_792_889_400_000),
+    Fault("F15", "a device's clock is off", onset_error_s=2.0),
+    Fault("F16", "the machine stands still for ten minutes", partial(_off, for_s=600, within_s=300)),
+    Fault("F40", "the loop is blocked for 30 s", partial(_off, for_s=30, within_s=300)),
+    Fault("F41", "killed at any instant", partial(_off, for_s=START_S, within_s=400)),
+    Fault(
+        "F42", "killed before a text is handed over", partial(_crash, points=("planned", "leased", "sending"))
+    ),
+    Fault("F43", "killed after it was handed over", partial(_crash, points=("sent", "recorded"))),
+    Fault("F44", "power cut", partial(_off, for_s=BOOT_S, within_s=300)),
+    Fault("F45", "disk full for 30 s", partial(_ledger, slow_s=0.0)),
+    Fault("F46", "a commit takes 5 s", partial(_ledger, slow_s=5.0)),
+    Fault("F51", "429, 5xx, no answer", _refuses),
+    Fault("F52", "accepted, never delivered", _swallows),
+    Fault("F53", "everything comes twice", _twice),
+    Fault("F55", "nonsense, strangers, wrong codes", _babble),
+    Fault("F58", "accepts and does not go", ghosts=0.15),
+    Fault("F59", "a third of the phones are dead", dead=1 / 3),
+    Fault("F62", "restarted by staff", partial(_off, for_s=10, within_s=300)),
+)
+"""By number. F57, two answers at once, happens by itself."""
