@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from alerting.channels.twilio_sms import TwilioSms, signature_ok
+from alerting.channels.twilio_account import signature_ok
+from alerting.channels.twilio_sms import TwilioSms
 from simulator import responders
 from simulator.providers import FakeTwilio
 from simulator.responders import Phones

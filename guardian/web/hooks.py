@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from alerting import replies
-from alerting.channels.twilio_sms import signature_ok
+from alerting.channels.twilio_account import signature_ok
 from alerting.ledger import LedgerError, Tx, record_receipt
 from alerting.policy import Policy
 from guardian.clock import Clock
