@@ -10,7 +10,8 @@ from alerting import ledger as ledger_of
 from alerting.concern import Concern, Kind, Severity
 from alerting.ledger import Ledger, LedgerError, Message, RosterRows, Tx
 from guardian.clock import LiveClock
-from guardian.web.hooks import MOST_BYTES, MOST_FIELDS, hooks_app
+from guardian.web.hooks import hooks_app
+from guardian.web.signed import MOST_BYTES, MOST_FIELDS
 from simulator.providers import FakeTwilio
 from tests.alerting_people import shipped_policy
 

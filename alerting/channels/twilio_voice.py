@@ -7,7 +7,6 @@ logs a number or a word.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +19,7 @@ from twilio.twiml.voice_response import (  # type: ignore[import-untyped]  # the
 from alerting.channels import Abilities, ListedText
 from alerting.channels.twilio_account import Account, made_ms
 from alerting.duty import Language
+from alerting.spoken import Keys
 
 VOICE_PATH = "/twilio/voice"
 CALL_STATUS_PATH = "/twilio/call-status"
@@ -34,23 +34,12 @@ LONGEST_S = 300
 """A call is cut off after this, whoever keeps pressing keys."""
 KEY_WAIT_S = 6
 """How long a key is waited for after the last word."""
-MINUTES_WAIT_S = 4
+MINUTES_WAIT_S = 5
 """How long the next digit of the minutes is waited for, when nobody presses "#"."""
 MOST_TWIML = 4000
 """Twilio's limit for TwiML that comes with the call (API description, Calls resource, Twiml)."""
 EVENTS = ("initiated", "ringing", "answered", "completed")
 _SPOKEN: dict[Language, str] = {"zh": "zh-CN", "en": "en-US"}
-
-
-class Keys(StrEnum):
-    """What is waited for after the words."""
-
-    NONE = "none"
-    """Nothing; the call ends."""
-    ONE = "one"
-    """One key, as the digit of a text."""
-    MINUTES = "minutes"
-    """Up to three digits, ended by "#": the minutes of an acceptance."""
 
 
 class TwilioVoice:
@@ -155,7 +144,9 @@ def key_address(public_url: str, *, press: int, keys: Keys = Keys.ONE) -> str:
     return f"{public_url.rstrip('/')}{VOICE_PATH}?{urlencode(asked)}"
 
 
-def twiml(words: str, language: Language, action: str | None, *, keys: Keys = Keys.ONE, times: int = 2) -> str:
+def twiml(
+    words: str, language: Language, action: str | None, *, keys: Keys = Keys.ONE, times: int = 2
+) -> str:
     """Say `words`, waiting for keys after each time; then hang up.
 
     Parameters
