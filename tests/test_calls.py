@@ -1,12 +1,14 @@
 """Calls from end to end: who answers, what is said, what is pressed, and what comes of it."""
 
 import asyncio
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
 from alerting import ledger as ledger_of
 from alerting.incident import State
 from simulator import responders
+from simulator.providers import Report
 from simulator.responders import Behaviour
 from tests.call_centre import PHONES, centre
 
@@ -127,6 +129,27 @@ async def test_the_fate_of_a_call_is_known(behaviour: Behaviour, receipt: str) -
         assert await c.receipt(sid) == receipt
         assert (await c.shows(number)).acceptor is None
         assert c.woken > 0
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    "retell",
+    [
+        lambda held: [*reversed(held)],
+        lambda held: [r for r in held for _ in range(3)],
+        lambda held: [held[-1], *held[:-1], held[-1]],
+        lambda held: held[-1:],
+    ],
+)
+async def test_callbacks_in_any_order_or_number_leave_the_last_word(
+    retell: Callable[[Sequence[Report]], Iterable[Report]],
+) -> None:
+    async with centre(ann=responders.answers_calls(2, keys=())) as c:
+        c.fake.knobs.retell = retell
+        sid = await c.calls("ann", await c.opens("h1"))
+        await asyncio.sleep(300)
+        assert await c.receipt(sid) == "completed"
+        assert len(c.fake.webhook_answers) >= 1
 
 
 @pytest.mark.looptime
