@@ -14,7 +14,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting import planner, replies, spoken
-from alerting.duty import Language
 from alerting.ledger import (
     Tx,
     code_for,
@@ -55,7 +54,6 @@ class Heard:
 
     words: str
     """"" to a number that nobody of ours has: such a call ends without a word."""
-    language: Language
     keys: Keys
     changed: bool
     """Whether there is something for the courier to do."""
@@ -71,10 +69,9 @@ def press(tx: Tx, pressed: Pressed, policy: Policy, now_ms: int) -> Heard:
     """
     who = responder_of_phone(tx, pressed.phone)
     if who is None:
-        return Heard("", "zh", Keys.NONE, changed=False)
-    language = responder_language(tx, who)
+        return Heard("", Keys.NONE, changed=False)
     if not pressed.digits:
-        return Heard(_say(tx, who, language, "keys", None, policy, now_ms), language, Keys.ONE, changed=False)
+        return Heard(_say(tx, who, "keys", None, policy, now_ms), Keys.ONE, changed=False)
     about = message_of_sid(tx, pressed.call)
     taken = replies.take(
         tx,
@@ -90,13 +87,14 @@ def press(tx: Tx, pressed: Pressed, policy: Policy, now_ms: int) -> Heard:
         now_ms,
     )
     template = taken.template or "keys"
-    words = _say(tx, who, language, template, taken.incident_id, policy, now_ms)
-    return Heard(words, language, spoken.keys_after(template), taken.changed)
+    words = _say(tx, who, template, taken.incident_id, policy, now_ms)
+    return Heard(words, spoken.keys_after(template), taken.changed)
 
 
 def _say(  # noqa: PLR0917  # each is a fact of its own
-    tx: Tx, who: str, language: Language, template: str, number: int | None, policy: Policy, now_ms: int
+    tx: Tx, who: str, template: str, number: int | None, policy: Policy, now_ms: int
 ) -> str:
+    language = responder_language(tx, who)
     if number is None or template in _ABOUT_NONE:
         listed = code_list(codes(tx, who)) if template == "which-code" else ""
         return spoken.words("answer", template, language=language, code=listed)

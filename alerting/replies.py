@@ -206,7 +206,7 @@ def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
     body = inbound.body.encode("utf-8", "replace").decode()[:MOST_KEPT]
     reply = parse(body)
     if isinstance(reply, Unclear):
-        decision = _hint(tx, who, reply, now_ms)
+        decision = _hint(tx, who, reply, inbound.incident, now_ms)
     else:
         decision = _decide(tx, _Said(who, reply, inbound.t_ms, inbound.incident), policy, now_ms)
     if not take_inbound(tx, inbound.sid, who, decision.incident_id, now_ms, inbound.via, body, decision.kind):
@@ -235,18 +235,22 @@ def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
     return Taken(decision.kind, decision.incident_id, changed)
 
 
-def _hint(tx: Tx, who: str, reply: Unclear, now_ms: int) -> _Decision:
+def _hint(tx: Tx, who: str, reply: Unclear, meant: int | None, now_ms: int) -> _Decision:
     """Decide whether somebody who was not understood is told how to answer."""
     if reply.reason == "stop":
         return _Decision("stop")
     mine = codes(tx, who)
     if not mine or len(sent_to(tx, who, now_ms - WINDOW_MS)) >= MOST_TEXTS:
         return _Decision("unclear")
-    if len(mine) > 1:
+    number = meant if meant in mine.values() else _single(mine)
+    if number is None:
         return _Decision("unclear", template="which-code")
-    (number,) = mine.values()
     told = sum(m.responder == who and m.template == "not-understood" for m in messages(tx, number))
     return _Decision("unclear", number, template="not-understood" if told < MOST_HINTS else None)
+
+
+def _single(mine: Mapping[str, int]) -> int | None:
+    return next(iter(mine.values())) if len(mine) == 1 else None
 
 
 def _decide(tx: Tx, said: _Said, policy: Policy, now_ms: int) -> _Decision:
@@ -272,9 +276,9 @@ def _only(tx: Tx, mine: Mapping[str, int], said: _Said) -> int | None:
 
     A text that was fetched late must not accept what its sender had not been asked yet.
     """
-    if len(mine) != 1:
+    number = _single(mine)
+    if number is None:
         return None
-    (number,) = mine.values()
     asked = [m.created_ms for m in messages(tx, number) if m.responder == said.who and m.purpose == "page"]
     return None if asked and said.t_ms < min(asked) - CLOCKS_APART_MS else number
 

@@ -181,6 +181,21 @@ async def test_a_call_is_about_its_own_incident_while_others_are_open() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_slip_of_the_finger_leaves_the_call_about_its_own_incident() -> None:
+    async with centre() as c:
+        first, second = await c.opens("h1"), await c.opens("h2")
+        ann = c.phones[PHONES["ann"]]
+        await c.calls("ann", first)
+        await ann.expects_call()
+        await ann.hangs_up()
+        await c.calls("ann", second)
+        await ann.expects_call()
+        assert "没听清" in await ann.presses("9")
+        await ann.presses("1")
+        assert (await c.shows(second)).acceptor == "ann"
+
+
+@pytest.mark.looptime
 async def test_a_call_about_something_closed_is_told_so_though_something_else_is_open() -> None:
     async with centre() as c:
         first, second = await c.opens("h1"), await c.opens("h2")
@@ -256,14 +271,16 @@ async def test_what_cannot_be_written_down_is_never_said_to_be_noted() -> None:
         await c.calls("bob", number)
         await bob.expects_call()
         c.disk.full = True
-        said = await bob.presses("1")
-        assert "not written down" in said
-        assert "没有记下" in said
+        await bob.presses("1")
+        assert bob.calls[0].ear.heard[-2:] == [
+            "刚才没有记下，请再按一次。",
+            "That was not written down. Please press it again.",
+        ]
         assert (await c.shows(number)).acceptor is None
         c.disk.full = False
         assert "is yours" in await bob.presses("1")
         c.disk.full = True
-        assert "not written down" in await bob.presses("7#")
+        assert "没有记下" in await bob.presses("7#")
         c.disk.full = False
         assert "on your way" in await bob.presses("7#"), "minutes are still waited for"
         assert (await c.shows(number)).eta_minutes == 7

@@ -84,7 +84,7 @@ def test_every_saying_fits_a_call_and_is_unlike_any_other(  # noqa: PLR0917  # a
     if purpose == "page" or (template == "which-code" and not other):
         assert code in unspelt(body, language)
     action = key_address("https://a-long-name.of-a-centre.example.org/somewhere/behind", press=10**6)
-    assert len(twiml(body, language, action, times=TIMES)) <= MOST_TWIML
+    assert len(twiml([body], action, times=TIMES)) <= MOST_TWIML
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

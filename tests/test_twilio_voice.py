@@ -209,7 +209,7 @@ def test_the_voice_is_that_of_the_words(body: str, language: str) -> None:
 def test_minutes_end_with_the_hash_key() -> None:
     action = key_address(PUBLIC + "/", press=2, keys=Keys.MINUTES)
     assert action == f"{PUBLIC}/twilio/voice?press=2&keys=minutes"
-    first, second, end = ET.fromstring(twiml("几分钟 & <more>", "zh", action, keys=Keys.MINUTES))
+    first, second, end = ET.fromstring(twiml(["几分钟 & <more>"], action, keys=Keys.MINUTES))
     for gather in (first, second):
         assert gather.attrib["finishOnKey"] == "#"
         assert gather.attrib["numDigits"] == "3"

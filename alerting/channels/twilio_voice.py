@@ -92,7 +92,7 @@ class TwilioVoice:
             ring all the same).
         """
         action = None if self._public is None else key_address(self._public, press=1)
-        says = twiml(body, language_of(body), action, times=TIMES)
+        says = twiml([body], action, times=TIMES)
         extra: dict[str, Any] = {}
         if self._public is not None:
             extra["status_callback"] = self._public.rstrip("/") + CALL_STATUS_PATH
@@ -144,20 +144,18 @@ def key_address(public_url: str, *, press: int, keys: Keys = Keys.ONE) -> str:
     return f"{public_url.rstrip('/')}{VOICE_PATH}?{urlencode(asked)}"
 
 
-def twiml(
-    words: str, language: Language, action: str | None, *, keys: Keys = Keys.ONE, times: int = 2
-) -> str:
-    """Say `words`, waiting for keys after each time; then hang up.
+def twiml(sentences: Sequence[str], action: str | None, *, keys: Keys = Keys.ONE, times: int = 2) -> str:
+    """Say each sentence in its own language, waiting for keys after each time; then hang up.
 
     Parameters
     ----------
     action
         where keys are told (`key_address`); None: none are waited for.
     """
-    response, voice = VoiceResponse(), _SPOKEN[language]
+    response = VoiceResponse()
     for _ in range(times):
         if action is None or keys is Keys.NONE:
-            response.say(words, language=voice)
+            _say(response, sentences)
             response.pause(length=1)
             continue
         wanted = (
@@ -166,7 +164,12 @@ def twiml(
             else {"num_digits": 3, "timeout": MINUTES_WAIT_S, "finish_on_key": "#"}
         )
         gather = Gather(action=action, method="POST", **wanted)
-        gather.say(words, language=voice)
+        _say(gather, sentences)
         response.append(gather)
     response.hangup()
     return str(response)
+
+
+def _say(verb: Any, sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        verb.say(sentence, language=_SPOKEN[language_of(sentence)])

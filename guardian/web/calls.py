@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from alerting import keypress, spoken
 from alerting.channels.twilio_voice import CALL_STATUS_PATH, VOICE_PATH, key_address, twiml
+from alerting.duty import Language
 from alerting.ledger import LedgerError, record_receipt
 from alerting.policy import Policy
 from alerting.spoken import Keys
@@ -56,7 +57,7 @@ def call_routes(
         if not heard.words:
             return taken()
         action = key_address(signed.public_url, press=count + 1, keys=heard.keys)
-        return taken(twiml(heard.words, heard.language, action, keys=heard.keys))
+        return taken(twiml([heard.words], action, keys=heard.keys))
 
     async def call_status(request: Request) -> Response:
         fields = await signed.fields(request, CALL_STATUS_PATH, "CallSid")
@@ -79,5 +80,7 @@ def call_routes(
 
 def _once_more(action: str, asked: Keys) -> str:
     """Ask for the same key again, in both languages: the ledger, which knows whose it is, does not answer."""
-    words = " ".join(spoken.words("answer", "not-noted", language=each, code="") for each in ("zh", "en"))
-    return twiml(words, "zh", action, keys=asked)
+    both: tuple[Language, ...] = ("zh", "en")
+    return twiml(
+        [spoken.words("answer", "not-noted", language=each, code="") for each in both], action, keys=asked
+    )
