@@ -1,9 +1,10 @@
 """What people answer: `[CODE] DIGIT [MINUTES]`, read forgivingly, acted on strictly.
 
-Takes one inbound text (from a webhook or from polling, the provider's id says whether it was seen before)
-and an open transaction; gives what became of it. Writes the inbound row, applies the events to the
-incident, and puts the answer to the person into the outbox. Never sends, never wakes anybody, never lets
-one person's code work for another, and tells an unknown number nothing.
+Takes one inbound text (from a webhook, from polling, or keys pressed in a call; the provider's id says
+whether it was seen before) and an open transaction; gives what became of it. Writes the inbound row,
+applies the events to the incident, and puts the answer to the person into the outbox, unless it is spoken.
+Never sends, never wakes anybody, never lets one person's code work for another, and tells an unknown number
+nothing.
 
 The steps of `take`:
 
@@ -12,9 +13,9 @@ The steps of `take`:
 2. STOP and its like: recorded, no answer (the provider blocks our texts from then on anyway).
 3. Not understood: told how to answer, a few times at most, so that two machines cannot talk for ever;
    nothing is said while nothing is open for that person.
-4. Which incident: by the code among this person's own; without a code the only open one. Several open and
-   no code, or a code that is not theirs: asked back with their codes. Closed: told so, except that `5` after
-   closing contradicts it and brings it back.
+4. Which incident: by the code among this person's own, or by the call; without either the only open one.
+   Several open and no code, or a code that is not theirs: asked back with their codes. Closed: told so,
+   except that `5` after closing contradicts it and brings it back.
 5. What it means: `1` accept, with minutes also on the way; `2` arrived; `3` cannot; `4` reported false, which
    closes only what this person has arrived at; `5` needs help; `6` safe, likewise only after `2`.
 6. The first to accept keeps it; the second one is told that somebody goes.
@@ -65,6 +66,8 @@ MOST_TEXTS, WINDOW_MS = 10, 600_000
 CLOCKS_APART_MS = 30_000
 """How much older by the provider's clock an answer must be to count as older: the clocks may differ, and
 what was compared with has been fetched up to three polls after it was sent."""
+VOICE = "voice"
+"""`Inbound.via` of a key pressed in a call: the answer is spoken by whoever called `take`."""
 MOST_KEPT = 1600
 """Characters of an answer that are kept; Twilio's own limit for a message."""
 
@@ -116,7 +119,9 @@ class Inbound:
     t_ms: int
     """When it was sent, by the provider's clock where known; ms since 1970, UTC."""
     via: str
-    """"webhook" or "poll"."""
+    """"webhook", "poll" or `VOICE`."""
+    incident: int | None = None
+    """The incident that is meant, where it is known without a code; counts only if this person was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ class Taken:
     incident_id: int | None
     changed: bool
     """Whether there is something for the courier to do."""
+    template: str | None = None
+    """The answer that is still to be spoken to the person; None: the outbox has it, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,8 @@ class _Said:
     who: str
     reply: Reply
     t_ms: int
+    incident: int | None = None
+    """Meant without a code."""
 
 
 def parse(text: str) -> Reply | Unclear:
@@ -197,14 +206,18 @@ def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
     body = inbound.body.encode("utf-8", "replace").decode()[:MOST_KEPT]
     reply = parse(body)
     if isinstance(reply, Unclear):
-        decision = _hint(tx, who, reply, now_ms)
+        decision = _hint(tx, who, reply, inbound.incident, now_ms)
     else:
-        decision = _decide(tx, _Said(who, reply, inbound.t_ms), policy, now_ms)
+        decision = _decide(tx, _Said(who, reply, inbound.t_ms, inbound.incident), policy, now_ms)
     if not take_inbound(tx, inbound.sid, who, decision.incident_id, now_ms, inbound.via, body, decision.kind):
-        return Taken("repeated", decision.incident_id, changed=False)
+        again = decision.template if inbound.via == VOICE else None
+        return Taken("repeated", decision.incident_id, changed=False, template=again)
     if decision.incident_id is not None:
         for event in decision.events:
             apply(tx, decision.incident_id, event, now_ms, who)
+    if inbound.via == VOICE:
+        changed = bool(decision.events)
+        return Taken(decision.kind, decision.incident_id, changed, template=decision.template)
     if decision.template is not None:
         enqueue(
             tx,
@@ -222,27 +235,32 @@ def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
     return Taken(decision.kind, decision.incident_id, changed)
 
 
-def _hint(tx: Tx, who: str, reply: Unclear, now_ms: int) -> _Decision:
+def _hint(tx: Tx, who: str, reply: Unclear, meant: int | None, now_ms: int) -> _Decision:
     """Decide whether somebody who was not understood is told how to answer."""
     if reply.reason == "stop":
         return _Decision("stop")
     mine = codes(tx, who)
     if not mine or len(sent_to(tx, who, now_ms - WINDOW_MS)) >= MOST_TEXTS:
         return _Decision("unclear")
-    if len(mine) > 1:
+    number = meant if meant in mine.values() else _single(mine)
+    if number is None:
         return _Decision("unclear", template="which-code")
-    (number,) = mine.values()
     told = sum(m.responder == who and m.template == "not-understood" for m in messages(tx, number))
     return _Decision("unclear", number, template="not-understood" if told < MOST_HINTS else None)
 
 
+def _single(mine: Mapping[str, int]) -> int | None:
+    return next(iter(mine.values())) if len(mine) == 1 else None
+
+
 def _decide(tx: Tx, said: _Said, policy: Policy, now_ms: int) -> _Decision:
     """Find the incident that is meant, and what is meant about it."""
-    mine, code = codes(tx, said.who), said.reply.code
+    mine, past = codes(tx, said.who), closed_codes(tx, said.who, now_ms)
+    meant = (c for c, n in {**past, **mine}.items() if n == said.incident)
+    code = said.reply.code or next(meant, None)
     number = mine.get(code) if code is not None else _only(tx, mine, said)
     if number is not None:
         return _about(tx, incident(tx, number), said, lease_s=policy.lease_s, now_ms=now_ms)
-    past = closed_codes(tx, said.who, now_ms)
     if code in past:
         return _late(tx, incident(tx, past[code]), said)
     if mine:
@@ -258,9 +276,9 @@ def _only(tx: Tx, mine: Mapping[str, int], said: _Said) -> int | None:
 
     A text that was fetched late must not accept what its sender had not been asked yet.
     """
-    if len(mine) != 1:
+    number = _single(mine)
+    if number is None:
         return None
-    (number,) = mine.values()
     asked = [m.created_ms for m in messages(tx, number) if m.responder == said.who and m.purpose == "page"]
     return None if asked and said.t_ms < min(asked) - CLOCKS_APART_MS else number
 

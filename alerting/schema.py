@@ -279,7 +279,7 @@ inbound = Table(  # every answer once, by the provider's id
     Column("responder", String(32)),
     Column("incident", ForeignKey("incident.id")),
     Column("t_ms", BigInteger, nullable=False),
-    Column("via", String(16), nullable=False),  # webhook, poll, board
+    Column("via", String(16), nullable=False),  # webhook, poll, voice, board
     Column("body", Text, nullable=False),
     Column("taken_as", String(32), nullable=False),
 )

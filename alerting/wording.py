@@ -127,6 +127,25 @@ def code_list(codes: Iterable[str]) -> str:
     return " ".join(sorted(codes))
 
 
+def checked(code: str, number: int, *clocks: str | None) -> list[str]:
+    """Give the codes in `code` when all of these are what a message can carry.
+
+    Raises
+    ------
+    SegmentError
+        a number out of range, a time that is not "HH:MM", a code that is none.
+    """
+    if not 0 < number < 10**MOST_DIGITS:
+        raise SegmentError("the message number must have 1 to 9 digits")
+    for clock in clocks:
+        if clock is not None and not _TIME.fullmatch(clock):
+            raise SegmentError('a time must be "HH:MM"')
+    codes = code.split()
+    if any(not _CODE.fullmatch(c) for c in codes):
+        raise SegmentError("a code is a letter and one or two digits")
+    return codes
+
+
 def text(
     purpose: str,
     template: str | None,
@@ -164,14 +183,7 @@ def text(
         pattern = _TEXTS[language][purpose, template]
     except KeyError:
         raise SegmentError(f"no such text: {purpose}/{template}") from None
-    if not 0 < number < 10**MOST_DIGITS:
-        raise SegmentError("the message number must have 1 to 9 digits")
-    for clock in (deadline, eta):
-        if clock is not None and not _TIME.fullmatch(clock):
-            raise SegmentError('a time must be "HH:MM"')
-    codes = code.split()
-    if any(not _CODE.fullmatch(c) for c in codes):
-        raise SegmentError("a code is a letter and one or two digits")
+    codes = checked(code, number, deadline, eta)
     values = {
         "n": number,
         "k": words["card"].format(card) if card is not None and card_fits(card) else "",

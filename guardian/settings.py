@@ -74,7 +74,7 @@ class Web(Strict):
 
 
 class Twilio(Strict):
-    """The SMS provider."""
+    """The provider of texts and calls."""
 
     account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-f]{32}$")]
     from_number: Phone
@@ -83,6 +83,10 @@ class Twilio(Strict):
     """Where the provider reaches the webhooks; none = answers are fetched by polling alone."""
     base_url: Annotated[str, Field(pattern=r"^http://(127\.0\.0\.1|localhost|\[::1\]):\d+$")] | None = None
     """Another server that speaks Twilio's API, on loopback only: a rehearsal, not a real channel."""
+    voice: bool = False
+    """Whether people are called as well."""
+    voice_from_number: Phone | None = None
+    """The number that calls; none = `from_number`."""
 
 
 class History(Strict):

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Makes ready what the slow tests talk to: Chromium and the tools of the build from the system's
-# packages, and a real InfluxDB 2.7 built from source (about five minutes, once; kept outside the tree).
+# packages, Prism from npm where Node is installed (its tests are left out otherwise), and a real InfluxDB
+# 2.7 built from source (about five minutes, once). Both are kept outside the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/guardian-care
 influxd=$cache/influxd-2.7.12
+prism=$cache/prism-5.16.0
 
 install_packages() {
   if [ "$(id -u)" = 0 ]; then sudo=""
@@ -29,6 +31,15 @@ if [ ! -x "$influxd" ]; then
 fi
 # shellcheck disable=SC2086  # a list of package names
 [ -z "$missing" ] || install_packages $missing
+
+if [ ! -x "$prism/node_modules/.bin/prism" ] && command -v npm >/dev/null 2>&1; then
+  echo "guardian: installing Prism 5.16.0 for the tests"
+  rm -rf "$prism.new"
+  mkdir -p "$prism.new"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$prism.new" @stoplight/prism-cli@5.16.0
+  rm -rf "$prism"
+  mv "$prism.new" "$prism"
+fi
 [ ! -x "$influxd" ] || exit 0
 
 for tool in go cargo; do

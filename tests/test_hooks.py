@@ -10,7 +10,8 @@ from alerting import ledger as ledger_of
 from alerting.concern import Concern, Kind, Severity
 from alerting.ledger import Ledger, LedgerError, Message, RosterRows, Tx
 from guardian.clock import LiveClock
-from guardian.web.hooks import MOST_BYTES, MOST_FIELDS, hooks_app
+from guardian.web.hooks import hooks_app
+from guardian.web.signed import MOST_BYTES, MOST_FIELDS
 from simulator.providers import FakeTwilio
 from tests.alerting_people import shipped_policy
 
@@ -245,7 +246,7 @@ async def test_a_body_that_is_too_large_is_not_read(site: Site, chunked: bool) -
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", ["/twilio/sms", "/twilio/status"])
+@pytest.mark.parametrize("path", ["/twilio/sms", "/twilio/status", "/twilio/voice", "/twilio/call-status"])
 async def test_only_post_is_taken(site: Site, method: str, path: str) -> None:
     app = hooks_app(
         site.ledger,
@@ -259,7 +260,7 @@ async def test_only_post_is_taken(site: Site, method: str, path: str) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as http:
         assert (await http.request(method, path)).status_code == 405
         assert (await http.request(method, "/")).status_code == 404
-        assert (await http.request(method, "/twilio/voice")).status_code == 404
+        assert (await http.request(method, "/twilio/fax")).status_code == 404
 
 
 async def test_the_fate_of_a_text_moves_forward_only(site: Site) -> None:

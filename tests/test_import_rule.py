@@ -16,7 +16,7 @@ MAY_IMPORT = {
 HOMES_OF = {  # third party → the only files or folders of guardian, alerting and detectors that may import it
     "mqtt5": {"guardian/link.py"},
     "aiomqtt": {"guardian/control.py", "guardian/cli.py"},  # cli: the error of a replay's broker
-    "twilio": {"alerting/channels/twilio_sms.py"},
+    "twilio": {"alerting/channels/twilio_account.py", "alerting/channels/twilio_voice.py"},
     "influxdb_client": {"guardian/history/influx.py"},
     "sqlalchemy": {"alerting/schema.py", "alerting/ledger", "alerting/migrations"},
     "alembic": {"alerting/ledger", "alerting/migrations"},

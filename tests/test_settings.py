@@ -91,3 +91,31 @@ def test_a_file_that_is_not_toml_says_so(tmp_path: Path, text: str, words: str) 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file"):
         load(tmp_path / "nowhere.toml")
+
+
+TWILIO = """
+[twilio]
+account_sid = "AC0123456789abcdef0123456789abcdef"
+from_number = "+14155550100"
+"""
+
+
+def test_nobody_is_called_unless_the_settings_say_so(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "twilio-auth-token").write_text("t")
+    file = tmp_path / "guardian.toml"
+    file.write_text(GOOD + TWILIO)
+    twilio = load(file).settings.twilio
+    assert twilio is not None
+    assert (twilio.voice, twilio.voice_from_number) == (False, None)
+    file.write_text(GOOD + TWILIO + 'voice = true\nvoice_from_number = "+1 415 555 0101"\n')
+    twilio = load(file).settings.twilio
+    assert twilio is not None
+    assert (twilio.voice, twilio.voice_from_number) == (True, "+14155550101")
+
+
+def test_a_caller_that_is_no_phone_number_is_named(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD + TWILIO + 'voice_from_number = "110"\n', twilio_auth_token="t")
+    assert found == [
+        "guardian.toml: twilio.voice_from_number: not an international phone number (+country number): 110"
+    ]

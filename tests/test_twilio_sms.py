@@ -11,7 +11,8 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alerting.channels import Channel, ChannelError
-from alerting.channels.twilio_sms import PERMANENT, TwilioSms, signature_ok
+from alerting.channels.twilio_account import PERMANENT, signature_ok
+from alerting.channels.twilio_sms import TwilioSms
 from simulator.providers import FakeTwilio
 
 SID = "AC" + "0" * 31 + "1"

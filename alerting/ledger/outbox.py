@@ -21,12 +21,14 @@ from alerting.schema import move as move_table
 RECEIPTS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"accepted", "scheduled"}),
     frozenset({"queued"}),
-    frozenset({"sending"}),
-    frozenset({"sent"}),
-    frozenset({"delivered", "undelivered", "failed", "canceled"}),
+    frozenset({"sending", "initiated"}),
+    frozenset({"sent", "ringing"}),
+    frozenset({"in-progress"}),
+    frozenset({"delivered", "undelivered", "failed", "canceled", "completed", "busy", "no-answer"}),
     frozenset({"read"}),
 )
-"""What providers say about a text, in the order in which it happens (Twilio's message status values)."""
+"""What providers say about a text or a call, in the order in which it happens (Twilio's message and call
+status values)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,13 @@ def message(tx: Tx, message_id: int) -> Message:
     if row is None:
         raise LookupError(f"no message {message_id}")
     return _message(row)
+
+
+def message_of_sid(tx: Tx, sid: str) -> Message | None:
+    """Give the text or call that the provider knows by this id; None when the ledger does not (yet)."""
+    query = select(*_COLUMNS).where(message_table.c.sid == sid).order_by(message_table.c.id).limit(1)
+    row = tx.conn.execute(query).one_or_none()
+    return None if row is None else _message(row)
 
 
 def messages(tx: Tx, incident_id: int) -> list[Message]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Table, func, insert, or_, select, update
 
 from alerting import schema
+from alerting.duty import Language
 from alerting.incident import State
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
@@ -100,6 +101,24 @@ def responder_of_phone(tx: Tx, phone: str) -> str | None:
     )
     found: str | None = tx.conn.execute(query).scalar_one_or_none()
     return found
+
+
+def responder_language(tx: Tx, responder: str) -> Language:
+    """Give the language of a responder of the newest roster; raises LookupError when there is none."""
+    r = schema.responder.c
+    query = select(r.language).where(r.id == responder, r.version == _newest(tx))
+    found: Language | None = tx.conn.execute(query).scalar_one_or_none()
+    if found is None:
+        raise LookupError(f"no responder {responder}")
+    return found
+
+
+def site_timezone(tx: Tx) -> str:
+    """Give the time zone of the newest roster; "UTC" before the first."""
+    s = schema.site.c
+    query = select(s.timezone).where(s.version == _newest(tx)).order_by(s.id).limit(1)
+    found: str | None = tx.conn.execute(query).scalar_one_or_none()
+    return found or "UTC"
 
 
 def codes(tx: Tx, responder: str) -> dict[str, int]:

@@ -1,42 +1,27 @@
-"""Webhooks of the SMS provider: an application on its own port, with two addresses and nothing else.
+"""Webhooks of the provider: an application on its own port, with four addresses and nothing else.
 
-Takes Twilio's signed POSTs (an answer from a person, the fate of a text), commits what they change, then
-answers with empty TwiML and wakes the courier. The signature is checked over the address that stands in
-the settings, never the one seen behind a proxy. A forged or unsigned request gets 403 and changes nothing;
-a repeated one gets 200 and changes nothing. Never says why it refused, never logs a body or a number.
+Takes Twilio's signed POSTs (an answer from a person, the fate of a text, and in calls.py keys and the
+fate of a call), commits what they change, then answers with TwiML and wakes the courier. A forged or
+unsigned request gets 403 and changes nothing (signed.py); a repeated one gets 200 and changes nothing.
+Never says why it refused, never logs a body or a number.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
-from urllib.parse import parse_qsl
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from alerting import replies
-from alerting.channels.twilio_sms import signature_ok
-from alerting.ledger import LedgerError, Tx, record_receipt
+from alerting.ledger import LedgerError, record_receipt
 from alerting.policy import Policy
 from guardian.clock import Clock
+from guardian.web.calls import call_routes
+from guardian.web.signed import LedgerLike, Signed, later, taken
 
-MOST_BYTES = 64 * 1024
-"""A webhook of Twilio's is under 4 KiB; a longer body is not read to its end."""
-MOST_FIELDS = 200
 SMS_PATH = "/twilio/sms"
 STATUS_PATH = "/twilio/status"
-_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
-
-T = TypeVar("T")
-
-
-class LedgerLike(Protocol):
-    """The one thing that a webhook does with the ledger."""
-
-    async def transact(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in one transaction and commit before returning."""
-        ...
 
 
 def hooks_app(
@@ -68,26 +53,10 @@ def hooks_app(
     policy
         config/escalation.toml.
     """
-    base = public_url.rstrip("/")
-
-    async def signed_fields(request: Request, path: str) -> Mapping[str, str] | Response:
-        body = await _body(request)
-        if body is None:
-            return PlainTextResponse("too large", 413)
-        fields = _fields(body)
-        header = request.headers.get("x-twilio-signature")
-        settings = request.headers.get("x-twilio-webhooks-signature-settings")
-        if (
-            fields is None
-            or not signature_ok(tokens, base + path, fields, header, settings)
-            or fields.get("AccountSid") != account_sid
-            or not fields.get("MessageSid")
-        ):
-            return PlainTextResponse("forbidden", 403)
-        return fields
+    signed = Signed(account_sid, tokens, public_url)
 
     async def sms(request: Request) -> Response:
-        fields = await signed_fields(request, SMS_PATH)
+        fields = await signed.fields(request, SMS_PATH, "MessageSid")
         if isinstance(fields, Response):
             return fields
         now_ms = clock.now_ms()
@@ -99,60 +68,30 @@ def hooks_app(
             via="webhook",
         )
         try:
-            taken = await ledger.transact(lambda tx: replies.take(tx, told, policy, now_ms))
+            done = await ledger.transact(lambda tx: replies.take(tx, told, policy, now_ms))
         except LedgerError:
-            return _later()
-        if taken.changed:
+            return later()  # the answer is found by polling in any case
+        if done.changed:
             on_change()
-        return _twiml()
+        return taken()
 
     async def status(request: Request) -> Response:
-        fields = await signed_fields(request, STATUS_PATH)
+        fields = await signed.fields(request, STATUS_PATH, "MessageSid")
         if isinstance(fields, Response):
             return fields
         sid, word = fields["MessageSid"], fields.get("MessageStatus", "")
         try:
             changed = await ledger.transact(lambda tx: record_receipt(tx, sid, word))
         except LedgerError:
-            return _later()
+            return later()
         if changed:
             on_change()
-        return _twiml()
+        return taken()
 
     return Starlette(
-        routes=[Route(SMS_PATH, sms, methods=["POST"]), Route(STATUS_PATH, status, methods=["POST"])]
+        routes=[
+            Route(SMS_PATH, sms, methods=["POST"]),
+            Route(STATUS_PATH, status, methods=["POST"]),
+            *call_routes(ledger, signed, on_change=on_change, clock=clock, policy=policy),
+        ]
     )
-
-
-async def _body(request: Request) -> bytes | None:
-    """Read the body; None as soon as it is longer than `MOST_BYTES`."""
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MOST_BYTES:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            return None
-    return bytes(body)
-
-
-def _fields(body: bytes) -> Mapping[str, str] | None:
-    """Take the form apart; None when Twilio cannot have written it (not a form, a field twice)."""
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
-        )
-    except ValueError:
-        return None
-    fields = dict(pairs)
-    return fields if len(fields) == len(pairs) else None
-
-
-def _twiml() -> Response:
-    return Response(_TWIML, media_type="text/xml")
-
-
-def _later() -> Response:
-    """The ledger could not write: Twilio may try again, and the answer is found by polling in any case."""
-    return PlainTextResponse("try again", 503)
