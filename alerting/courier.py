@@ -25,7 +25,7 @@ from typing import Final, Protocol
 import structlog
 
 from alerting import dispatch, replies
-from alerting.channels import Channel, ChannelError
+from alerting.channels import Channel, ChannelError, ListedText
 from alerting.duty import Duty
 from alerting.incident import Incident, LastResort, Paged
 from alerting.ledger import (
@@ -36,9 +36,11 @@ from alerting.ledger import (
     apply,
     due_responders,
     leased_messages,
+    message_of_sid,
     next_due_ms,
     next_for,
     record_failed,
+    record_receipt,
     record_sent,
     release,
     withdraw,
@@ -243,9 +245,11 @@ class Courier:
 
     async def _settled(self, text: Message) -> bool:
         """Step 1, for a text that was tried before: whether there is nothing left to do."""
-        sid = await self._sid_in_list(text)
-        if sid is not None:
-            await self._record(text, sid)
+        found = await self._in_list(text)
+        if found is not None:
+            await self._record(text, found.sid)
+            if self._channels[text.channel].abilities.voice:  # its callbacks came before its id was known
+                await self._ledger.transact(lambda tx: record_receipt(tx, found.sid, found.status))
             return True
         if text.copies < self._policy.max_copies:
             return False
@@ -254,7 +258,7 @@ class Courier:
         log.warning("text not confirmed", message=text.id, copies=text.copies)
         return True
 
-    async def _sid_in_list(self, text: Message) -> str | None:
+    async def _in_list(self, text: Message) -> ListedText | None:
         person, channel = self._duty().responders.get(text.responder), self._channels.get(text.channel)
         if person is None or channel is None or text.body is None:
             return None
@@ -264,8 +268,13 @@ class Courier:
         except (ChannelError, TimeoutError) as e:
             log.warning("cannot look up a text", message=text.id, why=str(e) or "no answer in time")
             return None
+        if channel.abilities.voice:  # lists of calls carry no words: one that no message has is this one
+            known = await self._ledger.transact(
+                lambda tx: {t.sid for t in listed if message_of_sid(tx, t.sid) is not None}
+            )
+            return next((t for t in listed if t.sid not in known), None)
         # Contained, not equal: a trial account puts a sentence of its own in front.
-        return next((t.sid for t in listed if text.body in t.body), None)
+        return next((t for t in listed if text.body in t.body), None)
 
     async def _record(self, text: Message, sid: str) -> None:
         now_ms = self._clock.now_ms()

@@ -45,7 +45,7 @@ LOW_AT_ONCE = 40
 some 60 ms. The rest follow in the next looks."""
 LOW_VALID_MS = 24 * 3_600_000
 """A LOW text may wait for a person who has had ten texts in ten minutes."""
-NOT_REACHED = frozenset({"failed", "undelivered"})
+NOT_REACHED = frozenset({"failed", "undelivered", "busy", "no-answer", "canceled"})
 """Receipts after which nobody needs to wait for an answer."""
 
 

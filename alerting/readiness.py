@@ -15,11 +15,12 @@ needs, or None after writing down why not. Never sends.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting import planner, wording
-from alerting.channels import Channel
+from alerting import planner, spoken, wording
+from alerting.channels import Abilities, Channel
 from alerting.concern import Severity
 from alerting.duty import Duty, Responder
 from alerting.incident import Incident
@@ -57,11 +58,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A text, whom it goes to and what it is about."""
+    """A text, whom it goes to, what it is about and what carries it."""
 
     text: Message
     person: Responder
     about: Incident | None
+    by: Abilities
 
 
 def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
@@ -87,7 +89,8 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     if person is None or not person.active:
         record_failed(tx, text.id, "not in the roster any more", permanent=True, retry_ms=None)
         return None
-    channel = text.channel or next((w.channel for w in ways_to(person.phone, channels, sick)), None)
+    ways = [w for w in ways_to(person.phone, channels, sick) if text.purpose == "page" or not w.voice]
+    channel = text.channel or next((w.channel for w in ways), None)
     if channel is None or channel not in channels:
         record_failed(tx, text.id, "no channel reaches this number", permanent=True, retry_ms=None)
         return None
@@ -96,7 +99,8 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         hold_back(tx, text.responder, free_ms)
         return None
     try:
-        body = text.body or _body(tx, _Letter(text, person, about), duty, policy, now_ms)
+        letter = _Letter(text, person, about, channels[channel].abilities)
+        body = text.body or _body(tx, letter, duty, policy, now_ms)
     except wording.SegmentError as e:
         record_failed(tx, text.id, str(e), permanent=True, retry_ms=None)
         return None
@@ -148,7 +152,8 @@ def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> s
     else:
         known = codes(tx, person.id)
         code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""
-    return wording.text(
+    say = partial(spoken.words, keys=letter.by.two_way) if letter.by.voice else wording.text
+    return say(
         text.purpose,
         text.template,
         language=person.language,

@@ -17,6 +17,7 @@ import structlog
 
 from alerting.channels import Channel
 from alerting.channels.twilio_sms import TwilioSms
+from alerting.channels.twilio_voice import TwilioVoice
 from alerting.courier import Courier
 from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state, newest_roster
@@ -108,6 +109,10 @@ async def run(
             sms = _twilio(settings.twilio, loaded.policy)
             channels[sms.name] = sms
             stack.push_async_callback(sms.close)
+            if settings.twilio.voice:
+                voice = _voice(settings.twilio, loaded.policy)
+                channels[voice.name] = voice
+                stack.push_async_callback(voice.close)
         courier = Courier(
             ledger,
             channels,
@@ -365,5 +370,16 @@ def _twilio(twilio: Twilio, policy: Policy) -> TwilioSms:
         twilio.from_number,
         base_url=twilio.base_url,
         status_callback=callback,
+        timeout_s=policy.send_timeout_s,
+    )
+
+
+def _voice(twilio: Twilio, policy: Policy) -> TwilioVoice:
+    return TwilioVoice(
+        twilio.account_sid,
+        twilio.auth_token.get_secret_value(),
+        twilio.voice_from_number or twilio.from_number,
+        public_url=twilio.public_url,
+        base_url=twilio.base_url,
         timeout_s=policy.send_timeout_s,
     )

@@ -40,6 +40,7 @@ class FakeProvider:
     """A channel in memory: takes texts, lists them, and does what `trouble` says first."""
 
     name = "fake"
+    prefix = "SM"
     abilities = Abilities(two_way=True, receipts=False, voice=False, needs_inbound=False, countries=None)
 
     def __init__(self, clock: SetClock | LiveClock) -> None:
@@ -58,7 +59,7 @@ class FakeProvider:
             await self.trouble(phone)
         if phone in self.refuse:
             raise self.refuse[phone]
-        sid = f"SM{len(self.taken)}"
+        sid = f"{self.prefix}{len(self.taken)}"
         self.taken.append(ListedText(sid, phone, body, self.clock.now_ms(), "queued"))
         if self.lose_answer:
             raise ChannelError("no answer", permanent=False, maybe_taken=True)
@@ -547,6 +548,7 @@ class Caller(FakeProvider):
     """A channel that calls."""
 
     name = "voice"
+    prefix = "CA"
     abilities = Abilities(two_way=True, receipts=False, voice=True, needs_inbound=True, countries=None)
 
 
@@ -635,3 +637,31 @@ async def test_at_the_last_resort_everybody_is_called_at_once() -> None:
         await c.step()
         await c.step(NOW + 1000)
         assert len(c.provider.taken) == len(voice.taken) == 2
+
+
+async def test_a_call_that_may_have_gone_out_is_looked_up_by_what_no_other_message_has() -> None:
+    async with two_ways(duty(responder("a", odds=0.9)), second=Caller) as (c, voice):
+        fall = await c.notice(concern())
+        await c.step()
+        voice.lose_answer = True
+        await c.step(NOW + int(POLICY.voice_after_s * 1000))
+        assert len(voice.taken) == 1
+        voice.lose_answer = False
+        await c.step(NOW + 40_000)
+        assert len(voice.taken) == 1
+        called = [t for t in await c.texts(fall) if t.channel == "other"]
+        assert [(t.state, t.sid) for t in called] == [("sent", voice.taken[0].sid)]
+
+
+async def test_what_is_said_on_the_phone_is_spoken_and_an_answer_is_never_a_call() -> None:
+    async with two_ways(duty(responder("a", odds=0.9)), second=Caller) as (c, voice):
+        await c.notice(concern())
+        await c.step()
+        await c.step(NOW + int(POLICY.voice_after_s * 1000))
+        (call,) = voice.taken
+        assert call.body.startswith("Urgent.")
+        assert "press" in call.body
+        c.provider.says(c.phone("a"), "1")
+        await c.step(NOW + 60_000)
+        assert len(voice.taken) == 1
+        assert "is yours" in c.provider.taken[-1].body

@@ -83,7 +83,7 @@ def test_whatever_goes_wrong_help_that_could_come_comes(fault: str) -> None:
 
 
 def test_ten_minutes_of_standstill_are_counted_as_what_they_are() -> None:
-    told = played("F16", count=6)
+    told = played("F16", count=12)
     assert all(one.decided_s < 600 for one in told)
     assert any(one.feasible and not one.still_feasible for one in told)
     assert any(one.last_resort for one in told)

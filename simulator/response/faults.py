@@ -161,14 +161,14 @@ FAULTS: Final = (
     Fault("F13", "wall clocks an hour apart", _clock),
     Fault("F14", "the hour repeats", timezone="Europe/Berlin", start_ms=1_792_889_400_000),
     Fault("F15", "a device's clock is off", onset_error_s=2.0),
-    Fault("F16", "the machine stands still for ten minutes", partial(_off, for_s=600, within_s=300)),
-    Fault("F40", "the loop is blocked for 30 s", partial(_off, for_s=30, within_s=300)),
-    Fault("F41", "killed at any instant", partial(_off, for_s=START_S, within_s=400)),
+    Fault("F16", "the machine stands still for ten minutes", partial(_off, for_s=600, within_s=120)),
+    Fault("F40", "the loop is blocked for 30 s", partial(_off, for_s=30, within_s=120)),
+    Fault("F41", "killed at any instant", partial(_off, for_s=START_S, within_s=120)),
     Fault(
         "F42", "killed before a text is handed over", partial(_crash, points=("planned", "leased", "sending"))
     ),
     Fault("F43", "killed after it was handed over", partial(_crash, points=("sent", "recorded"))),
-    Fault("F44", "power cut", partial(_off, for_s=BOOT_S, within_s=300)),
+    Fault("F44", "power cut", partial(_off, for_s=BOOT_S, within_s=120)),
     Fault("F45", "disk full for 30 s", partial(_ledger, slow_s=0.0)),
     Fault("F46", "a commit takes 5 s", partial(_ledger, slow_s=5.0)),
     Fault("F51", "429, 5xx, no answer", _refuses),
@@ -177,6 +177,6 @@ FAULTS: Final = (
     Fault("F55", "nonsense, strangers, wrong codes", _babble),
     Fault("F58", "accepts and does not go", ghosts=0.15),
     Fault("F59", "a third of the phones are dead", dead=1 / 3),
-    Fault("F62", "restarted by staff", partial(_off, for_s=10, within_s=300)),
+    Fault("F62", "restarted by staff", partial(_off, for_s=10, within_s=120)),
 )
 """By number. F57, two answers at once, happens by itself."""
