@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gammu  # type: ignore[import-untyped]  # the library ships no types
 import pytest
+from structlog.testing import capture_logs
 
 from alerting.channels import Channel, ChannelError
 from alerting.channels.modem import MOST_STUCK, PLACES, STALE_KEPT, Modem
@@ -18,7 +19,7 @@ BOB = "+8613800000002"
 SENT_AT = datetime(2025, 11, 24, 8, 0, tzinfo=UTC)
 NOW_MS = int(SENT_AT.timestamp() * 1000)
 PAGE = "紧急A12 卡17 请08:15前到场。回A12 1=接手 A12 1 8=8分钟到 A12 3=不能 #123."
-HANG_S = 0.4
+HANG_S = 2.0
 """The limit of a call in the tests in which the phone hangs: a real thread waits, not virtual time."""
 
 
@@ -246,7 +247,7 @@ async def test_a_hung_phone_costs_the_limit_and_not_the_next_text(phone: Phone) 
     await asyncio.sleep(0)  # the poll has its turn first
     assert await modem.send(ANN, PAGE, 60), "the text waits for the poll's limit and goes on a new connection"
     assert loop.time() - began < HANG_S
-    with pytest.raises(ChannelError, match=r"no answer within 0\.2 s") as told:
+    with pytest.raises(ChannelError, match="no answer within 1 s") as told:
         await poll
     assert not told.value.permanent
     assert not told.value.maybe_taken
@@ -292,7 +293,7 @@ async def test_a_text_that_never_reached_the_hung_phone_does_not_go_out_later(ph
 
 async def test_a_phone_that_stays_hung_is_left_alone_until_it_comes_back(phone: Phone) -> None:
     phone.hang(phone.place(1))
-    modem = phone.modem(timeout_s=2 * HANG_S / 8)
+    modem = phone.modem(timeout_s=HANG_S / 4)
     before = threading.active_count()
     for _ in range(MOST_STUCK):
         with pytest.raises(ChannelError, match="no answer"):
@@ -307,6 +308,7 @@ async def test_a_phone_that_stays_hung_is_left_alone_until_it_comes_back(phone: 
     phone.let_go(phone.place(1))
     for thread in hung:
         await asyncio.to_thread(thread.join, 5)
+    modem._timeout_s = 9.0
     assert await modem.send(ANN, PAGE, 60)
     await modem.close()
 
@@ -320,6 +322,7 @@ async def test_an_answer_that_came_too_late_for_the_poll_is_given_by_the_next_on
         await modem.received_since(NOW_MS)
     phone.let_go(phone.place(1))
     phone.place(1).write_bytes(words)
+    modem._timeout_s = 9.0  # the dummy looks for 50,000 files at every reading
     assert [t.body for t in await modem.received_since(NOW_MS)] == ["A12 1"]
     await modem.close()
 
@@ -344,10 +347,12 @@ async def test_nothing_about_a_text_is_logged_or_told(phone: Phone, caplog: pyte
     phone.place(1).write_text("garbage")
     phone.holds(2, "A12 1")
     modem = phone.modem()
-    await modem.send(ANN, PAGE, 60)
-    await modem.received_since(NOW_MS)
-    with pytest.raises(ChannelError) as told:
-        await modem.send(ANN, PAGE * 2, 60)
+    with capture_logs() as logged:
+        await modem.send(ANN, PAGE, 60)
+        await modem.received_since(NOW_MS)
+        with pytest.raises(ChannelError) as told:
+            await modem.send(ANN, PAGE * 2, 60)
+    assert [line["event"] for line in logged] == ["the modem holds a text that cannot be read"]
     for secret in (ANN[1:], "A12"):
-        assert secret not in caplog.text + told.value.reason
+        assert secret not in caplog.text + told.value.reason + repr(logged)
     await modem.close()

@@ -15,7 +15,6 @@ again: better twice than never.
 
 import asyncio
 import hashlib
-import logging
 import queue
 import secrets
 import threading
@@ -25,6 +24,7 @@ from concurrent.futures import Future
 from typing import Any, Final, Generic, TypeVar
 
 import gammu  # type: ignore[import-untyped]  # the library ships no types
+import structlog
 
 from alerting.channels import Abilities, ChannelError, ListedText
 from alerting.wording import is_gsm7, segment_length, segment_limit
@@ -69,7 +69,7 @@ UNREADABLE: Final = (
 """Failures that say something about one stored text, not about the modem."""
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+log = structlog.get_logger("modem")
 
 
 class Modem:
@@ -322,7 +322,7 @@ class _Line:
             if opened:
                 sm.Terminate()
         except gammu.GSMError as e:
-            log.warning("the modem was not closed cleanly: %s", type(e).__name__)
+            log.warning("the modem was not closed cleanly", why=type(e).__name__)
         self.ended.set_result(None)
 
 
