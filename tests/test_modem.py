@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -278,17 +280,53 @@ async def test_a_text_that_never_reached_the_hung_phone_does_not_go_out_later(ph
     log = phone.directory / "operations.log"
     phone.hang(log)  # opening the phone blocks
     modem = phone.modem(timeout_s=HANG_S)
-    with pytest.raises(ChannelError, match="no answer") as told:
-        await modem.send(ANN, PAGE, 60)
-    assert not told.value.permanent
-    assert not told.value.maybe_taken
+    first, second = await asyncio.gather(
+        modem.send(ANN, PAGE, 60), modem.send(BOB, PAGE, 60), return_exceptions=True
+    )
+    for told, why in ((first, "modem: no answer within 2 s"), (second, "modem: busy")):
+        assert isinstance(told, ChannelError)
+        assert told.reason == why
+        assert not told.permanent
+        assert not told.maybe_taken
     hung = [t for t in threading.enumerate() if t.name == "modem"]
     phone.let_go(log)
     for thread in hung:
         await asyncio.to_thread(thread.join, 5)
         assert not thread.is_alive()
+    modem._timeout_s = 9.0
     assert await modem.sent_since(ANN, 0) == []
+    assert await modem.sent_since(BOB, 0) == []
     await modem.close()
+
+
+HUNG_AT_EXIT = """
+import asyncio
+from alerting.channels import ChannelError
+from alerting.channels.modem import Modem
+
+async def run():
+    modem = Modem({directory!r}, lambda: 0, connection="none", model="dummy", timeout_s=0.4)
+    try:
+        await modem.received_since(0)
+    except ChannelError as e:
+        print(e)
+    await modem.close()
+
+asyncio.run(run())
+"""
+
+
+def test_a_hung_phone_does_not_hold_up_the_end_of_the_process(phone: Phone) -> None:
+    phone.hang(phone.place(1))
+    done = subprocess.run(
+        [sys.executable, "-c", HUNG_AT_EXIT.format(directory=str(phone.directory))],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert done.stdout == "modem: no answer within 0.2 s\n"
+    assert not done.stderr
 
 
 async def test_a_phone_that_stays_hung_is_left_alone_until_it_comes_back(phone: Phone) -> None:

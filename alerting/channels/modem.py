@@ -44,6 +44,9 @@ STALE_KEPT: Final = 5
 """Texts too old to be answers that may lie on the SIM; beyond these the oldest go, so that it never fills."""
 VALID_MINUTES: Final = (5, 720)
 """Bounds of a text's relative validity in steps of 5 minutes (3GPP TS 23.040, 9.2.3.12.1)."""
+TURN_SHARE: Final = 0.6
+"""Of a call's limit, what it may wait for its turn: a text begun with less left would be cut off on its way
+(the network takes 2 to 5 s for one). More than the half that reading may take."""
 CLOSE_S: Final = 2.0
 """How long `close` waits for the modem to let go, in seconds."""
 
@@ -209,16 +212,17 @@ class Modem:
         """Run `work` in the modem's thread, within its time; turn every way to fail into `ChannelError`."""
         job = _Job(work)
         try:
-            async with asyncio.timeout(limit_s), self._turn:
-                line = self._open_line()
+            async with asyncio.timeout(limit_s):
+                await self._take_turn(limit_s * TURN_SHARE)
                 try:
+                    line = self._open_line()
                     line.jobs.put(job)
                     return await asyncio.wrap_future(job.result)
                 except (asyncio.CancelledError, gammu.GSMError):
-                    self._line = None  # hung or confused: the next call opens the modem anew
-                    self._stuck.append(line)
-                    line.leave()
+                    self._leave_line()  # hung or confused: the next call opens the modem anew
                     raise
+                finally:
+                    self._turn.release()
         except TimeoutError:
             begun = not job.drop()
             raise ChannelError(
@@ -233,6 +237,19 @@ class Modem:
             raise ChannelError(
                 f"modem: {type(e).__name__} {what}".strip(), permanent=False, maybe_taken=maybe
             ) from None
+
+    async def _take_turn(self, limit_s: float) -> None:
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise ChannelError("modem: busy", permanent=False) from None
+
+    def _leave_line(self) -> None:
+        if self._line is not None:
+            self._line.leave()
+            self._stuck.append(self._line)
+            self._line = None
 
     def _open_line(self) -> "_Line":
         self._stuck = [line for line in self._stuck if not line.ended.done()]
