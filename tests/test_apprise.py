@@ -103,7 +103,8 @@ async def test_hung_calls_do_not_pile_up() -> None:
 async def test_addresses_are_told_to_nobody(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="urllib3")  # whose debugging is not Apprise's
+    caplog.set_level(logging.DEBUG)
     async with chat() as it:
         it.status = 403
         informer = Informer([it.url])
@@ -116,6 +117,9 @@ async def test_addresses_are_told_to_nobody(
 
 
 @pytest.mark.parametrize("bad", ["", "nonsense", f"unknown://{SECRET}"])
-def test_an_address_that_is_not_understood_is_named_by_its_number(bad: str) -> None:
+def test_an_address_that_is_not_understood_is_named_by_its_number(
+    bad: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(ValueError, match=r"^address 2 is not understood$"):
         Informer([f"json://127.0.0.1/{SECRET}", bad])
+    assert SECRET not in caplog.text
