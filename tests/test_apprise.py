@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from alerting.channels.apprise import MOST_AT_ONCE, Informer
+from alerting.channels.apprise import MOST_AT_ONCE, MOST_WAITING, Informer
 from guardian.web.serve import Tcp, serve
 
 # One of Apprise's plugins imports it on Python below 3.13.
@@ -32,9 +32,11 @@ class Chat:
     status: int = 200
     free: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
+    heard: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     async def take(self, request: Request) -> Response:
         self.told.append(json.loads(await request.body()))
+        self.heard.put_nowait(self.told[-1]["message"])
         await self.free.wait()
         return Response(status_code=self.status)
 
@@ -98,6 +100,20 @@ async def test_hung_calls_do_not_pile_up() -> None:
         for thread in hung:
             await asyncio.to_thread(thread.join, 5)
         assert await informer.inform("t", "again"), "it works again when they have come back"
+
+
+async def test_what_is_offered_is_passed_on_in_order_and_nobody_waits() -> None:
+    async with chat() as it:
+        informer = Informer([it.url])
+        with capture_logs() as logged:
+            for n in range(MOST_WAITING + 2):
+                informer.offer("Guardian", str(n))
+        assert [line["why"] for line in logged] == ["too many waiting"] * 2
+        running = asyncio.create_task(informer.run())
+        async with asyncio.timeout(30):
+            assert [await it.heard.get() for _ in range(3)] == ["0", "1", "2"]
+        running.cancel()
+        assert informer.failed == 2
 
 
 async def test_addresses_are_told_to_nobody(

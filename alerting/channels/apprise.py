@@ -19,6 +19,8 @@ from alerting.channels.threads import run_beside
 
 MOST_AT_ONCE: Final = 4
 """Calls that may be under way, hung ones included; Apprise's own limits end those after some seconds."""
+MOST_WAITING: Final = 50
+"""What is offered beyond these while a service hangs is old news."""
 
 log = structlog.get_logger("apprise")
 
@@ -46,6 +48,7 @@ class Informer:
         self.failed = 0
         """Calls that did not."""
         self._timeout_s = timeout_s
+        self._queue: asyncio.Queue[tuple[str, str]] = asyncio.Queue(MOST_WAITING)
         self._under_way = asyncio.Semaphore(MOST_AT_ONCE)
         # Its warnings and debugging lines name addresses.
         logging.getLogger("apprise").setLevel(logging.CRITICAL)
@@ -55,6 +58,19 @@ class Informer:
         for number, url in enumerate(urls, 1):
             if not self._apprise.add(url):
                 raise ValueError(f"address {number} is not understood")
+
+    def offer(self, title: str, body: str) -> None:
+        """Leave it to `run`; too many at once are dropped and counted."""
+        try:
+            self._queue.put_nowait((title, body))
+        except asyncio.QueueFull:
+            self._noted("too many waiting")
+
+    async def run(self) -> None:
+        """Pass on what is offered, one after the other, for ever."""
+        while True:
+            title, body = await self._queue.get()
+            await self.inform(title, body)
 
     async def inform(self, title: str, body: str) -> bool:
         """Pass it on to every address; give whether all took it. Raises nothing of theirs."""
