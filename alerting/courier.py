@@ -248,7 +248,7 @@ class Courier:
         found = await self._in_list(text)
         if found is not None:
             await self._record(text, found.sid)
-            if self._channels[text.channel].abilities.voice:  # its callbacks came before its id was known
+            if self._channels[text.channel].abilities.spoken:  # its callbacks came before its id was known
                 await self._ledger.transact(lambda tx: record_receipt(tx, found.sid, found.status))
             return True
         if text.copies < self._policy.max_copies:
@@ -268,7 +268,7 @@ class Courier:
         except (ChannelError, TimeoutError) as e:
             log.warning("cannot look up a text", message=text.id, why=str(e) or "no answer in time")
             return None
-        if channel.abilities.voice:  # lists of calls carry no words: one that no message has is this one
+        if channel.abilities.spoken:  # lists of calls carry no words: one that no message has is this one
             known = await self._ledger.transact(
                 lambda tx: {t.sid for t in listed if message_of_sid(tx, t.sid) is not None}
             )

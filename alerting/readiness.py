@@ -112,14 +112,14 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
 
 
 def ways_to(phone: str, channels: Mapping[str, Channel], sick: Collection[str] = ()) -> list[Way]:
-    """Give the channels that reach this number (E.164), best first: the sick and calls come last."""
-    reach = [
-        Way(name, channel.abilities.voice)
-        for name, channel in channels.items()
-        if channel.abilities.countries is None
-        or any(phone.startswith(prefix) for prefix in channel.abilities.countries)
-    ]
-    return sorted(reach, key=lambda w: (w.voice, w.channel in sick))
+    """Give the channels that reach this number (E.164), best first.
+
+    Texts before calls, the sick after the others, those by which an answer can come before those by which
+    none can; otherwise in their order.
+    """
+    able = {name: c.abilities for name, c in channels.items() if c.abilities.reaches(phone)}
+    names = sorted(able, key=lambda n: (able[n].voice, n in sick, not able[n].answers_from(phone)))
+    return [Way(name, able[name].voice) for name in names]
 
 
 def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:
@@ -152,7 +152,7 @@ def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> s
     else:
         known = codes(tx, person.id)
         code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""
-    say = partial(spoken.words, keys=letter.by.two_way) if letter.by.voice else wording.text
+    say = partial(spoken.words, keys=letter.by.two_way) if letter.by.spoken else wording.text
     return say(
         text.purpose,
         text.template,

@@ -10,19 +10,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import structlog
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from alerting.channels import Channel
-from alerting.channels.twilio_sms import TwilioSms
-from alerting.channels.twilio_voice import TwilioVoice
 from alerting.courier import Courier
 from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state, newest_roster
-from alerting.policy import Policy
-from guardian import desk, roster
+from guardian import desk, roster, ways
 from guardian.away import Calendar
 from guardian.board import Activity, Board
 from guardian.clock import Clock, LiveClock, ReplayClock
@@ -33,12 +32,16 @@ from guardian.lookout import Lookout
 from guardian.protection import Protection
 from guardian.pulse import Pulse
 from guardian.roster_file import read as read_roster
-from guardian.settings import Loaded, Mqtt, SettingsError, Twilio
+from guardian.settings import Loaded, Mqtt, SettingsError
 from guardian.trace import Trace
 from guardian.watch import Noticed, Watch
+from guardian.web.aliyun_hooks import aliyun_hooks_app
 from guardian.web.hooks import hooks_app
 from guardian.web.serve import Tcp, serve
 from guardian.web.staff import Feed, HomeRow, People, staff_app
+
+if TYPE_CHECKING:
+    from alerting.channels.apprise import Informer
 
 log = structlog.get_logger("guardian")
 
@@ -71,8 +74,8 @@ async def run(
         the ledger cannot be opened, or another Guardian runs on this state directory.
     """
     settings = loaded.settings
-    if replay and settings.twilio is not None and settings.twilio.base_url is None:
-        raise SettingsError(["--clock replay: a real channel is configured ([twilio]); take it out"])
+    if replay and (real := ways.real_ways(settings)):
+        raise SettingsError([f"--clock replay: a real channel is configured ([{real[0]}]); take it out"])
     state = settings.state_directory
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -105,14 +108,10 @@ async def run(
 
         # the way out
         channels: dict[str, Channel] = {}
-        if settings.twilio is not None:
-            sms = _twilio(settings.twilio, loaded.policy)
-            channels[sms.name] = sms
-            stack.push_async_callback(sms.close)
-            if settings.twilio.voice:
-                voice = _voice(settings.twilio, loaded.policy)
-                channels[voice.name] = voice
-                stack.push_async_callback(voice.close)
+        for channel in ways.channels(loaded, clock.now_ms):
+            channels[channel.name] = channel
+            stack.push_async_callback(channel.close)
+        informer = ways.informer(settings.apprise) if settings.apprise is not None else None
         courier = Courier(
             ledger,
             channels,
@@ -120,7 +119,7 @@ async def run(
             loaded.policy,
             clock,
             crash_point=crash_point,
-            on_last_resort=partial(_siren, control, clock),
+            on_last_resort=partial(_last_resort, control, clock, informer),
         )
 
         # beside the road: the board, history that may fail, the pulse that must not lie
@@ -168,9 +167,9 @@ async def run(
         board_door = await stack.enter_async_context(
             serve(staff, Tcp(settings.web.board_port), on_stop=feed.close)
         )
-        hooks_port = None
+        hooks: list[BaseRoute] = []
         if settings.twilio is not None and settings.twilio.public_url is not None:
-            hooks = hooks_app(
+            hooks += hooks_app(
                 ledger,
                 account_sid=settings.twilio.account_sid,
                 tokens=[settings.twilio.auth_token.get_secret_value()],
@@ -178,8 +177,19 @@ async def run(
                 on_change=changed,
                 clock=clock,
                 policy=loaded.policy,
-            )
-            hooks_port = (await stack.enter_async_context(serve(hooks, Tcp(settings.web.hooks_port)))).port
+            ).routes
+        if settings.aliyun is not None:
+            hooks += aliyun_hooks_app(
+                ledger,
+                token=settings.aliyun.push_token.get_secret_value(),
+                on_change=changed,
+                clock=clock,
+                policy=loaded.policy,
+            ).routes
+        hooks_port = None
+        if hooks:
+            door = serve(Starlette(routes=hooks), Tcp(settings.web.hooks_port))
+            hooks_port = (await stack.enter_async_context(door)).port
         commands = desk.desk_app(
             status=partial(_status, link, board, clock),
             import_roster=partial(_import, ledger, book, clock),
@@ -197,6 +207,7 @@ async def run(
             "pulse": pulse.run(),
             "vitals": _vitals(ledger, courier, pulse, clock),
             **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
+            **({"informer": informer.run()} if informer else {}),
             "courier": courier.run(),
             "calendar": calendar.run(),
             "snapshots": watch.run_snapshots(state),
@@ -317,8 +328,10 @@ async def _minutes(history: InfluxHistory, rows: Callable[[], Sequence[HomeRow]]
         await clock.wait(never, (now_ms // 60_000 + 1) * 60_000)
 
 
-async def _siren(control: Control, clock: Clock, _incident: Incident) -> None:
+async def _last_resort(control: Control, clock: Clock, informer: "Informer | None", one: Incident) -> None:
     control.siren(on=True, t_ms=clock.now_ms())
+    if informer is not None:
+        informer.offer("Guardian", f"#{one.id}: nobody goes yet. Look at the board. 还没有人去,请看看板。")
 
 
 def rows_of(
@@ -359,27 +372,4 @@ def broker_address(mqtt: Mqtt) -> BrokerAddress:
         password=mqtt.password.get_secret_value() if mqtt.password else None,
         tls_ca=str(mqtt.tls_ca) if mqtt.tls_ca else None,
         tls=mqtt.tls or mqtt.tls_ca is not None,
-    )
-
-
-def _twilio(twilio: Twilio, policy: Policy) -> TwilioSms:
-    callback = f"{twilio.public_url.rstrip('/')}/twilio/status" if twilio.public_url else None
-    return TwilioSms(
-        twilio.account_sid,
-        twilio.auth_token.get_secret_value(),
-        twilio.from_number,
-        base_url=twilio.base_url,
-        status_callback=callback,
-        timeout_s=policy.send_timeout_s,
-    )
-
-
-def _voice(twilio: Twilio, policy: Policy) -> TwilioVoice:
-    return TwilioVoice(
-        twilio.account_sid,
-        twilio.auth_token.get_secret_value(),
-        twilio.voice_from_number or twilio.from_number,
-        public_url=twilio.public_url,
-        base_url=twilio.base_url,
-        timeout_s=policy.send_timeout_s,
     )

@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
 
+from alerting.channels.aliyun_templates import PARAMETERS, PURPOSES
 from alerting.policy import Policy
 from detectors.params import Params
 
@@ -25,6 +26,9 @@ CONFIG = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "co
 ID_PATTERN = r"^[a-z0-9-]{1,32}$"
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+P = TypeVar("P")
+T = TypeVar("T")
 
 
 class SettingsError(Exception):
@@ -47,6 +51,34 @@ def phone_number(text: str) -> str:
 
 
 Phone = Annotated[str, AfterValidator(phone_number)]
+
+
+def _parameters(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [n for n in names if n not in PARAMETERS]
+    if unknown:
+        raise ValueError(f"unknown variable {unknown[0]}; there are {', '.join(sorted(PARAMETERS))}")
+    return names
+
+
+def _purposes(templates: dict[str, T]) -> dict[str, T]:
+    unknown = [name for name in templates if name not in PURPOSES]
+    if unknown:
+        raise ValueError(f"there is no text {unknown[0]}")
+    return templates
+
+
+def _all_pages(templates: dict[str, T]) -> dict[str, T]:
+    pages = sorted(name for name in PURPOSES if name.startswith("page-"))
+    without = [name for name in pages if name not in templates and "page" not in templates]
+    if without:
+        raise ValueError(f"no template for {without[0]}")
+    return templates
+
+
+def _token(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{32,128}", secret.get_secret_value()):
+        raise ValueError("must have 32 to 128 letters, digits, - or _")
+    return secret
 
 
 class Strict(BaseModel):
@@ -89,6 +121,50 @@ class Twilio(Strict):
     """The number that calls; none = `from_number`."""
 
 
+class Modem(Strict):
+    """A USB modem (guardian-care[modem])."""
+
+    device: str
+    connection: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] = "at"
+    model: str = ""
+    """As Gammu names it; "dummy" with connection "none" is a rehearsal in the directory `device`."""
+    country: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,2}$")] | None = None
+    """Prefix of senders whose number the network gives without one."""
+
+
+class AliyunTemplate(Strict):
+    """An approved template and the variables that it has."""
+
+    code: Annotated[str, Field(pattern=r"^(SMS|TTS)_[0-9]+$")]
+    parameters: Annotated[tuple[str, ...], AfterValidator(_parameters)]
+
+
+AliyunTemplates = Annotated[dict[str, AliyunTemplate], AfterValidator(_purposes)]
+
+
+class Aliyun(Strict):
+    """Texts and calls in mainland China (guardian-care[aliyun])."""
+
+    access_key_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,128}$")]
+    access_key_secret: SecretStr
+    push_token: Annotated[SecretStr, AfterValidator(_token)]
+    """The secret in the addresses that Aliyun pushes to."""
+    sign_name: Annotated[str, Field(pattern=r"^[^\s【】]{2,12}$")]
+    templates: Annotated[AliyunTemplates, AfterValidator(_all_pages)]
+    calls: AliyunTemplates = {}
+    show_number: Annotated[str, Field(pattern=r"^[0-9]{5,12}$")] | None = None
+    """The number that calls come from; none = Aliyun's common ones."""
+    base_url: Annotated[str, Field(pattern=r"^http://(127\.0\.0\.1|localhost|\[::1\]):\d+$")] | None = None
+    """Another server that speaks Aliyun's API, on loopback only: a rehearsal, not a real channel."""
+
+
+class Apprise(Strict):
+    """Services that are informed and never counted on (guardian-care[apprise])."""
+
+    urls: SecretStr
+    """Apprise addresses, one a line; all of the secret's file."""
+
+
 class History(Strict):
     """InfluxDB 2."""
 
@@ -110,6 +186,9 @@ class Settings(Strict):
     mqtt: Mqtt
     web: Web = Web()
     twilio: Twilio | None = None
+    aliyun: Aliyun | None = None
+    modem: Modem | None = None
+    apprise: Apprise | None = None
     history: History | None = None
 
 
@@ -125,10 +204,11 @@ class Loaded:
 _SECRETS = {  # file name → where it goes
     "mqtt-password": ("mqtt", "password"),
     "twilio-auth-token": ("twilio", "auth_token"),
+    "aliyun-access-key-secret": ("aliyun", "access_key_secret"),
+    "aliyun-push-token": ("aliyun", "push_token"),
+    "apprise-urls": ("apprise", "urls"),
     "influx-token": ("history", "token"),
 }
-
-P = TypeVar("P")
 
 
 def load(path: Path) -> Loaded:

@@ -549,7 +549,9 @@ class Caller(FakeProvider):
 
     name = "voice"
     prefix = "CA"
-    abilities = Abilities(two_way=True, receipts=False, voice=True, needs_inbound=True, countries=None)
+    abilities = Abilities(
+        two_way=True, receipts=False, voice=True, needs_inbound=True, countries=None, spoken=True
+    )
 
 
 @asynccontextmanager

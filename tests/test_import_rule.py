@@ -17,6 +17,13 @@ HOMES_OF = {  # third party → the only files or folders of guardian, alerting 
     "mqtt5": {"guardian/link.py"},
     "aiomqtt": {"guardian/control.py", "guardian/cli.py"},  # cli: the error of a replay's broker
     "twilio": {"alerting/channels/twilio_account.py", "alerting/channels/twilio_voice.py"},
+    "gammu": {"alerting/channels/modem.py"},
+    "apprise": {"alerting/channels/apprise.py"},
+    "alibabacloud_dysmsapi20170525": {"alerting/channels/aliyun.py"},
+    "alibabacloud_dyvmsapi20170525": {"alerting/channels/aliyun.py"},
+    "alibabacloud_tea_openapi": {"alerting/channels/aliyun.py"},
+    "darabonba": {"alerting/channels/aliyun.py"},
+    "urllib3": {"alerting/channels/aliyun.py"},
     "influxdb_client": {"guardian/history/influx.py"},
     "sqlalchemy": {"alerting/schema.py", "alerting/ledger", "alerting/migrations"},
     "alembic": {"alerting/ledger", "alerting/migrations"},

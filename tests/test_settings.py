@@ -119,3 +119,116 @@ def test_a_caller_that_is_no_phone_number_is_named(tmp_path: Path) -> None:
     assert found == [
         "guardian.toml: twilio.voice_from_number: not an international phone number (+country number): 110"
     ]
+
+
+REACH = """
+site = "demo"
+state_directory = "state"
+secrets_directory = "secrets"
+[mqtt]
+host = "127.0.0.1"
+[modem]
+device = "/dev/ttyUSB0"
+country = "+86"
+[aliyun]
+access_key_id = "LTAI5tExample"
+sign_name = "乐龄中心"
+[aliyun.templates.page]
+code = "SMS_123"
+parameters = ["code", "by", "number"]
+[aliyun.calls.page]
+code = "TTS_123"
+parameters = ["code"]
+[apprise]
+"""
+
+
+def test_the_ways_to_reach_people_are_read(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    secrets = {
+        "aliyun-access-key-secret": "hunter2",
+        "aliyun-push-token": "t" * 32,
+        "apprise-urls": "json://hunter2\nmailto://hunter2",
+    }
+    for name, value in secrets.items():
+        (tmp_path / "secrets" / name).write_text(value + "\n")
+    (tmp_path / "guardian.toml").write_text(REACH)
+    settings = load(tmp_path / "guardian.toml").settings
+    assert settings.modem is not None
+    assert (settings.modem.device, settings.modem.connection, settings.modem.country) == (
+        "/dev/ttyUSB0",
+        "at",
+        "+86",
+    )
+    assert settings.aliyun is not None
+    assert settings.aliyun.templates["page"].parameters == ("code", "by", "number")
+    assert settings.aliyun.calls["page"].code == "TTS_123"
+    assert settings.apprise is not None
+    assert settings.apprise.urls.get_secret_value() == "json://hunter2\nmailto://hunter2"
+    assert "hunter2" not in repr(settings)
+    assert "t" * 32 not in repr(settings)
+
+
+def test_every_mistake_about_ways_to_reach_people_is_named_at_once(tmp_path: Path) -> None:
+    text = """
+site = "demo"
+state_directory = "state"
+secrets_directory = "secrets"
+[mqtt]
+host = "127.0.0.1"
+[modem]
+connection = "AT 115200"
+country = "86"
+pin = "1234"
+[aliyun]
+access_key_id = "x"
+access_key_secret = "hunter2"
+sign_name = "【乐龄中心】"
+base_url = "http://example.org"
+show_number = "+86571"
+[aliyun.templates.page-high]
+code = "123"
+parameters = ["code", "name"]
+[aliyun.calls.pag]
+code = "TTS_1"
+parameters = []
+[apprise]
+urls = "json://hunter2"
+"""
+    found = problems(tmp_path, text, aliyun_push_token="short")
+    assert found == [
+        "guardian.toml: aliyun.access_key_secret: secrets stand in files of their own, not here",
+        "guardian.toml: apprise.urls: secrets stand in files of their own, not here",
+        "guardian.toml: aliyun.access_key_id: String should match pattern '^[A-Za-z0-9._-]{8,128}$'",
+        "guardian.toml: aliyun.access_key_secret: missing",
+        "guardian.toml: aliyun.push_token: must have 32 to 128 letters, digits, - or _",
+        r"guardian.toml: aliyun.sign_name: String should match pattern '^[^\s【】]{2,12}$'",
+        "guardian.toml: aliyun.templates.page-high.code: String should match pattern '^(SMS|TTS)_[0-9]+$'",
+        (
+            "guardian.toml: aliyun.templates.page-high.parameters: "
+            "unknown variable name; there are by, card, code, eta, number"
+        ),
+        "guardian.toml: aliyun.calls: there is no text pag",
+        "guardian.toml: aliyun.show_number: String should match pattern '^[0-9]{5,12}$'",
+        (
+            "guardian.toml: aliyun.base_url: String should match pattern "
+            r"'^http://(127\.0\.0\.1|localhost|\[::1\]):\d+$'"
+        ),
+        "guardian.toml: modem.device: missing",
+        "guardian.toml: modem.connection: String should match pattern '^[a-z0-9]+$'",
+        r"guardian.toml: modem.country: String should match pattern '^\+[1-9][0-9]{0,2}$'",
+        "guardian.toml: modem.pin: unknown key",
+        "guardian.toml: apprise.urls: missing",
+    ]
+
+
+def test_every_page_needs_a_template(tmp_path: Path) -> None:
+    text = REACH.replace("templates.page]", "templates.page-high]")
+    found = problems(
+        tmp_path,
+        text,
+        aliyun_access_key_secret="x",
+        aliyun_push_token="t" * 32,
+        apprise_urls="json://x",
+    )
+    assert found == ["guardian.toml: aliyun.templates: no template for page-last-resort"]

@@ -71,14 +71,14 @@ async def test_without_a_public_address_it_speaks_and_waits_for_no_key() -> None
         assert tags == ["Say", "Pause"] * 3 + ["Hangup"]
         assert not fake.posts[0].keys() & {"StatusCallback", "StatusCallbackEvent"}
         assert voice.abilities == Abilities(
-            two_way=False, receipts=False, voice=True, needs_inbound=False, countries=None
+            two_way=False, receipts=False, voice=True, needs_inbound=False, countries=None, spoken=True
         )
 
 
 async def test_with_one_it_is_answered_and_reported_everywhere() -> None:
     async with FakeTwilio(SID, TOKEN, OURS, Hand().now_ms) as fake:
         assert channel(fake).abilities == Abilities(
-            two_way=True, receipts=True, voice=True, needs_inbound=True, countries=None
+            two_way=True, receipts=True, voice=True, needs_inbound=True, countries=None, spoken=True
         )
 
 

@@ -45,7 +45,14 @@ def test_it_is_restarted_for_ever_and_watched() -> None:
 
 def test_every_secret_that_the_settings_know_is_handed_over() -> None:
     handed = {credential.partition(":")[0] for credential in section("Service")["LoadCredential"]}
-    assert handed == {"mqtt-password", "twilio-auth-token", "influx-token"}
+    assert handed == {
+        "mqtt-password",
+        "twilio-auth-token",
+        "aliyun-access-key-secret",
+        "aliyun-push-token",
+        "apprise-urls",
+        "influx-token",
+    }
     named = (UNIT.parent.parent / "guardian.toml").read_text("utf-8")
     assert all(secret in named for secret in handed)
     for credential in section("Service")["LoadCredential"]:

@@ -17,6 +17,16 @@ class Abilities:
     """Country prefixes such as "+86"; None = all."""
     not_two_way: frozenset[str] = frozenset()
     """Prefixes for which answers cannot come back even though `two_way` holds elsewhere."""
+    spoken: bool = False
+    """Takes words that are to be spoken; its lists carry none."""
+
+    def reaches(self, phone: str) -> bool:
+        """Whether a number (E.164) is in a country that this serves."""
+        return self.countries is None or any(phone.startswith(prefix) for prefix in self.countries)
+
+    def answers_from(self, phone: str) -> bool:
+        """Whether an answer from this number can come back."""
+        return self.two_way and not any(phone.startswith(prefix) for prefix in self.not_two_way)
 
 
 class ChannelError(Exception):

@@ -71,7 +71,7 @@ class TwilioVoice:
         """
         reached = public_url is not None
         self.abilities = Abilities(
-            two_way=reached, receipts=reached, voice=True, needs_inbound=reached, countries=None
+            two_way=reached, receipts=reached, voice=True, needs_inbound=reached, countries=None, spoken=True
         )
         self._from = from_number
         self._public = public_url

@@ -288,7 +288,7 @@ class Centre:
 async def centre(
     district: District, policy: Policy, seed: int, start_ms: int = START_MS
 ) -> AsyncIterator[Centre]:
-    """Open a centre with one provider; everything in it ends with the context."""
+    """Open a centre with a provider and a modem behind it; everything in it ends with the context."""
     ledger = await FaultyLedger.open(None, inline=True, integrity=False)
     clock = LiveClock(start_ms)
     rng = np.random.default_rng([seed, 0x5E4D])
@@ -302,7 +302,8 @@ async def centre(
                 return float(crowd.case.send_s[k])
             return float(SEND.draw(rng, 1)[0])
 
-        made.providers["sms"] = Provider("sms", clock.now_ms, send_s, made.ring, made.start)
+        for name in ("sms", "modem"):
+            made.providers[name] = Provider(name, clock.now_ms, send_s, made.ring, made.start)
         await ledger.transact(
             lambda tx: save_roster(tx, _rows(district.duty), "simulated", "0" * 64, START_MS)
         )

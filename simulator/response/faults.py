@@ -92,36 +92,34 @@ async def _clock(centre: Centre, case: Case, rng: np.random.Generator) -> None:
 
 
 async def _refuses(centre: Centre, case: Case, rng: np.random.Generator) -> None:
-    """429, 5xx, no answer: for up to a minute from about the decision on."""
+    """429, 5xx, no answer: for up to a minute from about the decision on. The modem is left."""
     kind, for_s = int(rng.integers(4)), float(rng.uniform(5, 60))
+    trouble = centre.providers["sms"].trouble
     await asyncio.sleep(case.decision_s + float(rng.uniform(-5, 5)))
     centre.begins_off()
-    for provider in centre.providers.values():
-        if kind == 0:
-            provider.trouble.hang = True
-        else:
-            why = (
-                ChannelError("429", permanent=False),
-                ChannelError("HTTP 500", permanent=False, maybe_taken=True),
-                ChannelError("no connection", permanent=False),
-            )[kind - 1]
-            provider.trouble.refuse = why
-    await asyncio.sleep(for_s)
-    for provider in centre.providers.values():
-        provider.trouble.hang, provider.trouble.refuse = False, None
+    if kind == 0:
+        trouble.hang = True
+    else:
+        trouble.refuse = (
+            ChannelError("429", permanent=False),
+            ChannelError("HTTP 500", permanent=False, maybe_taken=True),
+            ChannelError("no connection", permanent=False),
+        )[kind - 1]
+    modem_s = centre.policy.second_path_s + 7.0  # it may have begun 5 s before the decision
+    await asyncio.sleep(min(for_s, modem_s))
     centre.ends_off()
+    await asyncio.sleep(for_s - min(for_s, modem_s))
+    trouble.hang, trouble.refuse = False, None
 
 
 async def _swallows(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     """Accepted, never delivered, for up to a minute."""
-    for_s = float(rng.uniform(5, 60))
+    for_s, trouble = float(rng.uniform(5, 60)), centre.providers["sms"].trouble
     await asyncio.sleep(case.decision_s + float(rng.uniform(-5, 5)))
-    for provider in centre.providers.values():
-        provider.trouble.swallow = True
     centre.begins_off()
+    trouble.swallow = True
     await asyncio.sleep(for_s)
-    for provider in centre.providers.values():
-        provider.trouble.swallow = False
+    trouble.swallow = False
     centre.ends_off()
 
 
