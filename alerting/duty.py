@@ -49,5 +49,11 @@ class Duty:
     entry_s: Mapping[str, float] = field(default_factory=dict)
     """home → seconds to get in; missing = 60."""
     timezone: str = "Asia/Shanghai"
+    travel_factor: float = 1.0
+    """What this hour of the day makes of every travel time."""
     cards: Mapping[str, str] = field(default_factory=dict)
     """home → the staff-chosen card number that may stand in a text (no name, no address)."""
+
+    def travel_p90_s(self, responder: str, home: str) -> float:
+        """90th percentile of the time that somebody takes to a home at this hour, in seconds."""
+        return self.travel_factor * self.travel_s.get((responder, home), self.default_travel_s)

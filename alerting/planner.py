@@ -140,7 +140,7 @@ def _inside_ms(case: _Case, responder: str) -> int:
         return said_ms + entry_ms
     person = duty.responders.get(responder)
     turnout_s = 0.0 if person is None else person.turnout_p90_s
-    travel_s = duty.travel_s.get((responder, incident.home), duty.default_travel_s)
+    travel_s = duty.travel_p90_s(responder, incident.home)
     return -said_ms + int(1000 * (turnout_s + travel_s)) + entry_ms
 
 
@@ -194,7 +194,7 @@ def latest_page_ms(responder: Responder, home: str, deadline_ms: int, duty: Duty
         policy.send_p95_s
         + responder.reply_p90_s
         + responder.turnout_p90_s
-        + duty.travel_s.get((responder.id, home), duty.default_travel_s)
+        + duty.travel_p90_s(responder.id, home)
         + duty.entry_s.get(home, policy.entry_default_s)
     )
     return deadline_ms - int(needs_s * 1000)

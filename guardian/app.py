@@ -7,7 +7,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +19,11 @@ from starlette.routing import BaseRoute
 from alerting.channels import Channel
 from alerting.courier import Courier
 from alerting.incident import Incident
-from alerting.ledger import Ledger, lock_state, newest_roster
+from alerting.ledger import Ledger, lock_state
 from guardian import desk, roster, ways
 from guardian.away import Calendar
 from guardian.board import Activity, Board
+from guardian.book import Book, export_roster, import_roster, open_book
 from guardian.clock import Clock, LiveClock, ReplayClock
 from guardian.control import Control
 from guardian.history.influx import InfluxHistory
@@ -31,7 +31,6 @@ from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
 from guardian.protection import Protection
 from guardian.pulse import Pulse
-from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, Mqtt, SettingsError
 from guardian.trace import Trace
 from guardian.watch import Noticed, Watch
@@ -88,9 +87,9 @@ async def run(
         # who and where
         if trace is not None:
             recorded = roster.from_trace(Trace.open(trace))
-            book = Book(recorded, People(recorded.duty))
+            book = Book(recorded, People(recorded.duty), loaded.policy)
         else:
-            book = await _roster(ledger, loaded, clock.now_ms())
+            book = await open_book(ledger, loaded, clock.now_ms())
         people = book.roster
 
         # the way in
@@ -115,7 +114,7 @@ async def run(
         courier = Courier(
             ledger,
             channels,
-            lambda: book.roster.duty,
+            lambda: book.duty(clock.now_ms()),
             loaded.policy,
             clock,
             crash_point=crash_point,
@@ -146,7 +145,7 @@ async def run(
             board=board,
             lookout=lookout,
             ledger=ledger,
-            duty=lambda: book.roster.duty,
+            duty=lambda: book.duty(clock.now_ms()),
             policy=loaded.policy,
             clock=clock,
             acks=link,
@@ -192,8 +191,8 @@ async def run(
             hooks_port = (await stack.enter_async_context(door)).port
         commands = desk.desk_app(
             status=partial(_status, link, board, clock),
-            import_roster=partial(_import, ledger, book, clock),
-            export_roster=partial(_export, ledger),
+            import_roster=partial(import_roster, ledger, book, clock),
+            export_roster=partial(export_roster, ledger),
             calendar=calendar,
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
@@ -210,6 +209,7 @@ async def run(
             **({"informer": informer.run()} if informer else {}),
             "courier": courier.run(),
             "calendar": calendar.run(),
+            "learning": book.learn(ledger, clock),
             "snapshots": watch.run_snapshots(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
             "control": control.run(),
@@ -224,69 +224,6 @@ async def run(
             for task in reversed(tasks):
                 task.cancel()
                 await asyncio.wait([task])
-
-
-@dataclass(slots=True)
-class Book:
-    """The roster that holds now; an import changes it while the daemon runs."""
-
-    roster: roster.Roster
-    people: People
-
-
-async def _roster(ledger: Ledger, loaded: Loaded, now_ms: int) -> Book:
-    """Give the newest roster; at the very first start import the file that the settings name."""
-    settings = loaded.settings
-    found = await ledger.transact(roster.newest)
-    if found is None:
-        if settings.roster is None:
-            raise SettingsError(["no roster yet: name one in the settings, or use `guardian roster import`"])
-        try:
-            text = settings.roster.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as e:
-            raise SettingsError([f"{settings.roster}: cannot be read: {e}"]) from e
-        file = read_roster(text, settings.roster.name)
-        await ledger.transact(lambda tx: roster.import_file(tx, file, str(settings.roster), now_ms))
-    book = await _book(ledger)
-    if book.roster.site != settings.site:
-        raise SettingsError([f"the roster is of site {book.roster.site}, the settings of {settings.site}"])
-    return book
-
-
-async def _book(ledger: Ledger) -> Book:
-    found, rows = await ledger.transact(lambda tx: (roster.newest(tx), newest_roster(tx)))
-    if found is None:
-        raise SettingsError(["no roster yet"])
-    return Book(found, People.of(found.duty, rows))
-
-
-async def _import(ledger: Ledger, book: Book, clock: Clock, text: str, dry_run: bool) -> desk.Answer:
-    """Import a roster through the desk. People take effect at once, sensors at the next start."""
-    try:
-        file = read_roster(text)
-    except SettingsError as e:
-        raise desk.Refused(e.problems) from e
-    if file.site.id != book.roster.site:
-        raise desk.Refused(
-            [f"this Guardian watches site {book.roster.site}, the roster is of {file.site.id}"]
-        )
-    done = await ledger.transact(
-        lambda tx: roster.import_file(tx, file, "desk", clock.now_ms(), dry_run=dry_run)
-    )
-    changes = list(done.changes)
-    if done.version is not None:
-        new = await _book(ledger)
-        if new.roster.sensors != book.roster.sensors:
-            changes.append("! homes and sensors take effect when Guardian is started the next time")
-        book.roster, book.people = new.roster, new.people
-    return {"changes": changes, "version": done.version}
-
-
-async def _export(ledger: Ledger) -> desk.Answer:
-    found = await ledger.transact(roster.export_file)
-    if found is None:
-        raise desk.Refused(["no roster has been imported yet"])
-    return {"toml": roster.to_toml(found)}
 
 
 def _status(link: Link, board: Board, clock: Clock) -> desk.Answer:

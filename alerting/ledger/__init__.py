@@ -6,7 +6,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - engine.py: opening, migrating, transactions. lock.py: one daemon for one state directory.
 - incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
 - people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
-- beats.py: what came in since the last snapshot.
+- beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
 """
 
 from alerting.ledger.absences import Absence, absences, end_absence, note_absence
@@ -54,6 +54,7 @@ from alerting.ledger.outbox import (
     to_stand_down,
     withdraw,
 )
+from alerting.ledger.past import past
 from alerting.ledger.people import (
     RosterRows,
     closed_codes,
@@ -109,6 +110,7 @@ __all__ = [
     "open_incidents",
     "open_new",
     "pages_of_open",
+    "past",
     "person_phone",
     "recent_incidents",
     "record_failed",

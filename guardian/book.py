@@ -1,0 +1,116 @@
+"""Who is who now: the roster that holds, and how its people answered and travelled lately.
+
+Takes the ledger, gives `Duty` as the planner is to have it at this hour. An import through the desk changes
+it while the daemon runs. Never decides who goes.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from alerting.duty import Duty
+from alerting.learning import Past, learnt
+from alerting.ledger import Ledger, newest_roster, past
+from alerting.policy import Policy
+from guardian import desk, roster
+from guardian.clock import Clock
+from guardian.roster import Roster
+from guardian.roster_file import read as read_roster
+from guardian.settings import Loaded, SettingsError
+from guardian.web.staff import People
+
+HOUR_MS: Final = 3_600_000
+LEARN_S: Final = 600.0
+"""Between two looks at the past."""
+LOOK_BACK_MS: Final = 90 * 24 * HOUR_MS
+"""A quarter of a year: habits change. Source: judgement."""
+
+
+@dataclass(slots=True)
+class Book:
+    """The roster that holds now, with what the past says of its people."""
+
+    roster: Roster
+    people: People
+    policy: Policy
+    past: Past = field(default_factory=Past)
+    _learnt: tuple[int, Duty] | None = None
+    """Hour since 1970, and people as they are at that hour."""
+
+    def duty(self, now_ms: int) -> Duty:
+        """Give people as the planner is to have them at this hour."""
+        hour = now_ms // HOUR_MS
+        if self._learnt is None or self._learnt[0] != hour:
+            self._learnt = (hour, learnt(self.roster.duty, self.past, self.policy, now_ms))
+        return self._learnt[1]
+
+    def take(self, new: Roster | None = None, past: Past | None = None) -> None:
+        """Put another roster or another past in place."""
+        self.roster, self.past = new or self.roster, past or self.past
+        self._learnt = None
+
+    async def learn(self, ledger: Ledger, clock: Clock) -> None:
+        """Look at the past every `LEARN_S`, for ever."""
+        never = asyncio.Event()
+        while True:
+            now_ms = clock.now_ms()
+            self.take(past=await ledger.transact(partial(past, since_ms=now_ms - LOOK_BACK_MS)))
+            await clock.wait(never, now_ms + int(1000 * LEARN_S))
+
+
+async def open_book(ledger: Ledger, loaded: Loaded, now_ms: int) -> Book:
+    """Give the newest roster; at the very first start import the file that the settings name."""
+    settings = loaded.settings
+    found = await ledger.transact(roster.newest)
+    if found is None:
+        if settings.roster is None:
+            raise SettingsError(["no roster yet: name one in the settings, or use `guardian roster import`"])
+        try:
+            text = settings.roster.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise SettingsError([f"{settings.roster}: cannot be read: {e}"]) from e
+        file = read_roster(text, settings.roster.name)
+        await ledger.transact(lambda tx: roster.import_file(tx, file, str(settings.roster), now_ms))
+    book = await _book(ledger, loaded.policy)
+    if book.roster.site != settings.site:
+        raise SettingsError([f"the roster is of site {book.roster.site}, the settings of {settings.site}"])
+    return book
+
+
+async def _book(ledger: Ledger, policy: Policy) -> Book:
+    found, rows = await ledger.transact(lambda tx: (roster.newest(tx), newest_roster(tx)))
+    if found is None:
+        raise SettingsError(["no roster yet"])
+    return Book(found, People.of(found.duty, rows), policy)
+
+
+async def import_roster(ledger: Ledger, book: Book, clock: Clock, text: str, dry_run: bool) -> desk.Answer:
+    """Import a roster through the desk. People take effect at once, sensors at the next start."""
+    try:
+        file = read_roster(text)
+    except SettingsError as e:
+        raise desk.Refused(e.problems) from e
+    if file.site.id != book.roster.site:
+        raise desk.Refused(
+            [f"this Guardian watches site {book.roster.site}, the roster is of {file.site.id}"]
+        )
+    done = await ledger.transact(
+        lambda tx: roster.import_file(tx, file, "desk", clock.now_ms(), dry_run=dry_run)
+    )
+    changes = list(done.changes)
+    if done.version is not None:
+        new = await _book(ledger, book.policy)
+        if new.roster.sensors != book.roster.sensors:
+            changes.append("! homes and sensors take effect when Guardian is started the next time")
+        book.take(new.roster)
+        book.people = new.people
+    return {"changes": changes, "version": done.version}
+
+
+async def export_roster(ledger: Ledger) -> desk.Answer:
+    """Give the newest roster as TOML."""
+    found = await ledger.transact(roster.export_file)
+    if found is None:
+        raise desk.Refused(["no roster has been imported yet"])
+    return {"toml": roster.to_toml(found)}
