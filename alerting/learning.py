@@ -6,8 +6,8 @@ roster: its figures are worth `PRIOR_PAGES` pages and `PRIOR_TRIPS` trips.
 1. A page counts as answered when its person accepted within the window, as unanswered when the window
    passed in silence or with a "no". Taken by somebody else before that, it says nothing and is left out.
 2. Odds: the mean of a Beta distribution, first of the person at all hours, then of the hours of the day
-   around now (`BLOCK_H`), for which all hours are worth `PRIOR_PAGES` pages again. Kept within `ODDS`: nobody is
-   ever given up, nobody is ever certain.
+   around now (`BLOCK_H`), for which all hours are worth `PRIOR_PAGES` pages again. Kept within `ODDS`:
+   nobody is ever given up, nobody is ever certain.
 3. Travel: log-normal with spread `SIGMA`; the roster's 90th percentile is worth `PRIOR_TRIPS` trips. What all
    trips of these hours took longer than usual is a factor for everybody (rush hour).
 """
