@@ -5,7 +5,7 @@ runs inline; every so many incidents a new one is opened. Nothing here decides a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,10 +18,22 @@ from alerting.concern import Concern, Kind
 from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Closed, Incident, State
-from alerting.ledger import Ledger, LedgerError, RosterRows, Tx, apply, incident, save_roster
+from alerting.ledger import (
+    Ledger,
+    LedgerError,
+    Message,
+    Move,
+    RosterRows,
+    Tx,
+    apply,
+    incident,
+    messages,
+    moves,
+    save_roster,
+)
 from alerting.policy import Policy
 from guardian.clock import LiveClock
-from simulator.response import onebyone
+from simulator.response import invariants, onebyone
 from simulator.response.district import SEND, TARGET_S, Case, District
 from simulator.response.people import Crowd
 from simulator.response.provider import Provider, Trouble
@@ -62,6 +74,8 @@ class Outcome:
     """As `feasible`, counted from when the fault let anything out again."""
     one_by_one_s: float
     """When somebody would have been inside, asked one by one."""
+    broken: tuple[str, ...] = ()
+    """What did not hold (invariants.py)."""
 
     @property
     def in_time(self) -> bool:
@@ -104,9 +118,13 @@ class Centre:
     crowd: Crowd | None = None
     courier: Courier | None = None
     running: asyncio.Task[None] | None = None
+    beside: set[asyncio.Task[None]] = field(default_factory=set)
+    """What runs beside: phones, faults."""
     called: list[int] = field(default_factory=list)
     """Incidents for which voice, siren and 120 were called for."""
     disk: Disk = field(default_factory=Disk)
+    crashes: int = 0
+    """How often texts in hand may have been lost sight of."""
     off_ms: tuple[int, int] = (0, 0)
     """From when until when a fault has let nothing out."""
 
@@ -125,7 +143,9 @@ class Centre:
 
     def start(self, work: Awaitable[None]) -> None:
         """Run something beside."""
-        self.group.create_task(_run(work))
+        task = self.group.create_task(_run(work))
+        self.beside.add(task)
+        task.add_done_callback(self.beside.discard)
 
     def switch_on(self, crash_point: Callable[[str], None] = lambda _name: None) -> None:
         """Start the courier, as after a start of the daemon."""
@@ -146,6 +166,7 @@ class Centre:
             await courier.run()
         except* LedgerError:
             self.courier = None
+            self.crashes += 1
             self.start(self._again())
 
     async def _again(self) -> None:
@@ -155,6 +176,7 @@ class Centre:
 
     async def switch_off(self) -> None:
         """End the courier where it stands."""
+        self.crashes += 1
         if self.running is not None:
             self.running.cancel()
             await asyncio.wait([self.running])
@@ -202,20 +224,22 @@ class Centre:
         *,
         dead: frozenset[int] = frozenset(),
         ghosts: frozenset[int] = frozenset(),
+        turners: frozenset[int] = frozenset(),
         onset_error_s: float = 0.0,
     ) -> Outcome:
         """Let one fall happen and be looked after."""
         onset_ms = self.clock.now_ms()
-        self.off_ms = (0, 0)
+        self.off_ms, crashes = (0, 0), self.crashes
+        taken = {name: len(p.taken) for name, p in self.providers.items()}
         (first, *_) = self.providers.values()
         hear = partial(self.hear, first)
-        crowd = Crowd(self.district, case, self.clock.now_ms, hear, self.start, dead, ghosts)
+        crowd = Crowd(self.district, case, self.clock.now_ms, hear, self.start, dead, ghosts, turners)
         self.crowd = crowd
         await asyncio.sleep(case.decision_s)
         decided_ms = self.clock.now_ms()
         said_ms = onset_ms + int(1000 * onset_error_s)
         one = await self._noticed(Concern(case.home, Kind.FALL_CONFIRMED, said_ms, decided_ms, 0.9))
-        working = [k not in dead and k not in ghosts for k in range(len(crowd.ways))]
+        working = [k not in dead | ghosts | turners for k in range(len(crowd.ways))]
         able = self.district.in_reach(case, self.policy, onset_ms, decided_ms, working)
         after = await self._closed(one.id, onset_ms)
         from_ms, until_ms = self.off_ms  # what went out before it is out
@@ -223,7 +247,28 @@ class Centre:
         still = self.district.in_reach(case, self.policy, onset_ms, out_ms, working)
         await asyncio.sleep(PAUSE_S)
         told = self._told(case, after, crowd, onset_ms, (len(able), len(still)))
-        return replace(told, one_by_one_s=onebyone.inside_s(self.district, case, dead | ghosts)[0])
+        broken = invariants.broken(await self._record(after.id, taken, self.crashes - crashes))
+        by_one_s = onebyone.inside_s(self.district, case, dead | ghosts | turners)[0]
+        return replace(told, one_by_one_s=by_one_s, broken=tuple(sorted(set(broken))))
+
+    async def _record(self, number: int, taken: Mapping[str, int], crashes: int) -> invariants.Record:
+        """Collect what is known of an incident; `taken`: texts that each provider had before."""
+
+        def read(tx: Tx) -> tuple[Incident, list[Move], list[Message]]:
+            return incident(tx, number), moves(tx, number), messages(tx, number)
+
+        one, moved, sent = await self.ledger.transact(read)
+        return invariants.Record(
+            incident=one,
+            moves=moved,
+            messages=sent,
+            taken=[t for n, p in self.providers.items() for t in p.taken[taken[n] :]],
+            duty=self.duty,
+            policy=self.policy,
+            last_resort=number in self.called,
+            crashes=crashes,
+            healthy=self.off_ms == (0, 0),
+        )
 
     async def _noticed(self, concern: Concern) -> Incident:
         """Hand a finding over; while Guardian is down it is made again as soon as it is up."""
@@ -312,6 +357,8 @@ async def centre(
             yield made
         finally:
             await made.switch_off()
+            for task in made.beside:  # somebody still thinks about an answer
+                task.cancel()
             await ledger.close()
 
 

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.duty import Duty, Responder, Shift
-from alerting.planner import latest_page_ms
 from alerting.policy import Policy
 
 F64 = NDArray[np.float64]
@@ -142,16 +141,15 @@ class District:
         planned_s = self.planned_s(case.home)
         shift = {s.responder for s in self.duty.shifts}
         for k, one in enumerate(self.duty.responders.values()):
-            latest_ms = latest_page_ms(one, case.home, due_ms, self.duty, policy)
+            limits_s = (policy.send_p95_s, one.reply_p90_s, one.turnout_p90_s, float(planned_s[k]))
+            drawn_s = (case.send_s[k], case.reply_s[k, 0], case.turnout_s[k], case.trip_s[k])
+            latest_ms = due_ms - int(1000 * (sum(limits_s) + ENTRY_S))  # not the planner's own sum
             if (
                 one.id in shift
                 and working[k]
                 and latest_ms >= decided_ms + 5_000
                 and case.answers[k, 0]
-                and case.send_s[k] <= policy.send_p95_s
-                and case.reply_s[k, 0] <= one.reply_p90_s
-                and case.turnout_s[k] <= one.turnout_p90_s
-                and case.trip_s[k] <= planned_s[k]
+                and all(d <= most for d, most in zip(drawn_s, limits_s, strict=True))
             ):
                 out.append(k)
         return out

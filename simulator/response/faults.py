@@ -35,6 +35,8 @@ class Fault:
     """Share of all phones that do not ring."""
     ghosts: float = 0.0
     """Share of people who accept and do not go."""
+    turners: float = 0.0
+    """Share of people who accept and turn back."""
     onset_error_s: float = 0.0
     """How far the onset may be off in either direction."""
     timezone: str = "Asia/Shanghai"
@@ -97,6 +99,7 @@ async def _refuses(centre: Centre, case: Case, rng: np.random.Generator) -> None
     trouble = centre.providers["sms"].trouble
     await asyncio.sleep(case.decision_s + float(rng.uniform(-5, 5)))
     centre.begins_off()
+    centre.crashes += 2  # what was not answered may have been taken
     if kind == 0:
         trouble.hang = True
     else:
@@ -147,11 +150,12 @@ async def _babble(centre: Centre, case: Case, rng: np.random.Generator) -> None:
         await centre.hear(provider, who, str(rng.choice(words)))
 
 
-async def _twice(centre: Centre, case: Case, rng: np.random.Generator) -> None:
-    """Texts, webhooks and lists repeat themselves."""
-    _ = case, rng
+async def _hooks(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """Everything comes twice, or nothing is told and answers stand in the list only."""
+    _ = case
+    lost = bool(rng.random() < 0.5)
     for provider in centre.providers.values():
-        provider.trouble.twice = True
+        provider.trouble.twice, provider.trouble.lose_webhooks = not lost, lost
 
 
 FAULTS: Final = (
@@ -171,9 +175,10 @@ FAULTS: Final = (
     Fault("F46", "a commit takes 5 s", partial(_ledger, slow_s=5.0)),
     Fault("F51", "429, 5xx, no answer", _refuses),
     Fault("F52", "accepted, never delivered", _swallows),
-    Fault("F53", "everything comes twice", _twice),
+    Fault("F53", "webhooks come twice, or never", _hooks),
     Fault("F55", "nonsense, strangers, wrong codes", _babble),
     Fault("F58", "accepts and does not go", ghosts=0.15),
+    Fault("F58b", "accepts and turns back", turners=0.3),
     Fault("F59", "a third of the phones are dead", dead=1 / 3),
     Fault("F62", "restarted by staff", partial(_off, for_s=10, within_s=120)),
 )

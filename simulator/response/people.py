@@ -14,6 +14,7 @@ from typing import Final
 from simulator.responders import called_off, is_page, read_code
 from simulator.response.district import ENTRY_S, TRIES, Case, District
 
+TURNS_S: Final = 60.0
 CARE_S: Final = 60.0
 """From the resident to the word that all is well. Source: judgement."""
 
@@ -48,6 +49,8 @@ class Crowd:
     """Phones that do not ring."""
     ghosts: frozenset[int] = frozenset()
     """Who accepts and does not go."""
+    turners: frozenset[int] = frozenset()
+    """Who accepts and says a minute later that they cannot."""
     ways: list[Way] = field(default_factory=list)
     texts: int = 0
     pages: int = 0
@@ -85,6 +88,10 @@ class Crowd:
             minutes = max(1, math.ceil((case.turnout_s[k] + case.trip_s[k]) / 60))
             await self.say(phone, f"{code} 1 {minutes}" if case.says_minutes[k] else f"{code} 1")
             if k in self.ghosts:
+                return
+            if k in self.turners:
+                await asyncio.sleep(TURNS_S)
+                await self.say(phone, f"{code} 3")
                 return
             if await self._told_to_stay(way, float(case.turnout_s[k])):
                 return

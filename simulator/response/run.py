@@ -7,7 +7,7 @@ cores. Chances are counted with 95 % intervals.
 
 import logging
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -97,7 +97,9 @@ def play(job: Job, policy: Policy) -> list[Outcome]:
 async def _play(job: Job, policy: Policy) -> list[Outcome]:
     fault = FAULTS[job.fault]
     own = int(
-        np.random.SeedSequence([job.seed, round(100 * job.odds), job.first // CHUNK]).generate_state(1)[0]
+        np.random.SeedSequence(
+            [job.seed, round(100 * job.odds), job.fault, job.first // CHUNK]
+        ).generate_state(1)[0]
     )
     where = district(own, job.odds, fault.timezone)
     out = []
@@ -112,6 +114,7 @@ async def _play(job: Job, policy: Policy) -> list[Outcome]:
                     case,
                     dead=_some(rng, fault.dead),
                     ghosts=_some(rng, fault.ghosts),
+                    turners=_some(rng, fault.turners),
                     onset_error_s=float(rng.uniform(-1, 1)) * fault.onset_error_s,
                 )
             )
@@ -152,6 +155,7 @@ def _counts(some: Sequence[Outcome]) -> Json:
         "texts_per_incident": float(np.mean([o.texts for o in some])),
         "went_per_incident": float(np.mean([o.went for o in some])),
         "last_resort_share": float(np.mean([o.last_resort for o in some])),
+        "broken": dict(Counter(what for o in some for what in o.broken)),
         "nobody_ever": sum(math.isnan(o.inside_s) for o in some),
     }
 

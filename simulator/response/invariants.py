@@ -1,0 +1,154 @@
+"""What must hold after every incident, whatever went wrong during it.
+
+Takes what the ledger and the providers say of one incident, gives the sentences that were broken. Never looks
+at how anything is done. Crashes may cost one more copy each, three in all.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from alerting.channels import ListedText
+from alerting.duty import Duty
+from alerting.incident import Incident
+from alerting.ledger import Message, Move
+from alerting.policy import Policy
+from alerting.wording import segment_length, segment_limit
+from simulator.responders import is_page
+
+MOST_COPIES: Final = 3
+LAG_MS: Final = 5_000
+"""What a look, a commit and a lease may take."""
+WORDS: Final[Mapping[bool, frozenset[str]]] = {
+    True: frozenset({"accepted", "on-the-way", "arrived"}),
+    False: frozenset({"already-taken", "declined", "already-closed"}),
+}
+"""Whether somebody who said yes was told to go → what they are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything that is known of one incident afterwards."""
+
+    incident: Incident
+    moves: Sequence[Move]
+    messages: Sequence[Message]
+    taken: Sequence[ListedText]
+    """What the providers have taken."""
+    duty: Duty
+    policy: Policy
+    last_resort: bool
+    crashes: int
+    """How often Guardian was killed or the provider gave no answer."""
+    healthy: bool
+    """Nothing kept words and texts from getting through in time."""
+
+
+def broken(record: Record) -> list[str]:
+    """Give what did not hold."""
+    return [*_ends(record), *_copies(record), *_people(record), *_truth(record), *_times(record)]
+
+
+def _ends(r: Record) -> Iterator[str]:
+    """A HIGH incident ends by a human's word, and nobody is forgotten."""
+    one = r.incident
+    if one.accepted_ms is None and not r.last_resort:
+        yield "nobody accepted, and the last resort was not called"
+    if r.moves and r.moves[-1].to_state.value == "closed" and r.moves[-1].by in {"guardian", None}:
+        yield "closed by a machine"
+    left = [m for m in r.messages if m.state in {"due", "leased"}]
+    if left:
+        yield f"{len(left)} texts left lying"
+
+
+def _copies(r: Record) -> Iterator[str]:
+    """No text twice without a crash; no two alike."""
+    most = max(Counter((t.phone, t.body) for t in r.taken).values(), default=0)
+    if most > min(1 + r.crashes, MOST_COPIES):
+        yield f"{most} copies of one text"
+    bodies = [m.body for m in r.messages if m.body is not None]
+    if len(bodies) != len(set(bodies)):
+        yield "two texts that are alike"
+    unknown = {t.body for t in r.taken if is_page(t.body)} - set(bodies)
+    if unknown:
+        yield "a text that no row knows"
+    lost = [m for m in r.messages if m.state == "sent" and m.body not in {t.body for t in r.taken}]
+    if lost:
+        yield "a text is called sent that no provider has"
+
+
+def _people(r: Record) -> Iterator[str]:
+    """Texts go to people of the roster, to those on shift first, and tell nothing of the resident."""
+    known = {one.phone for one in r.duty.responders.values()}
+    if any(t.phone not in known for t in r.taken):
+        yield "a stranger was texted"
+    shift = {s.responder for s in r.duty.shifts}
+    pages = [m for m in r.messages if m.purpose == "page"]
+    if any(m.responder not in shift and m.template != "last-resort" for m in pages):
+        yield "somebody off duty was asked before the last resort"
+    if any(m.template == "last-resort" for m in pages) and not r.last_resort:
+        yield "the last resort was texted and not called"
+    for m in r.messages:
+        if m.body is not None and r.incident.home in m.body:
+            yield "a text names the home"
+        if m.body is not None and segment_length(m.body) > segment_limit(m.body):
+            yield "a text takes more than one segment"
+
+
+def _truth(r: Record) -> Iterator[str]:
+    """Whoever says yes is told whether to go; whoever was asked is told when nobody is needed any more."""
+    answers = [m for m in r.messages if m.purpose == "answer"]
+    for move in r.moves:
+        if move.event != "accepted" or move.by not in r.duty.responders:
+            continue
+        told = [m.template for m in answers if m.responder == move.by and m.created_ms >= move.t_ms]
+        if not told or told[0] not in WORDS[bool(move.detail.get("goes"))]:
+            yield "somebody who said yes was told something else"
+    holders = [m.by for m in r.moves if m.event == "accepted" and m.detail.get("goes")]
+    firsts = [m for m in r.moves if m.event == "accepted" and m.by in r.duty.responders]
+    if firsts and (not holders or firsts[0].by != holders[0]):
+        yield "the first who said yes does not go"
+    if any(m.purpose == "stand-down" and m.responder == r.incident.acceptor for m in r.messages):
+        yield "whoever is there was told that nobody is needed"
+    over_ms = r.incident.on_scene_ms or r.incident.closed_ms
+    spoke = {m.by for m in r.moves if m.event in {"cannot-go", "arrived"}}
+    asked = {m.responder for m in r.messages if m.purpose == "page" and m.state == "sent"}
+    for who in asked - spoke - {r.incident.acceptor}:
+        after = [m for m in r.messages if m.responder == who and over_ms and m.created_ms >= over_ms]
+        if not after:
+            yield "somebody who was asked was not told that it is over"
+
+
+def _times(r: Record) -> Iterator[str]:
+    """Ten minutes from the onset; leases end; nobody is sent for once somebody is there."""
+    one = r.incident
+    start_ms = one.decided_ms if one.late_at_decision else one.t0_ms
+    if one.deadline_ms != (start_ms or 0) + int(r.policy.target_s * 1000):
+        yield "the deadline is not ten minutes after the onset"
+    there_ms = one.on_scene_ms
+    for m in r.messages:
+        if m.sent_ms is not None and m.sent_ms > m.valid_until_ms + LAG_MS:
+            yield "a text went out when it was worth nothing any more"
+        late = there_ms is not None and m.sent_ms is not None and m.sent_ms > there_ms + 2 * LAG_MS
+        if late and m.purpose == "page" and r.healthy:
+            yield "somebody was asked to go after somebody was there"
+    for n, move in enumerate(r.moves):
+        if (
+            move.event == "accepted"
+            and move.to_state.value == "accepted"
+            and move.from_state != move.to_state
+        ):
+            ends_ms = move.t_ms + int(r.policy.lease_s * 1000) + LAG_MS
+            after = [m for m in r.moves[n + 1 :] if m.event in ENDS_LEASE or m.by == move.by]
+            if r.healthy and (not after or after[0].t_ms > ends_ms):
+                yield "an acceptance without a departure held for longer than its lease"
+    declined = [
+        n for n, m in enumerate(r.moves) if m.event == "cannot-go" and m.detail.get("released") == m.by
+    ]
+    for n in declined:
+        if r.moves[n].to_state.value != "reopened":
+            yield "whoever held it cannot go, and nobody looks for another"
+
+
+ENDS_LEASE: Final = frozenset({"lease-lapsed", "arrived", "closed"})
