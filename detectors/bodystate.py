@@ -97,6 +97,8 @@ class BodytempState:
 
     next_ms: PerCamera[np.int64]
     """Not looked at before."""
+    sure: PerCamera[np.int64]
+    """The track that was last surely a person: SLOTS x when it began (TrackState.born_ms) + its slot."""
     begun_ms: PerCamera[np.int64]
     """First reading of the session."""
     count: PerCamera[np.int16]
@@ -165,6 +167,7 @@ def fresh(layout: Layout) -> BodytempState:
 
     return BodytempState(
         next_ms=never(c),
+        sure=never(c),
         begun_ms=never(c),
         count=np.zeros(c, np.int16),
         value=nan(c, READINGS),
