@@ -53,6 +53,7 @@ class BodytempParams:
     alarm: float
     fever_k: float
     clear_k: float
+    good_error_k: float
     most_error_k: float
     frozen_days: float
     fresh_h: float
@@ -72,7 +73,7 @@ class Standing(IntEnum):
     OK = 0
     CANNOT = 1
     """The optics, or how differently somebody sits and lies there, do not allow it: the error is too large
-    to see a fever."""
+    to find four fevers of five within 12 h. One may still be found, later."""
     LEARNING = 2
     NOBODY = 3
     """Nobody was seen long enough for `fresh_h`, or no array is there."""

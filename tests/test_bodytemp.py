@@ -168,6 +168,14 @@ def test_whose_seat_is_never_the_same_is_told_that_it_cannot_be_had(fortnight: P
     assert np.median(trend.trend_k[ILL]) == pytest.approx(PARAMS.skin_share * 1.2, abs=0.2)
 
 
+def test_an_error_that_hides_half_of_the_fevers_is_told_as_cannot() -> None:
+    """Between the error that allows 12 h and the one beyond which nothing is flagged nothing is pretended."""
+    trend = Played(steady(np.nan, spread=0.06)).run(8).trend()
+    assert PARAMS.good_error_k < trend.error_k[0] < PARAMS.most_error_k
+    assert trend.standing.tolist() == [Standing.CANNOT]
+    assert np.isnan(trend.trend_k).all()
+
+
 def test_the_baseline_waits_while_a_fever_is_flagged(fortnight: Played) -> None:
     ill = fortnight.state.fever_ms >= 0
     assert ill[ILL].all()
