@@ -17,6 +17,8 @@ from detectors.frame import BAD_PIXEL
 from detectors.layout import Events, Layout, Moment, SensorKind
 from detectors.posture import Doing
 from detectors.zones import Box, laid_out
+from guardian.board import Board, SensorSpec
+from guardian.lookout import Lookout
 from simulator.camera import Painter
 from simulator.stage import LIVES_HERE, furniture, melexis, room, script
 from simulator.twins.bodytemp import Plain
@@ -380,3 +382,23 @@ def test_the_error_of_a_surface_grows_with_the_distance() -> None:
     near, far = skin.error_k(np.array([0.05, 0.25], np.float32), 10.0, 0.1, 0.2)
     assert 0.2 < near < 0.6
     assert far > 2.0
+
+
+# --- what is asked for ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("error_k", "standing"), [(0.25, Standing.OK), (0.45, Standing.CANNOT)])
+def test_the_lookout_gives_the_trend_or_says_with_its_error_that_it_cannot(
+    error_k: float, standing: Standing
+) -> None:
+    spec = SensorSpec("home-1", "eye", "thermal", "bedroom", rows=24, cols=32, mount="ceiling")
+    lookout = Lookout(Board("site", [spec]), everything())
+    learnt = lookout.snapshot()
+    for name, value in (("first_ms", START_MS - 9 * DAY_MS), ("last_ms", START_MS), ("sessions", 20.0)):
+        learnt[f"rounds.bodytemp.{name}"][:] = value
+    learnt["rounds.bodytemp.ring"][:] = 0.1, error_k, 1.0, START_MS
+    lookout.restore(learnt)
+    trend = lookout.body_trend(START_MS)
+    assert trend.standing.tolist() == [standing]
+    assert trend.error_k[0] == error_k
+    assert np.isnan(trend.trend_k[0]) == (standing is Standing.CANNOT)
