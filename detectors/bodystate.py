@@ -43,6 +43,7 @@ class BodytempParams:
     least_sigma: float
     clip: float
     learn_days: float
+    learning_days: float
     learn_sessions: float
     block_h: float
     alike: float
@@ -73,7 +74,8 @@ class Standing(IntEnum):
     OK = 0
     CANNOT = 1
     """The optics, or how differently somebody sits and lies there, do not allow it: the error is too large
-    to find four fevers of five within 12 h. One may still be found, later."""
+    to find four fevers of five within 12 h, or, after `learning_days`, there are too few sessions to know
+    one. A fever may still be found, later."""
     LEARNING = 2
     NOBODY = 3
     """Nobody was seen long enough for `fresh_h`, or no array is there."""

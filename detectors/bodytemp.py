@@ -251,8 +251,12 @@ def trend(params: BodytempParams, state: BodytempState, layout: Layout, now_ms: 
     near = now_ms - state.ring[:, 0, 3] <= long_ms
     middle, error = _trend_of(state, np.arange(h))
     sees = learnt & near
+    late = np.zeros(h, np.bool_)
+    late[home[(state.first_ms >= 0) & (now_ms - state.first_ms >= params.learning_days * 24 * HOUR_MS)]] = (
+        True
+    )
     standing = np.select(
-        [~somebody, ~sees, error > params.good_error_k],
+        [~somebody, ~sees & ~late, ~sees | (error > params.good_error_k)],
         [Standing.NOBODY, Standing.LEARNING, Standing.CANNOT],
         Standing.OK,
     ).astype(np.int8)

@@ -170,6 +170,16 @@ def test_an_error_that_hides_half_of_the_fevers_is_told_as_cannot() -> None:
     assert np.isnan(trend.trend_k).all()
 
 
+@pytest.mark.parametrize(("days", "standing"), [(5, Standing.LEARNING), (8, Standing.CANNOT)])
+def test_who_is_hardly_ever_read_is_not_learnt_for_ever(days: int, standing: Standing) -> None:
+    state, now = bodytemp.fresh(layout(1)), START_MS + days * DAY_MS
+    state.first_ms[:], state.last_ms[:], state.sessions[:] = START_MS, now - HOUR_MS, 2.0
+    trend = bodytemp.trend(PARAMS, state, layout(1), now)
+    assert trend.standing.tolist() == [standing]
+    assert np.isnan(trend.trend_k).all()
+    assert np.isnan(trend.error_k).all()
+
+
 def test_the_baseline_waits_while_a_fever_is_flagged(fortnight: Played) -> None:
     ill = fortnight.state.fever_ms >= 0
     assert ill[ILL].all()
