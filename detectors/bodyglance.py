@@ -4,25 +4,29 @@ Takes the view of `fall.step`, puts readings of who is surely one person and kee
 their cameras. Looks at one frame in two hundred: nearly all the cost is to see that nothing is due.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import background, skin
-from detectors.background import F32
+from detectors import background, geometry, skin, zones
+from detectors.background import F32, Bools
 from detectors.baseline import POSTURES
 from detectors.bodystate import I64, NEVER, READINGS, BodytempParams, BodytempState
-from detectors.down import Stage
+from detectors.down import Stage, View
 from detectors.fall import Seen
 from detectors.fallstate import FallParams, FallState
 from detectors.posture import Doing
 from detectors.roomstate import unreadable
+from detectors.tracks import SLOTS
 
 Ints = NDArray[np.intp]
 POSTURE_OF: Final = np.full(len(Doing), NEVER, np.int8)
 POSTURE_OF[[Doing.UP, Doing.SITTING, Doing.RAISED]] = range(POSTURES)
 LIES: Final = 2
+ASLEEP: Final = np.isin(np.arange(len(Doing)), (Doing.LYING, Doing.RAISED, Doing.THING))
+"""Of each Doing: what somebody in bed is taken for."""
 
 
 def glance(  # noqa: PLR0917  (called once, in rounds)
@@ -44,20 +48,15 @@ def glance(  # noqa: PLR0917  (called once, in rounds)
     if not k.size:
         return
     state.next_ms[first + view.sensor[k]] = view.t_ms[k] + round(1000 * params.retry_s)
-    line = view.line
-    does = view.belief[k].argmax(axis=1)
-    at = line.at[k]
-    good = line.there[k] & (line.speed_m_s[k] < params.slow_m_s) & (POSTURE_OF[does] >= 0)
-    good &= (view.belief[k, does] >= params.sure) & ~view.slight[k] & (seen.people[view.row[k]] == 1)
-    good &= (group.down.person.reshape(-1)[at] > 0.5) & group.tracks.moved.reshape(-1)[at]
-    good &= group.down.stage.reshape(-1)[at] == Stage.IDLE
+    away = _away(falls, group, view, k)
+    posture, good = _somebody(params, state, first, group, seen, k, away)
+    good &= ~_heated(falls, group, view, k, away)
+    k, posture = k[good], posture[good]
     x_px, y_px = view.patch.peak_x_px[k], view.patch.peak_y_px[k]
-    good &= ~background.familiar(group.room, view.sensor[k], x_px, y_px)  # a radiator beside somebody
-    k, does, x_px, y_px = (a[good] for a in (k, does, x_px, y_px))
     if not k.size:
         return
     sensor, t_ms = view.sensor[k], view.t_ms[k]
-    camera, posture = first + sensor, POSTURE_OF[does].astype(np.intp)
+    camera = first + sensor
     picture = seen.look.kelvin[np.searchsorted(seen.look.rows, view.row[k])]
     peak_k = _warmest_two(picture, group.optics.rows, group.optics.cols, x_px, y_px)
     state.level_c[camera] = _level_c(group, sensor) + seen.look.common_k[view.row[k]]
@@ -71,6 +70,58 @@ def glance(  # noqa: PLR0917  (called once, in rounds)
     useful = (gap >= params.least_gap_k) & (peak_k > 0)
     k, some = np.flatnonzero(useful), camera[useful]
     note(params, state, some, t_ms[k], posture[k], value[k], np.log(head.range_m[k]))
+
+
+def _away(falls: FallParams, group: FallState, view: View, k: Ints) -> F32:
+    """(K, len(zones.AWAY)) how far the warmest place of the tracks `k` is from furniture, metres.
+
+    Far from all of it on walls, which tell places too badly.
+    """
+    sensor, patch = view.sensor[k], geometry.picked(view.patch, k)
+    warmest = replace(patch, x_px=patch.peak_x_px, y_px=patch.peak_y_px)
+    shape = geometry.shapes(falls.geometry, warmest, group.optics, sensor)
+    away = zones.away(falls.zones, group.zones, sensor, shape)
+    return np.where(group.optics.wall[sensor, None], np.float32(falls.zones.far_m), away)
+
+
+def _somebody(  # noqa: PLR0917  (called once, above)
+    params: BodytempParams,
+    state: BodytempState,
+    first: int,
+    group: FallState,
+    seen: Seen,
+    k: Ints,
+    away: F32,
+) -> tuple[Ints, Bools]:
+    """(K,) posture of the tracks `k`, and which of them are surely the resident, alone and still.
+
+    Under a blanket only a head is left, as small as a pet and often taken for a thing: four in five
+    readings of sleepers were refused. So whoever surely was a person stays one in bed, as long as the track.
+    """
+    view = seen.view
+    line, at, camera = view.line, view.line.at[k], first + view.sensor[k]
+    does = view.belief[k].argmax(axis=1)
+    person = group.down.person.reshape(-1)[at] > 0.5
+    others = seen.people[view.row[k]] - (person & line.there[k])
+    still = line.there[k] & (line.speed_m_s[k] < params.slow_m_s) & (others == 0)
+    still &= group.tracks.moved.reshape(-1)[at] & (group.down.stage.reshape(-1)[at] == Stage.IDLE)
+    sure = still & person & ~view.slight[k] & (POSTURE_OF[does] >= 0)
+    sure &= view.belief[k, does] >= params.sure
+    track = SLOTS * group.tracks.born_ms.reshape(-1)[at] + at % SLOTS
+    same = still & ~sure & (away[:, zones.LIES] < 0) & ASLEEP[does] & (track == state.sure[camera])
+    state.sure[camera[sure]] = track[sure]
+    return np.where(same, LIES, POSTURE_OF[does]).astype(np.intp), sure | same
+
+
+def _heated(falls: FallParams, group: FallState, view: View, k: Ints, away: F32) -> Bools:
+    """(K,) static heat may lie in the warmest pixels of the tracks `k`: a radiator beside somebody.
+
+    Heat sinks in where people rest, too, so it counts in no bed and on no chair that is known, unless a
+    radiator stands there.
+    """
+    x_px, y_px = view.patch.peak_x_px[k], view.patch.peak_y_px[k]
+    rests = zones.at_rest(falls.zones, away) & ~zones.at_heater(falls.zones, away)
+    return background.familiar(group.room, view.sensor[k], x_px, y_px) & ~rests
 
 
 def _level_c(group: FallState, sensor: Ints) -> F32:

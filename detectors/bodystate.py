@@ -43,6 +43,7 @@ class BodytempParams:
     least_sigma: float
     clip: float
     learn_days: float
+    learning_days: float
     learn_sessions: float
     block_h: float
     alike: float
@@ -53,6 +54,7 @@ class BodytempParams:
     alarm: float
     fever_k: float
     clear_k: float
+    good_error_k: float
     most_error_k: float
     frozen_days: float
     fresh_h: float
@@ -72,7 +74,8 @@ class Standing(IntEnum):
     OK = 0
     CANNOT = 1
     """The optics, or how differently somebody sits and lies there, do not allow it: the error is too large
-    to see a fever."""
+    to find four fevers of five within 12 h, or, after `learning_days`, there are too few sessions to know
+    one. A fever may still be found, later."""
     LEARNING = 2
     NOBODY = 3
     """Nobody was seen long enough for `fresh_h`, or no array is there."""
@@ -97,6 +100,8 @@ class BodytempState:
 
     next_ms: PerCamera[np.int64]
     """Not looked at before."""
+    sure: PerCamera[np.int64]
+    """The track that was last surely a person: SLOTS x when it began (TrackState.born_ms) + its slot."""
     begun_ms: PerCamera[np.int64]
     """First reading of the session."""
     count: PerCamera[np.int16]
@@ -165,6 +170,7 @@ def fresh(layout: Layout) -> BodytempState:
 
     return BodytempState(
         next_ms=never(c),
+        sure=never(c),
         begun_ms=never(c),
         count=np.zeros(c, np.int16),
         value=nan(c, READINGS),

@@ -16,7 +16,7 @@ temperature: an array sees hair, skin and cloth through pixels that a head hardl
 5. Two cumulative sums of log-likelihood ratios (a rise of `rise_k` in the core, and a fall, against none).
    Fever: above `alarm`, and the middle of the last three blocks is `fever_k` or more, and who lives there
    rests or is less active than usual. Hypothermia: the other sum, and a room below `cold_c` for `cold_h`,
-   and hardly any activity. Neither where the error is so large that the trend cannot be had.
+   and hardly any activity. Neither above `most_error_k`; the trend itself is said up to `good_error_k` only.
 6. While one is flagged nothing is learnt; for `frozen_days` at most, then the new level is the normal one.
 """
 
@@ -251,8 +251,12 @@ def trend(params: BodytempParams, state: BodytempState, layout: Layout, now_ms: 
     near = now_ms - state.ring[:, 0, 3] <= long_ms
     middle, error = _trend_of(state, np.arange(h))
     sees = learnt & near
+    late = np.zeros(h, np.bool_)
+    late[home[(state.first_ms >= 0) & (now_ms - state.first_ms >= params.learning_days * 24 * HOUR_MS)]] = (
+        True
+    )
     standing = np.select(
-        [~somebody, ~sees, error > params.most_error_k],
+        [~somebody, ~sees & ~late, ~sees | (error > params.good_error_k)],
         [Standing.NOBODY, Standing.LEARNING, Standing.CANNOT],
         Standing.OK,
     ).astype(np.int8)

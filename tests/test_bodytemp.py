@@ -1,23 +1,21 @@
 """Body surface: a fever is found where the learnt error allows it, and nowhere else is anything claimed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors import bodytemp, fall, keep, skin
+from detectors import bodytemp, keep, skin
 from detectors.bodyglance import note
-from detectors.bodytemp import BodytempState, Standing
+from detectors.bodytemp import Standing
 from detectors.finding import Finding, Kind
-from detectors.frame import BAD_PIXEL
 from detectors.layout import Events, Layout, Moment, SensorKind
-from simulator.camera import Painter
-from simulator.stage import LIVES_HERE, melexis, script
+from guardian.board import Board, SensorSpec
+from guardian.lookout import Lookout
 from simulator.twins.bodytemp import Plain
-from simulator.world import Actor, Air
-from tests.thermal import batch, everything, optics
+from tests.thermal import everything, optics
 
 PARAMS = everything().bodytemp
 FALLS = everything().fall
@@ -164,6 +162,24 @@ def test_whose_seat_is_never_the_same_is_told_that_it_cannot_be_had(fortnight: P
     assert np.median(trend.trend_k[ILL]) == pytest.approx(PARAMS.skin_share * 1.2, abs=0.2)
 
 
+def test_an_error_that_hides_half_of_the_fevers_is_told_as_cannot() -> None:
+    """Between the error that allows 12 h and the one beyond which nothing is flagged nothing is pretended."""
+    trend = Played(steady(np.nan, spread=0.06)).run(8).trend()
+    assert PARAMS.good_error_k < trend.error_k[0] < PARAMS.most_error_k
+    assert trend.standing.tolist() == [Standing.CANNOT]
+    assert np.isnan(trend.trend_k).all()
+
+
+@pytest.mark.parametrize(("days", "standing"), [(5, Standing.LEARNING), (8, Standing.CANNOT)])
+def test_who_is_hardly_ever_read_is_not_learnt_for_ever(days: int, standing: Standing) -> None:
+    state, now = bodytemp.fresh(layout(1)), START_MS + days * DAY_MS
+    state.first_ms[:], state.last_ms[:], state.sessions[:] = START_MS, now - HOUR_MS, 2.0
+    trend = bodytemp.trend(PARAMS, state, layout(1), now)
+    assert trend.standing.tolist() == [standing]
+    assert np.isnan(trend.trend_k).all()
+    assert np.isnan(trend.error_k).all()
+
+
 def test_the_baseline_waits_while_a_fever_is_flagged(fortnight: Played) -> None:
     ill = fortnight.state.fever_ms >= 0
     assert ill[ILL].all()
@@ -236,39 +252,6 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
     assert halves.said() == whole.said() != []
 
 
-# --- frames -----------------------------------------------------------------------------------------
-
-
-def readings(core_c: float, *, dead: bool = False) -> tuple[NDArray[np.float32], BodytempState]:
-    """Readings of somebody who sits for minutes, drawn and looked at as everybody is."""
-    params = replace(PARAMS, sample_s=2.0, retry_s=0.5)
-    eye, motion = melexis(21), script(21, "sit", 200.0, 0.0)
-    t_ms = np.round(np.arange(0, 200.0, 1 / eye.rate_hz) * 1000).astype(np.int64)
-    who = Actor("resident", LIVES_HERE, motion, core_c=np.array([core_c]))
-    centi = Painter(eye, 0, [who], (), Air.still(1, 22.0)).draw(t_ms / 1000.0)
-    if dead:
-        centi[:, 0, :4] = BAD_PIXEL
-    eyes = fall.fresh(optics(24, 32, 1, height_m=eye.height_m, fov_deg=eye.fov_deg, rate_hz=eye.rate_hz))
-    state = bodytemp.fresh(layout(1))
-    for k in range(len(t_ms)):
-        _, seen = fall.step(FALLS, eyes, batch(t_ms, centi[None], k), int(t_ms[k]))
-        bodytemp.glance(params, FALLS, state, 0, eyes, seen)
-    taken = state.how[0] == SITS
-    return state.value[0][taken], state
-
-
-def test_a_fever_shows_in_what_the_pipeline_reads_of_who_sits() -> None:
-    well, ill = readings(36.8)[0], readings(38.0)[0]
-    assert len(well) > 10  # the sensor is asked often here, and keeps few
-    rise = np.quantile(ill, PARAMS.quantile) - np.quantile(well, PARAMS.quantile)
-    assert rise == pytest.approx(np.log1p(1.2 / (36.8 - 22)), abs=0.02)
-
-
-def test_pixels_without_a_reading_do_not_cool_the_room() -> None:
-    level = readings(36.8, dead=True)[1].level_c[0]
-    assert level == pytest.approx(readings(36.8)[1].level_c[0], abs=0.2)
-
-
 # --- optics -----------------------------------------------------------------------------------------
 
 
@@ -297,6 +280,7 @@ def test_how_much_of_a_pixel_a_head_fills(  # noqa: PLR0917  (one row of a table
     )
     assert head.range_m[0] == pytest.approx(2.5 - skin.HEAD_HEIGHTS_M[posture])
     assert least < head.fill[0] < most
+    assert rows > 8 or head.fill[0] < PARAMS.least_fill  # no 8x8 array gives an absolute value
 
 
 def test_a_surface_is_given_back_through_its_fill() -> None:
@@ -310,3 +294,23 @@ def test_the_error_of_a_surface_grows_with_the_distance() -> None:
     near, far = skin.error_k(np.array([0.05, 0.25], np.float32), 10.0, 0.1, 0.2)
     assert 0.2 < near < 0.6
     assert far > 2.0
+
+
+# --- what is asked for ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("error_k", "standing"), [(0.25, Standing.OK), (0.45, Standing.CANNOT)])
+def test_the_lookout_gives_the_trend_or_says_with_its_error_that_it_cannot(
+    error_k: float, standing: Standing
+) -> None:
+    spec = SensorSpec("home-1", "eye", "thermal", "bedroom", rows=24, cols=32, mount="ceiling")
+    lookout = Lookout(Board("site", [spec]), everything())
+    learnt = lookout.snapshot()
+    for name, value in (("first_ms", START_MS - 9 * DAY_MS), ("last_ms", START_MS), ("sessions", 20.0)):
+        learnt[f"rounds.bodytemp.{name}"][:] = value
+    learnt["rounds.bodytemp.ring"][:] = 0.1, error_k, 1.0, START_MS
+    lookout.restore(learnt)
+    trend = lookout.body_trend(START_MS)
+    assert trend.standing.tolist() == [standing]
+    assert trend.error_k[0] == error_k
+    assert np.isnan(trend.trend_k[0]) == (standing is Standing.CANNOT)
