@@ -11,7 +11,7 @@ where nobody stands at the door yet:
    and those whose answer may still come, the joint chance of somebody in time shall reach
    `wave_confidence`, else people who have not been asked are added, most slack first.
 3. Otherwise nobody is asked as long as others could still be. Somebody's last moment has come (latest page
-   less the margin): asked now, unless the chance reaches `wave_confidence` without them, by those who
+   less the margin): asked now, unless the chance reaches `backup_confidence` without them, by those who
    could still be asked later. So the last moment of all never passes on the word of one person alone.
 
 Nobody is released by this: who goes goes on, and holds the incident until the lease ends.
@@ -71,7 +71,7 @@ def backup(standing: Standing, policy: Policy, now_ms: int) -> Backup:
         if last_ms > now_ms:
             waiting.append(r)
             sure = 1 - (1 - sure) * (1 - _odds(s, r, policy))
-        elif s.latest[r] >= now_ms and sure < policy.wave_confidence:
+        elif s.latest[r] >= now_ms and sure < policy.backup_confidence:
             page.append(r)
             sure = 1 - (1 - sure) * (1 - _odds(s, r, policy))
     moments = [s.latest[r] - int(policy.margin_s * 1000) for r in waiting]

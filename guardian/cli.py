@@ -321,13 +321,23 @@ def simulate_response(
     incidents: Annotated[int, typer.Option(min=1, help="Incidents at each of three reply odds.")] = 1000,
     seed: Seed = 1,
     faults: Annotated[str | None, typer.Option(help="Only these faults, with commas between.")] = None,
+    bugs: Annotated[
+        bool, typer.Option("--planted", help="Plant known bugs in a copy of the source; all must be found.")
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Play falls in a simulated district through the real courier, and count who was there in ten minutes."""
     from simulator.cores import WorkerLost
+    from simulator.response import planted
     from simulator.response import run as response
-    from simulator.response.table import table
+    from simulator.response.table import found_table, table
 
+    if bugs:
+        with _bar("bugs") as say:
+            found = list(planted.hunt(seed, say=say))
+        _write(json_file, {"bugs": [asdict(f) for f in found]}, seed)
+        Console().print(found_table(found))
+        raise SystemExit(any(f.seen is None for f in found))
     policy = load(CONFIG / "guardian.toml").policy
     try:
         with _bar("incidents") as say:

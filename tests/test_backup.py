@@ -83,4 +83,4 @@ def test_no_last_moment_passes_below_the_chance_that_is_wanted(
         held = [POLICY.held_odds for ms in s.going.values() if ms <= DUE]
         later = [s.odds[r] for r, ms in s.latest.items() if ms > now_ms + MARGIN]
         asked = [s.odds[r] for r in found.page]
-        assert 1 - prod(1 - p for p in held + later + asked) >= POLICY.wave_confidence
+        assert 1 - prod(1 - p for p in held + later + asked) >= POLICY.backup_confidence

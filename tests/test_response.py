@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator.response import onebyone
+from simulator.response import onebyone, planted
 from simulator.response.centre import Outcome
 from simulator.response.district import (
     DECISION,
@@ -80,6 +80,7 @@ def test_somebody_is_inside_in_time_and_the_segments_follow_each_other() -> None
 def test_whatever_goes_wrong_help_that_could_come_comes(fault: str) -> None:
     for one in played(fault, count=2):
         assert one.in_time or not one.still_feasible
+        assert one.broken == ()
 
 
 def test_ten_minutes_of_standstill_are_counted_as_what_they_are() -> None:
@@ -122,6 +123,28 @@ def test_asked_one_by_one_the_nearest_comes_first_and_each_silence_costs_a_minut
     assert onebyone.inside_s(where, case) == (15 + 60 + 60 + 2 + 20 + 30 + 200 + 30, 3)
     assert onebyone.inside_s(where, replace(case, declines=flat > 0)) == (15 + 22 + 22 + 22 + 260, 3)
     assert onebyone.inside_s(where, case, frozenset({on[2]}))[0] == np.inf
+
+
+@pytest.mark.parametrize("bug", planted.bugs(), ids=lambda b: b.name)
+def test_every_planted_bug_has_its_place_in_the_source(bug: planted.Bug) -> None:
+    assert planted.planted_text(bug) != (planted.ROOT / bug.file).read_text("utf-8")
+    assert set(bug.faults) <= {f.id for f in FAULTS}
+
+
+def test_a_planted_bug_is_found() -> None:
+    (found,) = planted.hunt(20, ["deadline-from-decision"])
+    assert found.seen == "the deadline is not ten minutes after the onset"
+
+
+def test_nothing_is_found_where_nothing_is_planted() -> None:
+    assert planted.watch(20, ["none"], most=planted.PIECE).seen is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bug", [b.name for b in planted.bugs()])
+def test_all_planted_bugs_are_found(bug: str) -> None:
+    (found,) = planted.hunt(20, [bug])
+    assert found.seen is not None
 
 
 def test_figures_hold_what_a_program_reads() -> None:

@@ -44,8 +44,6 @@ GIVE_UP_S: Final = 1800.0
 """An incident that nobody has closed by then is closed by the board."""
 START_S: Final = 5.0
 """From the end of the process to the courier running again: RestartSec=1 and the start."""
-IN_FLIGHT_MS: Final = 1000
-"""From a decision until the last text of the first wave is taken."""
 PAUSE_S: Final = 200.0
 """Between two incidents: nobody has ten texts in ten minutes."""
 
@@ -242,9 +240,10 @@ class Centre:
         working = [k not in dead | ghosts | turners for k in range(len(crowd.ways))]
         able = self.district.in_reach(case, self.policy, onset_ms, decided_ms, working)
         after = await self._closed(one.id, onset_ms)
-        from_ms, until_ms = self.off_ms  # what went out before it is out
-        out_ms = max(decided_ms, until_ms) if from_ms <= decided_ms + IN_FLIGHT_MS else decided_ms
-        still = self.district.in_reach(case, self.policy, onset_ms, out_ms, working)
+        from_ms, until_ms = self.off_ms
+        out_ms = max(decided_ms, until_ms)
+        still = {k for k in able if until_ms == 0 or (crowd.ways[k].asked_ms or out_ms) < from_ms}
+        still |= set(self.district.in_reach(case, self.policy, onset_ms, out_ms, working))
         await asyncio.sleep(PAUSE_S)
         told = self._told(case, after, crowd, onset_ms, (len(able), len(still)))
         broken = invariants.broken(await self._record(after.id, taken, self.crashes - crashes))

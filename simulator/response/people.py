@@ -30,6 +30,8 @@ class Way:
     """Thinks about it, or goes."""
     stays: bool = False
     """Was told that he or she need not go."""
+    asked_ms: int | None = None
+    """When the first page rang."""
     left_ms: int | None = None
     door_ms: int | None = None
     inside_ms: int | None = None
@@ -71,6 +73,7 @@ class Crowd:
             way.stays = True
         elif is_page(body):
             self.pages += 1
+            way.asked_ms = way.asked_ms or self.now_ms()
             if not way.busy and way.door_ms is None:
                 way.busy, way.stays = True, False
                 self.start(self._go(k, way, code, min(way.pages, TRIES - 1)))

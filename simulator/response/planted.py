@@ -79,16 +79,21 @@ def hunt(
             yield _hunted(every[name], Path(where), seed)
 
 
+def planted_text(bug: Bug) -> str:
+    """Give the changed file; LookupError when the place is not there once."""
+    text = (ROOT / bug.file).read_text("utf-8")
+    if text.count(bug.old) != 1:
+        raise LookupError(f"{bug.name}: {text.count(bug.old)} places in {bug.file}")
+    return text.replace(bug.old, bug.new)
+
+
 def plant(bug: Bug, where: Path) -> None:
     """Copy the source to `where` with the bug in it; LookupError when its place is not there once."""
+    changed = planted_text(bug)
     for part in SOURCE:
         ignored = shutil.ignore_patterns("__pycache__", "*.npz")
         shutil.copytree(ROOT / part, where / part, ignore=ignored)
-    file = where / bug.file
-    text = file.read_text("utf-8")
-    if text.count(bug.old) != 1:
-        raise LookupError(f"{bug.name}: {text.count(bug.old)} places in {bug.file}")
-    file.write_text(text.replace(bug.old, bug.new), "utf-8")
+    (where / bug.file).write_text(changed, "utf-8")
 
 
 def _hunted(bug: Bug, where: Path, seed: int) -> Found:
@@ -102,11 +107,11 @@ def _hunted(bug: Bug, where: Path, seed: int) -> Found:
     return Found(bug.name, told["seen"], told["incidents"], told["seconds"])
 
 
-def watch(seed: int, faults: Sequence[str]) -> Found:
-    """Play incidents of these faults in turn until something is wrong."""
+def watch(seed: int, faults: Sequence[str], most: int = MOST) -> Found:
+    """Play up to `most` incidents of each of these faults in turn until something is wrong."""
     policy, begun, played = load(CONFIG / "guardian.toml").policy, time.process_time(), 0
     places = [n for n, f in enumerate(FAULTS) if f.id in faults]
-    for first in range(0, MOST, PIECE):
+    for first in range(0, most, PIECE):
         for place in places:
             for one in play(Job(ODDS, place, seed, first, PIECE), policy):
                 played += 1

@@ -1,10 +1,12 @@
 """The figures of `guardian simulate-response` for the terminal. Computes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.box import SIMPLE
 from rich.table import Column, Table
+
+from simulator.response.planted import Found
 
 COLUMNS: Final = (
     "",
@@ -28,6 +30,16 @@ def table(figures: Mapping[str, Any]) -> Table:
     out.add_section()
     for name, some in figures["by_fault"].items():
         out.add_row(*_row(f"{name} {some['words']}", some))
+    return out
+
+
+def found_table(found: Sequence[Found]) -> Table:
+    """Give a line for each planted bug."""
+    out = Table(
+        "planted", "seen", Column("incidents", justify="right"), Column("CPU s", justify="right"), box=SIMPLE
+    )
+    for one in found:
+        out.add_row(one.bug, one.seen or "NOTHING", str(one.incidents), f"{one.seconds:.1f}")
     return out
 
 
