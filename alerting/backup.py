@@ -11,8 +11,9 @@ where nobody stands at the door yet:
    and those whose answer may still come, the joint chance of somebody in time shall reach
    `wave_confidence`, else people who have not been asked are added, most slack first.
 3. Otherwise nobody is asked as long as others could still be. Somebody's last moment has come (latest page
-   less the margin): asked now, unless the chance reaches `backup_confidence` without them, by those who
-   could still be asked later. So the last moment of all never passes on the word of one person alone.
+   less the margin): asked now, unless the chance reaches `confidence` without them, by those who could
+   still be asked later; for HIGH that is 1 as shipped: everybody's last moment finds them asked.
+   So the last moment of all never passes on the word of one person alone.
 
 Nobody is released by this: who goes goes on, and holds the incident until the lease ends.
 """
@@ -40,6 +41,8 @@ class Standing:
     """Those of `latest` who have accepted and were told to stay."""
     odds: Mapping[str, float]
     """Responder of `latest` → chance of an acceptance."""
+    confidence: float
+    """Chance of somebody in time below which another one is asked at their last moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def backup(standing: Standing, policy: Policy, now_ms: int) -> Backup:
         if last_ms > now_ms:
             waiting.append(r)
             sure = 1 - (1 - sure) * (1 - _odds(s, r, policy))
-        elif s.latest[r] >= now_ms and sure < policy.backup_confidence:
+        elif s.latest[r] >= now_ms and sure < s.confidence:
             page.append(r)
             sure = 1 - (1 - sure) * (1 - _odds(s, r, policy))
     moments = [s.latest[r] - int(policy.margin_s * 1000) for r in waiting]

@@ -114,6 +114,7 @@ def _held(case: _Case) -> Plan:
     """Somebody goes: whether another one is to go too."""
     incident, duty, policy = case.incident, case.duty, case.policy
     latest = _latest(incident.home, due_by_ms(incident, policy), duty, policy, case.now_ms)
+    high = incident.severity is Severity.HIGH
     who = set(case.asked.going) | ({incident.acceptor} if incident.acceptor else set())
     going = {r: _inside_ms(case, r) for r in who}
     latest = {r: ms for r, ms in latest.items() if r not in case.away and r not in going}
@@ -124,6 +125,7 @@ def _held(case: _Case) -> Plan:
         asked={r: _hope_ends_ms(case, r, latest[r]) for r in latest if r in case.asked.paged},
         volunteers=frozenset(case.asked.volunteers & latest.keys()),
         odds={r: duty.responders[r].reply_odds for r in latest},
+        confidence=policy.backup_confidence if high else policy.wave_confidence,
     )
     found = backup(standing, policy, case.now_ms)
     return Plan(found.page, found.next_ms, last_resort=False, backup=found.wanted)

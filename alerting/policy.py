@@ -22,7 +22,7 @@ class Policy:
     held_odds: float
     """Chance that somebody who goes and is expected by the deadline is there by then; 0 to 1."""
     backup_confidence: float
-    """Chance of somebody in time below which another one is asked at their last moment; 1: everybody is."""
+    """HIGH: chance of somebody in time below which another one is asked at their last moment; 1: always."""
     reserve_s: float
     """Expected less than this before the deadline, somebody who goes is not alone enough."""
     margin_s: float

@@ -13,7 +13,7 @@ POLICY = shipped_policy()
 DUE = T0 + 600_000
 NOW = T0 + 60_000
 MARGIN = int(POLICY.margin_s * 1000)
-ALONE = Standing(DUE, {"a": T0 + 400_000}, {}, {}, frozenset(), {})
+ALONE = Standing(DUE, {"a": T0 + 400_000}, {}, {}, frozenset(), {}, POLICY.wave_confidence)
 """`a` goes and is expected three minutes early; nobody else could."""
 
 
@@ -42,6 +42,13 @@ def test_a_volunteer_is_worth_more_than_somebody_who_was_not_asked() -> None:
     assert backup(asked, POLICY, T0 + 236_000).page == ("v",)
 
 
+def test_where_nothing_is_left_to_chance_everybody_is_asked_at_the_last_moment() -> None:
+    assert POLICY.backup_confidence == 1.0
+    three = replace(could(ALONE, b=200, c=300, d=250), confidence=POLICY.backup_confidence)
+    assert backup(three, POLICY, T0 + 194_000).page == ()
+    assert backup(three, POLICY, T0 + 196_000).page == ("b",)
+
+
 def test_whoever_is_expected_late_or_barely_in_time_does_not_go_alone() -> None:
     for expected_s in (481, 599, 700):
         barely = could(replace(ALONE, going={"a": T0 + expected_s * 1000}), b=200, c=300, d=250)
@@ -60,9 +67,10 @@ def test_two_who_go_need_no_third() -> None:
     st.lists(st.integers(0, 620), max_size=8),
     st.lists(st.tuples(st.integers(0, 500), st.floats(0.05, 0.95)), max_size=8),
     st.integers(0, 600),
+    st.sampled_from([0.95, 1.0]),
 )
 def test_no_last_moment_passes_below_the_chance_that_is_wanted(
-    going: list[int], others: list[tuple[int, float]], now_s: int
+    going: list[int], others: list[tuple[int, float]], now_s: int, confidence: float
 ) -> None:
     """Whoever is not asked at the last moment is not needed: by who goes, and who can be asked later."""
     going = going or [300]
@@ -73,6 +81,7 @@ def test_no_last_moment_passes_below_the_chance_that_is_wanted(
         asked={},
         volunteers=frozenset(),
         odds={f"r{n}": odds for n, (_, odds) in enumerate(others)},
+        confidence=confidence,
     )
     now_ms = T0 + now_s * 1000
     found = backup(s, POLICY, now_ms)
@@ -83,4 +92,4 @@ def test_no_last_moment_passes_below_the_chance_that_is_wanted(
         held = [POLICY.held_odds for ms in s.going.values() if ms <= DUE]
         later = [s.odds[r] for r, ms in s.latest.items() if ms > now_ms + MARGIN]
         asked = [s.odds[r] for r in found.page]
-        assert 1 - prod(1 - p for p in held + later + asked) >= POLICY.backup_confidence
+        assert 1 - prod(1 - p for p in held + later + asked) >= confidence
