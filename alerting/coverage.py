@@ -56,6 +56,10 @@ class Forecast:
     gaps: tuple[Gap, ...]
     """In the order of the homes, then of time."""
 
+    def is_of(self, now_ms: int) -> bool:
+        """Whether it was made in this quarter of an hour."""
+        return self.from_ms == now_ms - now_ms % QUARTER_MS
+
     @property
     def homes_with_gap(self) -> int:
         """How many homes have a gap at any time."""
