@@ -1,16 +1,19 @@
 """Drills: by the real road, marked in every text, and never in the way of anything real."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
-from alerting import drill, triage
+from alerting import drill, keypress, triage
 from alerting.concern import Kind, Severity
 from alerting.drill import FRESH_MS, MOST_MS, DrillRefused
 from alerting.duty import Duty
 from alerting.incident import Accepted, Arrived, Closed, Incident, State
+from alerting.keypress import Pressed
 from alerting.ledger import Tx, moves, open_incidents, past
 from alerting.readiness import STORM_TEXTS
+from alerting.spoken import Keys
 from tests.alerting_people import concern, duty, responder
 from tests.test_courier import NOW, ONE_BY_ONE, POLICY, THREE, Centre, centre
 
@@ -52,6 +55,20 @@ async def test_a_drill_is_asked_and_answered_as_in_earnest_and_every_text_says_t
         later = c.clock.ms + FRESH_MS + 1
         due = await c.ledger.transact(lambda tx: drill.due(tx, ["h01", "h02"], list("abc"), later))
         assert (list(due.homes), list(due.people)) == (["h02", "h01"], ["b", "c", "a"])
+
+
+async def test_keys_in_a_call_about_a_drill_are_answered_as_one() -> None:
+    async with centre(ONE_BY_ONE) as c:
+        it = await begin(c)
+        await c.step()
+        for press, digits in enumerate(("1", "2", "5", "6")):
+            pressed = Pressed(call="CA1", phone=c.phone("a"), digits=digits, press=press)
+            heard = await c.ledger.transact(
+                partial(keypress.press, pressed=pressed, policy=POLICY, now_ms=NOW)
+            )
+            assert heard.words.startswith("This is a test. Code"), heard.words
+            assert heard.keys is {"1": Keys.MINUTES, "6": Keys.NONE}.get(digits, Keys.ONE)
+        assert (await c.now(it)).outcome == "drill"
 
 
 async def test_nobody_answers_nobody_off_shift_is_asked_and_no_siren_sounds() -> None:

@@ -134,7 +134,9 @@ async def test_the_forecast_is_made_anew_only_when_the_time_or_the_people_have_c
     assert staff.foresight.latest is not first
     staff.roster = replace(ROSTER, duty=replace(PEOPLE, shifts=()))
     await staff.foresight.look()
-    assert {g.could_come for g in (staff.foresight.latest or first).gaps} == {0}
+    alone = staff.foresight.latest
+    assert alone is not None
+    assert {g.could_come for g in alone.gaps} == {0}
     assert len(made) == len(staff.changes) == 3
 
 
