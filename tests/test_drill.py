@@ -66,7 +66,7 @@ async def test_keys_in_a_call_about_a_drill_are_answered_as_one() -> None:
             heard = await c.ledger.transact(
                 partial(keypress.press, pressed=pressed, policy=POLICY, now_ms=NOW)
             )
-            assert heard.words.startswith("This is a test. Code"), heard.words
+            assert heard.words.startswith("This is a test. "), heard.words
             assert heard.keys is {"1": Keys.MINUTES, "6": Keys.NONE}.get(digits, Keys.ONE)
         assert (await c.now(it)).outcome == "drill"
 
