@@ -40,6 +40,8 @@ class Kind(StrEnum):
     BLIND = "blind"
     CANCEL = "cancel"
     """The home's own "I am all right": closes a suspicion, is only recorded after confirmation."""
+    DRILL = "drill"
+    """A test that staff have asked for (alerting/drill.py); no detector finds it."""
 
 
 SEVERITY: dict[Kind, Severity | None] = {
@@ -57,6 +59,7 @@ SEVERITY: dict[Kind, Severity | None] = {
             Kind.COLD,
             Kind.HEAT,
             Kind.WATER,
+            Kind.DRILL,
         ),
         Severity.MEDIUM,
     ),

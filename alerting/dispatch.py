@@ -5,7 +5,8 @@ gives what the courier must do besides: call for the last resort, and look again
 sends. The steps, for each incident:
 
 1. A lease that has run out reopens the incident. A lease without a time of arrival that would outlive the
-   last moment at which somebody else could still be there in time is cut to it.
+   last moment at which somebody else could still be there in time is cut to it. A drill whose time is over is
+   closed.
 2. What was asked and answered: pages of this round, people whose last word is that they cannot, people
    whom no text reaches, people who had accepted and did not come (they count as asked long ago).
 3. The planner says whom to page, also while somebody goes but may not be in time; each gets one row, unless
@@ -17,8 +18,8 @@ sends. The steps, for each incident:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from alerting import paths, planner
-from alerting.concern import Severity
+from alerting import drill, paths, planner
+from alerting.concern import Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import BackupWanted, Incident, LeaseCapped, LeaseLapsed
 from alerting.ledger import (
@@ -96,6 +97,11 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
     cut_off = {r for r in duty.responders if not ways.get(r)}
     enqueued, last_resort, waits = 0, list[Incident](), list[int]()
     for incident in opened:
+        if incident.kind is Kind.DRILL:
+            if drill.ends_ms(incident) <= now_ms:
+                drill.end(tx, incident, now_ms)
+                continue
+            waits.append(drill.ends_ms(incident))
         asked = _asked(incident, pages.get(incident.id, ()), words.get(incident.id, ()))
         asked.unreachable |= cut_off
         if incident.lease_until_ms is not None:
@@ -206,10 +212,11 @@ def _page(
 ) -> Message:
     severity = incident.severity or Severity.LOW
     low = severity is Severity.LOW
+    template = drill.PAGE if incident.kind is Kind.DRILL else severity.name.lower()
     return Message(
         responder=responder,
         purpose="page",
-        template="last-resort" if last_resort else severity.name.lower(),
+        template="last-resort" if last_resort else template,
         incident=incident.id,
         wave=wave,
         due_ms=now_ms + (LOW_GATHER_MS if low else 0),

@@ -22,6 +22,7 @@ sends. An event that says nothing new gives the same incident back, so every eve
 10. `CancelledByHome` closes those; afterwards it is recorded and stops nothing.
 11. `ReportedFalse` is recorded and stops nothing, unless the one who says so is on scene: then it closes.
 12. Segment times: the first one wins and stays.
+13. A drill closes as `drill`, whatever was said, and is not brought back.
 """
 
 import re
@@ -219,7 +220,7 @@ def _after(i: Incident, event: IncidentEvent, now_ms: int) -> Incident:
         case Raised():
             return _raised(i, event, now_ms)
         case Contradicted():
-            return _reopened(i, now_ms) if i.state is State.CLOSED else i
+            return _contradicted(i, now_ms) if i.state is State.CLOSED else i
         case CancelledByHome():
             return _cancelled(i, now_ms)
         case LastResort():
@@ -302,12 +303,16 @@ def _reported_false(i: Incident, responder: str, now_ms: int) -> Incident:
 
 def _help_wanted(i: Incident, now_ms: int) -> Incident:
     if i.state is State.CLOSED:
-        return _reopened(i, now_ms)
+        return _contradicted(i, now_ms)
     if i.state not in _ANSWERED or i.wants_help:  # paging goes on anyway
         return i
     return replace(
         i, help_ms=now_ms, helper=None, round_ms=now_ms, wave=0, next_wave_ms=None, last_resort_ms=None
     )
+
+
+def _contradicted(i: Incident, now_ms: int) -> Incident:
+    return i if i.kind is Kind.DRILL else _reopened(i, now_ms)
 
 
 def _backup_wanted(i: Incident, now_ms: int) -> Incident:
@@ -320,6 +325,8 @@ def _closed(i: Incident, outcome: str, now_ms: int) -> Incident:
         raise IllegalMove(f"closed: no such outcome: {outcome}")
     if i.state is State.CLOSED:
         return i
+    if i.kind is Kind.DRILL:
+        outcome = "drill"
     if outcome in _BY_ITSELF and not _only_asked(i):
         raise IllegalMove(f"closed: {outcome} closes a suspicion only")
     return replace(

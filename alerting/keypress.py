@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting import planner, replies, spoken
+from alerting.concern import Kind
 from alerting.ledger import (
     Tx,
     code_for,
@@ -26,7 +27,7 @@ from alerting.ledger import (
 )
 from alerting.policy import Policy
 from alerting.spoken import Keys
-from alerting.wording import code_list
+from alerting.wording import code_list, of_drill
 
 _ABOUT_NONE: Final = frozenset({"which-code", "nothing-open", "not-understood", "keys"})
 """Answers in which no incident's code is said."""
@@ -106,7 +107,7 @@ def _say(  # noqa: PLR0917  # each is a fact of its own
     due_ms = None if about.deadline_ms is None else planner.due_by_ms(about, policy)
     return spoken.words(
         "answer",
-        template,
+        of_drill(template) if about.kind is Kind.DRILL else template,
         language=language,
         code=code_for(tx, number, who, now_ms),
         deadline=clock(due_ms) if due_ms is not None and due_ms > now_ms else None,

@@ -18,7 +18,7 @@ For HIGH and MEDIUM, while nobody holds the incident (or help is wanted; while s
 6. Last resort: everybody active, on duty or not, who has not declined; whoever was paged before is paged
    once more, for HIGH again after each repeat.
 
-LOW goes once a round to all who are on duty, without countdown.
+LOW goes once a round to all who are on duty, without countdown. A drill is MEDIUM without step 6.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ from math import prod
 from zoneinfo import ZoneInfo
 
 from alerting.backup import Standing, backup
-from alerting.concern import SEVERITY, Concern, Severity
+from alerting.concern import SEVERITY, Concern, Kind, Severity
 from alerting.duty import Duty, Responder
 from alerting.incident import Incident, State
 from alerting.policy import Policy
@@ -270,6 +270,8 @@ def _without_hope(case: _Case) -> Plan:
     if not high and now_ms < due_ms:
         late = (r for r in on_duty(case.duty, now_ms) if r not in paged and r not in case.away)
         return Plan(tuple(late), due_ms, last_resort=False)
+    if incident.kind is Kind.DRILL:
+        return Plan((), None, last_resort=False)
     everybody = [r.id for r in case.duty.responders.values() if r.active and r.id not in case.away]
     repeat_at_ms = {r: paged[r] + repeat_ms for r in everybody if r in paged and (high or paged[r] < due_ms)}
     if not high:

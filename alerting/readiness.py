@@ -7,7 +7,8 @@ needs, or None after writing down why not. Never sends.
    incident is closed): withdrawn.
 2. The person is gone from the roster, no channel reaches the number, or the words do not fit one text:
    failed for good.
-3. Ten texts in ten minutes have gone to that person: this and the rest wait, but for HIGH pages.
+3. Ten texts in ten minutes have gone to that person: this and the rest wait, but for HIGH pages. Texts of
+   drills count for drills alone.
 4. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
    at the board, stands for all the other LOW pages that are due to the same person.
 """
@@ -21,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from alerting import planner, spoken, wording
 from alerting.channels import Abilities, Channel
-from alerting.concern import Severity
+from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Responder
 from alerting.incident import Incident
 from alerting.ledger import (
@@ -96,7 +97,7 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         return None
     free_ms = _storm_over_ms(tx, text, about, now_ms)
     if free_ms is not None:
-        hold_back(tx, text.responder, free_ms)
+        hold_back(tx, text.responder, free_ms, drills_alone=_is_drill(about))
         return None
     try:
         letter = _Letter(text, person, about, channels[channel].abilities)
@@ -137,8 +138,12 @@ def _storm_over_ms(tx: Tx, text: Message, about: Incident | None, now_ms: int) -
     """When a text that would be one too many may go; None = now."""
     if text.purpose == "page" and about is not None and about.severity is Severity.HIGH:
         return None
-    times = sent_to(tx, text.responder, now_ms - STORM_MS)
+    times = sent_to(tx, text.responder, now_ms - STORM_MS, drills=_is_drill(about))
     return None if len(times) < STORM_TEXTS else times[-STORM_TEXTS] + STORM_MS + 1
+
+
+def _is_drill(about: Incident | None) -> bool:
+    return about is not None and about.kind is Kind.DRILL
 
 
 def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> str:
@@ -152,10 +157,13 @@ def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> s
     else:
         known = codes(tx, person.id)
         code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""
+    template = text.template
+    if _is_drill(about) and text.purpose != "page":  # the page is one already
+        template = wording.of_drill(template)
     say = partial(spoken.words, keys=letter.by.two_way) if letter.by.spoken else wording.text
     return say(
         text.purpose,
-        text.template,
+        template,
         language=person.language,
         code=code,
         number=text.id,

@@ -29,11 +29,14 @@ class Keys(StrEnum):
     """Up to three digits, ended by "#": the minutes of an acceptance."""
 
 
+_ABOUT_NONE: Final = wording.ABOUT_NONE | {"keys", "not-noted"}
+
 # {c} code, {k} card with its word, {by} the deadline, {eta} the time of arrival, {how} how to answer a page.
 _ZH: dict[tuple[str, str | None], str] = {
     ("page", "high"): "紧急。代码{c}{k}，请{by}到场。{how}",
     ("page", "medium"): "重要。代码{c}{k}，请{by}到场。{how}",
     ("page", "low"): "提示。代码{c}{k}，请查看看板。{how}",
+    ("page", "drill"): "这是演练，不是真事。代码{c}{k}，请照常{by}到场。{how}",
     ("page", "last-resort"): "紧急。代码{c}{k}，无人到场，请马上去！{how}",
     ("answer", "accepted"): "谢谢。代码{c}由您接手，请{by}到。请按路上需要的分钟数，然后按井号。",
     ("answer", "on-the-way"): "代码{c}，已记您在路上{eta}。去不了请按3，要帮手请按5。"
@@ -57,6 +60,7 @@ _EN: dict[tuple[str, str | None], str] = {
     ("page", "high"): "Urgent. Code{c}{k}: be there {by}. {how}",
     ("page", "medium"): "Important. Code{c}{k}: be there {by}. {how}",
     ("page", "low"): "Notice. Code{c}{k}: please look at the board. {how}",
+    ("page", "drill"): "This is a test, nothing has happened. Code{c}{k}: be there {by}. {how}",
     ("page", "last-resort"): "Urgent. Code{c}{k}: nobody is there yet, go now! {how}",
     ("answer", "accepted"): "Thank you. Code{c} is yours, be there {by}. "
     "Press how many minutes you need, then the hash key.",
@@ -82,6 +86,17 @@ _EN: dict[tuple[str, str | None], str] = {
     ("answer", "not-noted"): "That was not written down. Please press it again.",
     ("stand-down", None): "Code{c}: no need to go any more. Thank you.",
 }
+_ZH_DRILL: dict[str, str] = {
+    "help-coming": "这是演练。代码{c}，已记。若真有险情，请直接打120并告诉中心。结束请按6。",
+    "": "这是演练。代码{c}结束了，谢谢您。",
+}
+_EN_DRILL: dict[str, str] = {
+    "help-coming": "This is a test. Code{c}: noted. If somebody truly is in danger call 120 and the centre. "
+    "To end the test press 6.",
+    "": "This is a test. Code{c} is over. Thank you.",
+}
+_ZH = wording.with_drills(_ZH, _ZH_DRILL, "这是演练。", _ABOUT_NONE)
+_EN = wording.with_drills(_EN, _EN_DRILL, "This is a test. ", _ABOUT_NONE)
 _SAYINGS: dict[Language, dict[tuple[str, str | None], str]] = {"zh": _ZH, "en": _EN}
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
@@ -163,6 +178,7 @@ def words(
 
 def keys_after(template: str) -> Keys:
     """What is waited for after an answer: the minutes after "accepted", otherwise the next key or nothing."""
+    template = template.removeprefix("drill-")
     if template == "accepted":
         return Keys.MINUTES
     return Keys.NONE if template in _ENDS else Keys.ONE

@@ -7,6 +7,7 @@ sends, never decides who goes. For each concern:
 2. `fall-suspected` opens a suspicion: no severity, no deadline, nobody is paged.
 3. Anything with a severity opens an incident, or merges into the home's: as evidence; as a rise with its
    own onset and deadline when it is worse (or the first with a severity); a fall outranks its equals.
+4. A drill at that home ends when anything comes that is no word of peace, and never takes it in.
 
 And for suspicions (`uncleared`): one that nothing has cleared or confirmed for `uncleared_s` is taken for the
 fall that it may be. The camera may have gone dark, the daemon may have been killed in the dwell; unknown
@@ -15,7 +16,7 @@ is never fine.
 
 from collections.abc import Sequence
 
-from alerting import planner
+from alerting import drill, planner
 from alerting.concern import SEVERITY, Concern, Kind
 from alerting.duty import Duty
 from alerting.incident import CancelledByHome, Closed, Incident, Raised, Suspected
@@ -54,6 +55,10 @@ def uncleared(tx: Tx, duty: Duty, policy: Policy, now_ms: int) -> list[Incident]
 def _take(tx: Tx, concern: Concern, duty: Duty, policy: Policy, now_ms: int) -> Incident | None:
     known = incident_of(tx, concern.home)
     ends = concern.kind in {Kind.FALL_RECOVERED, Kind.CANCEL}
+    if known is not None and known.kind is Kind.DRILL:
+        if not ends:
+            drill.end(tx, known, now_ms)
+        known = None
     if known is None and ends:
         return None
     severity = SEVERITY[concern.kind]

@@ -8,7 +8,8 @@ another or contained in it, and the provider's list tells after a crash which on
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from alerting.duty import Language
 
@@ -64,6 +65,7 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("page", "high"): "紧急{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "medium"): "重要{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "low"): "提示{c}{k} 请查看看板。回{c} 1=接手 {c} 3=不能 #{n}.",
+    ("page", "drill"): "演练{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "last-resort"): "紧急{c}{k} 无人到场,请马上去!回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("answer", "accepted"): "{c}由您接手,请{by}到。出发回{c} 1 分钟数,到了回{c} 2,去不了回{c} 3 #{n}.",
     ("answer", "on-the-way"): "{c}已记您在路上{eta}。到了回{c} 2,去不了回{c} 3,要帮手回{c} 5 #{n}.",
@@ -86,6 +88,8 @@ _EN: dict[tuple[str, str | None], str] = {
     ("page", "medium"): "IMPORTANT {c}{k}: be there {by}. "
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("page", "low"): "NOTICE {c}{k}: please look at the board. Reply {c} 1 = I go, {c} 3 = I cannot. #{n}.",
+    ("page", "drill"): "TEST {c}{k}, nothing has happened: be there {by}. "
+    "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("page", "last-resort"): "URGENT {c}{k}: nobody is there yet, go now! "
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("answer", "accepted"): "{c} is yours, be there {by}. "
@@ -112,6 +116,40 @@ _EN: dict[tuple[str, str | None], str] = {
     ("answer", "nothing-open"): "Nothing is open for you now. If something is wrong call the centre. #{n}.",
     ("stand-down", None): "{c}: no need to go any more. Thank you. #{n}.",
 }
+_ZH_DRILL: dict[str, str] = {
+    "help-coming": "演练{c}已记。若真有险情,请直接打120并告诉中心。结束回{c} 6 #{n}.",
+    "": "演练{c}结束了,谢谢您。#{n}.",
+}
+_EN_DRILL: dict[str, str] = {
+    "help-coming": "TEST {c}: noted. If somebody truly is in danger call 120 and the centre. "
+    "To end the test: {c} 6. #{n}.",
+    "": "TEST {c} is over. Thank you. #{n}.",
+}
+"""What does not mean the same in a drill; "" is the stand-down, which must call nobody off the real thing."""
+
+ABOUT_NONE: Final = frozenset({"which-code", "nothing-open"})
+"""Answers about no incident: they have no text of a drill."""
+
+
+def of_drill(template: str | None) -> str:
+    """Name the answer or the stand-down that says the same about a drill, marked as a test."""
+    return f"drill-{template}" if template else "drill"
+
+
+def with_drills(
+    texts: Mapping[tuple[str, str | None], str], own: Mapping[str, str], mark: str, without: Collection[str]
+) -> dict[tuple[str, str | None], str]:
+    """Add what is said about drills: words of their own, or the same after a mark."""
+    drills: dict[tuple[str, str | None], str] = {
+        (purpose, of_drill(template)): own.get(template or "", mark + said)
+        for (purpose, template), said in texts.items()
+        if purpose != "page" and template not in without
+    }
+    return {**texts, **drills}
+
+
+_ZH = with_drills(_ZH, _ZH_DRILL, "演练 ", ABOUT_NONE)
+_EN = with_drills(_EN, _EN_DRILL, "TEST ", ABOUT_NONE)
 _TEXTS: dict[Language, dict[tuple[str, str | None], str]] = {"zh": _ZH, "en": _EN}
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {"card": " 卡{}", "by": "{}前", "no-by": "尽快", "eta": ",{}到", "code": "代码"},

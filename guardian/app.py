@@ -26,6 +26,9 @@ from guardian.board import Activity, Board
 from guardian.book import Book, export_roster, import_roster, open_book
 from guardian.clock import Clock, LiveClock, ReplayClock
 from guardian.control import Control
+from guardian.desk_people import people_routes
+from guardian.drills import Drills
+from guardian.foresight import Foresight
 from guardian.history.influx import InfluxHistory
 from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
@@ -158,10 +161,27 @@ async def run(
         await watch.restore()
         calendar = Calendar(ledger, clock, lookout.expect)
         await calendar.tell()
+        foresight = Foresight(
+            lambda: book.roster.homes,
+            lambda: book.duty(clock.now_ms()),
+            loaded.policy,
+            clock,
+            feed.changed,
+        )
+        drills = Drills(
+            ledger, lambda: book.roster, lambda: book.people, channels, loaded.policy, clock, changed
+        )
 
         # doors: staff, provider, commands
         staff = staff_app(
-            ledger, home_rows, clock, changed, people.site, people=lambda: book.people, feed=feed
+            ledger,
+            home_rows,
+            clock,
+            changed,
+            people.site,
+            people=lambda: book.people,
+            feed=feed,
+            forecast=lambda: foresight.latest,
         )
         board_door = await stack.enter_async_context(
             serve(staff, Tcp(settings.web.board_port), on_stop=feed.close)
@@ -194,6 +214,7 @@ async def run(
             import_roster=partial(import_roster, ledger, book, clock),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
+            more=people_routes(foresight, drills),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
 
@@ -209,6 +230,7 @@ async def run(
             **({"informer": informer.run()} if informer else {}),
             "courier": courier.run(),
             "calendar": calendar.run(),
+            "foresight": foresight.run(),
             "learning": book.learn(ledger, clock),
             "snapshots": watch.run_snapshots(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),

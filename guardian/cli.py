@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerting.ledger import LedgerError
-from guardian import desk
+from guardian import cli_people, desk
 from guardian.broker import BrokerError
 from guardian.cli_homes import away_app, roster_app
 from guardian.cli_parts import DEFAULT_CONFIG, err, fail
@@ -37,6 +37,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
 app.add_typer(away_app, name="away")
+for _command in (cli_people.coverage, cli_people.drill, cli_people.ready):
+    app.command()(_command)
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")

@@ -85,14 +85,14 @@ def away_add(  # noqa: PLR0917  # typer fills them by name
     """Note that nobody is expected in a home for up to 14 days; silence is no alarm then."""
     wanted = away.Wanted(home=home, begin=begin, until=until, owner=owner, reason=reason)
     _show(
-        _asked(config, "POST", "/away", away.encode(wanted), lambda tx, now_ms: away.note(tx, wanted, now_ms))
+        asked(config, "POST", "/away", away.encode(wanted), lambda tx, now_ms: away.note(tx, wanted, now_ms))
     )
 
 
 @away_app.command("list")
 def away_list(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Show who is expected to be away, now or later."""
-    _show(_asked(config, "GET", "/away", None, away.listing))
+    _show(asked(config, "GET", "/away", None, away.listing))
 
 
 @away_app.command("end")
@@ -102,16 +102,14 @@ def away_end(
 ) -> None:
     """End an absence now: they are back, or it was a mistake."""
     _show(
-        _asked(
-            config, "POST", f"/away/end?id={number}", None, lambda tx, now_ms: away.end(tx, number, now_ms)
-        )
+        asked(config, "POST", f"/away/end?id={number}", None, lambda tx, now_ms: away.end(tx, number, now_ms))
     )
 
 
-def _asked(
+def asked(
     config: Path, method: str, path: str, body: bytes | None, work: Callable[[Tx, int], desk.Answer]
 ) -> desk.Answer:
-    """Ask the running daemon, or do it ourselves when none runs."""
+    """Ask the running daemon, or do it ourselves when none runs; refusals end the command."""
     state = load(config).settings.state_directory
     if desk.runs(state):
         return desk.call(state, method, path, body)

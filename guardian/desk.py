@@ -7,7 +7,7 @@ client's side is what the commands of `guardian` use. Neither opens the ledger i
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 SOCKET_NAME = "desk.sock"
@@ -70,6 +70,7 @@ def desk_app(
     import_roster: Callable[[str, bool], Awaitable[Answer]],
     export_roster: Callable[[], Awaitable[Answer]],
     calendar: Calendar,
+    more: Sequence[BaseRoute] = (),
     allowed_uids: frozenset[int] | None = None,
 ) -> Starlette:
     """Make the daemon's side.
@@ -84,6 +85,8 @@ def desk_app(
         gives the roster; may raise `Refused`.
     calendar
         who is expected to be away.
+    more
+        routes of other parts.
     allowed_uids
         whose processes may ask; root and the daemon's own user when None.
     """
@@ -131,6 +134,7 @@ def desk_app(
             Route("/away", post_away, methods=["POST"]),
             Route("/away", get_away),
             Route("/away/end", end_away, methods=["POST"]),
+            *more,
         ],
         middleware=[
             Middleware(_KnownPeers, uids=uids),

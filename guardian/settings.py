@@ -68,7 +68,7 @@ def _purposes(templates: dict[str, T]) -> dict[str, T]:
 
 
 def _all_pages(templates: dict[str, T]) -> dict[str, T]:
-    pages = sorted(name for name in PURPOSES if name.startswith("page-"))
+    pages = sorted(name for name in PURPOSES if name.startswith("page-") and name != "page-drill")
     without = [name for name in pages if name not in templates and "page" not in templates]
     if without:
         raise ValueError(f"no template for {without[0]}")

@@ -13,7 +13,7 @@ import pytest
 from alerting import wording
 from alerting.channels import Channel, ChannelError
 from alerting.channels.aliyun import PERMANENT, AliyunSms, AliyunVoice
-from alerting.channels.aliyun_templates import Template, out_id, said_by, time_ms
+from alerting.channels.aliyun_templates import Template, out_id, said_by, template_for, time_ms
 from alerting.duty import Language
 from alerting.recognise import recognise
 from simulator.fake_aliyun import FakeAliyun
@@ -388,6 +388,20 @@ async def test_the_environment_moves_nothing(monkeypatch: pytest.MonkeyPatch) ->
     async with aliyun() as it:
         await it.sms().send(ANN, page(), 60)
         assert len(it.fake.texts) == 1
+
+
+def test_a_drill_never_goes_out_in_words_that_do_not_say_so() -> None:
+    def text(purpose: str, template: str) -> str:
+        return wording.text(purpose, template, language="zh", code="A12", number=7)
+
+    in_earnest = {**TEMPLATES, "stand-down": TEMPLATES["page"]}
+    for purpose, template in (("page", "drill"), ("answer", "drill-accepted"), ("stand-down", "drill")):
+        with pytest.raises(ChannelError, match="no template") as refused:
+            template_for(text(purpose, template), in_earnest)
+        assert refused.value.permanent
+    own = {"page-drill": Template("SMS_8", ()), "answer-drill": Template("SMS_9", ())}
+    for purpose, template, code in (("page", "drill", "SMS_8"), ("answer", "drill-arrived", "SMS_9")):
+        assert template_for(text(purpose, template), {**TEMPLATES, **own})[1].code == code
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

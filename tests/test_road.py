@@ -265,6 +265,37 @@ async def test_staff_note_an_absence_whether_the_daemon_runs_or_not(tmp_path: Pa
     assert (status, "no absence 1" in why) == (1, True)
 
 
+async def test_a_drill_goes_the_whole_way_and_staff_see_who_could_come(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c:
+        config = ("--config", str(c.place.config))
+        async with daemon(c.place):
+            _, few = await _guardian("coverage", *config)
+            assert few.startswith("h1  ")
+            assert "1 of 1 homes have a gap" in few  # one person is not two
+            _, due = await _guardian("drill", "--due", *config)
+            assert due == "home  h1  never\nperson  王秀英  never\n"
+            _, begun = await _guardian("drill", "h1", *config)
+            assert begun == "drill at h1: incident 1\n"
+            assert (await c.phones[PHONE].expects_text("演练", within_s=15)).startswith("演练")
+            status, _, why = await _guardian_all("drill", "h1", *config)
+            assert (status, "incident 1 (drill) is open" in why) == (1, True)
+            for said in ("2", "6"):
+                await c.phones[PHONE].replies(said)
+                assert (await c.phones[PHONE].expects_text("演练", within_s=15)).startswith("演练")
+            _, table = await _guardian("ready", *config)
+            assert "王秀英" in table
+            assert "twilio" in table
+        _, due = await _guardian("drill", "--due", *config)  # the daemon has stopped
+        assert due == "everybody has had a drill within 30 days\n"
+        _, same = await _guardian("coverage", "--hours", "2", *config)
+        assert "1 of 1 homes have a gap" in same
+        status, _, why = await _guardian_all("coverage", "--hours", "0", *config)
+        assert (status, "hours: 1 to 168" in why) == (1, True)
+        status, _, why = await _guardian_all("drill", "h1", *config)
+        assert (status, "no Guardian runs here" in why) == (1, True)
+        assert c.rows("SELECT kind, outcome FROM incident") == [("drill", "drill")]
+
+
 async def test_a_daemon_without_a_broker_says_so_once_and_waits(tmp_path: Path) -> None:
     place = prepare(tmp_path, Configuration(BrokerAddress("127.0.0.1", free_port()), roster=ROSTER))
     async with daemon(place):

@@ -17,7 +17,7 @@ from alerting.wording import SegmentError
 from tests.test_wording import LANGUAGES, SYMPTOMS, cards, codes, numbers, times
 
 SAYINGS = sorted(spoken.SAYINGS, key=str)
-PAGES = ("high", "medium", "low", "last-resort")
+PAGES = ("high", "medium", "low", "drill", "last-resort")
 SPELT: Mapping[Language, Mapping[str, str]] = {
     "zh": dict(zip("零一二三四五六七八九", "0123456789", strict=True)),
     "en": {},
@@ -119,6 +119,15 @@ def test_a_page_reads_out_like_this(language: Language, said: str) -> None:
     assert spoken.words("page", "high", language=language, **values) == said  # type: ignore[arg-type]  # table
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whatever_is_said_about_a_drill_begins_with_the_word_for_it(language: Language) -> None:
+    mark = {"zh": "这是演练", "en": "This is a test"}[language]
+    for purpose, template in SAYINGS:
+        body = spoken.words(purpose, template, language=language, code="A12", number=7)
+        assert body.startswith(mark) == ((template or "").split("-")[0] == "drill")
+        assert (mark in body) == body.startswith(mark)
+
+
 def test_times_are_said_as_people_say_them() -> None:
     def due(deadline: str | None) -> str:
         return spoken.words("page", "high", language="zh", code="A1", number=1, deadline=deadline)
@@ -160,7 +169,7 @@ def test_who_cannot_press_is_asked_for_a_text(language: Language) -> None:
 
 def test_minutes_are_waited_for_after_an_acceptance_only() -> None:
     after = {t: spoken.keys_after(t) for p, t in SAYINGS if p == "answer" and t is not None}
-    assert [t for t, keys in after.items() if keys is Keys.MINUTES] == ["accepted"]
+    assert {t for t, keys in after.items() if keys is Keys.MINUTES} == {"accepted", "drill-accepted"}
     for template, keys in after.items():
         for language in LANGUAGES:
             body = spoken.words("answer", template, language=language, code="A1")

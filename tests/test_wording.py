@@ -101,6 +101,22 @@ def test_a_page_says_how_much_it_hurries(language: Language, words: tuple[str, .
     assert wording.text("page", "last-resort", language=language, code="A12", number=1).startswith(words[0])
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whatever_is_texted_about_a_drill_begins_with_the_word_for_it_and_nothing_else_has_it(
+    language: Language,
+) -> None:
+    mark = {"zh": "演练", "en": "TEST"}[language]
+    about_one = {t for p, t in TEMPLATES if p == "answer" and t is not None and not t.startswith("drill")}
+    assert {wording.of_drill(t) for t in about_one - wording.ABOUT_NONE} < {t for _, t in TEMPLATES}
+    for purpose, template in TEMPLATES:
+        body = wording.text(purpose, template, language=language, code="A12", number=7, deadline="08:15")
+        of_drill = (template or "").split("-")[0] == "drill"
+        assert body.startswith(mark) == (mark in body) == of_drill
+        if of_drill:
+            urgent = ("紧急", "重要", "提示", "URGENT", "IMPORTANT", "NOTICE")
+            assert not any(word in body for word in urgent)
+
+
 def test_the_texts_read_like_this() -> None:
     assert (
         wording.text("page", "high", language="zh", code="A12", number=1041, deadline="08:15", card="17")

@@ -1,5 +1,6 @@
 """A small site for the tests of the board: five homes, three responders, incidents of every kind."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -7,6 +8,7 @@ from starlette.applications import Starlette
 
 from alerting import ledger as records
 from alerting.concern import SEVERITY, Concern, Kind
+from alerting.coverage import Forecast
 from alerting.duty import Language
 from alerting.incident import Incident, IncidentEvent, Paged
 from alerting.ledger import Ledger, Message, Tx
@@ -99,7 +101,11 @@ class Site:
 
 
 async def make_site(
-    now_ms: int = T0 + 60 * S, *, language: Language = "zh", ledger: Ledger | None = None
+    now_ms: int = T0 + 60 * S,
+    *,
+    language: Language = "zh",
+    ledger: Ledger | None = None,
+    forecast: Callable[[], Forecast | None] = lambda: None,
 ) -> Site:
     """Make a board over a new ledger, or over one that is there (the daemon has been started again)."""
     ledger = ledger or await Ledger.open(None, inline=True)
@@ -120,6 +126,7 @@ async def make_site(
         "xingfu",
         people=lambda: people,
         feed=feed,
+        forecast=forecast,
         language=language,
     )
     return Site(ledger, clock, feed, app, changes, rows)

@@ -20,8 +20,11 @@ BEIJING: Final = timezone(timedelta(hours=8))
 """Aliyun's times and dates (QuerySendDetails, SmsUp); no daylight saving since 1991."""
 PARAMETERS: Final = frozenset({"code", "card", "by", "eta", "number"})
 """The values that a template may have as variables, by these names."""
-PURPOSES: Final = frozenset(f"{p}-{t}" if t else p for p, t in TEMPLATES) | {p for p, _ in TEMPLATES}
-"""What a template may be configured for: one text ("page-high") or all of a purpose ("answer")."""
+PURPOSES: Final = (
+    frozenset(f"{p}-{t}" if t else p for p, t in TEMPLATES) | {p for p, _ in TEMPLATES} | {"answer-drill"}
+)
+"""What a template may be configured for: one text ("page-high") or all of a purpose ("answer"). All of a
+drill's answers are "answer-drill": what says nothing of a test is never used for one."""
 _NO_VALUE: Final[Mapping[Language, Mapping[str, str]]] = {
     "zh": {"code": "代码", "card": "无", "by": "尽快", "eta": "尽快"},
     "en": {"code": "CODE", "card": "none", "by": "soon", "eta": "soon"},
@@ -49,7 +52,8 @@ def template_for(body: str, templates: Mapping[str, Template]) -> tuple[Said, Te
     if said is None:
         raise ChannelError("aliyun: not one of our texts", permanent=True)
     named = f"{said.purpose}-{said.template}" if said.template else said.purpose
-    template = templates.get(named) or templates.get(said.purpose)
+    drill = (said.template or "").startswith("drill")
+    template = templates.get(named) or templates.get(f"{said.purpose}-drill" if drill else said.purpose)
     if template is None:
         raise ChannelError(f"aliyun: no template for {named}", permanent=True)
     return said, template

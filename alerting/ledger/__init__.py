@@ -6,11 +6,13 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - engine.py: opening, migrating, transactions. lock.py: one daemon for one state directory.
 - incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
 - people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
+- drills.py: who was drilled when, who has answered when.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
 """
 
 from alerting.ledger.absences import Absence, absences, end_absence, note_absence
 from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
+from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, LedgerError, Tx
 from alerting.ledger.incidents import (
     Move,
@@ -85,6 +87,7 @@ __all__ = [
     "code_for",
     "codes",
     "concerns",
+    "drills_begun",
     "drop_beats",
     "due_messages",
     "due_responders",
@@ -92,9 +95,11 @@ __all__ = [
     "enqueue",
     "group_low",
     "hold_back",
+    "homes_drilled",
     "incident",
     "incident_of",
     "incidents_to_look_at",
+    "last_answers",
     "last_beat",
     "lease",
     "leased_messages",
@@ -111,6 +116,7 @@ __all__ = [
     "open_new",
     "pages_of_open",
     "past",
+    "people_drilled",
     "person_phone",
     "recent_incidents",
     "record_failed",

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import sqlite
 
 from alerting.concern import Severity
 from alerting.incident import State
+from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
 from alerting.schema import inbound as inbound_table
@@ -68,6 +69,7 @@ _HIGH_PAGE: Final[ColumnElement[bool]] = and_(
     _M.purpose == "page",
     _M.incident.in_(select(_I.id).where(OPEN, _I.severity == Severity.HIGH)),
 )
+_OF_DRILL: Final[ColumnElement[bool]] = exists().where(_I.id == _M.incident, DRILL).correlate(message_table)
 
 # Statements of every look and every text are made once: building one costs as much as running it.
 _INSERT = insert(message_table).returning(_M.id)
@@ -78,7 +80,7 @@ _DUE_TO = select(_M.responder).where(_DUE).group_by(_M.responder).order_by(func.
 _NEXT_FOR = (
     select(*_COLUMNS)
     .where(_DUE, _M.responder == bindparam("who"))
-    .order_by(case((_HIGH_PAGE, 0), else_=1), _M.id)
+    .order_by(case((_HIGH_PAGE, 0), (_OF_DRILL, 2), else_=1), _M.id)
     .limit(1)
 )
 _NEXT_DUE = select(func.min(_M.due_ms)).where(_M.state == "due")
@@ -87,6 +89,7 @@ _SENT_TO = (
     .where(_M.responder == bindparam("who"), _M.sent_ms >= bindparam("since"))
     .order_by(_M.sent_ms)
 )
+_SENT_IN_EARNEST = _SENT_TO.where(~_OF_DRILL)
 _PAGES = (
     select(*_COLUMNS)
     .join(incident_table, _I.id == _M.incident)
@@ -170,7 +173,7 @@ def due_responders(tx: Tx, now_ms: int) -> Sequence[str]:
 
 
 def next_for(tx: Tx, responder: str, now_ms: int) -> Message | None:
-    """Give somebody's next text that is due: a HIGH page before everything else, then in order."""
+    """Give somebody's next text that is due: a HIGH page first, a drill's texts last, otherwise in order."""
     row = tx.conn.execute(_NEXT_FOR, {"who": responder, "now": now_ms}).one_or_none()
     return None if row is None else _message(row)
 
@@ -260,12 +263,14 @@ def withdraw(tx: Tx, message_id: int, why: str) -> bool:
     return bool(tx.conn.execute(statement.values(state="withdrawn", error=why[:120])).rowcount)
 
 
-def hold_back(tx: Tx, responder: str, until_ms: int) -> None:
-    """Make everything that is due to somebody wait until then, but for HIGH pages."""
+def hold_back(tx: Tx, responder: str, until_ms: int, *, drills_alone: bool) -> None:
+    """Make everything that is due to somebody wait until then, but for HIGH pages; or drills' texts alone."""
     m = message_table.c
     statement = update(message_table).where(
         m.responder == responder, m.state == "due", m.due_ms < until_ms, ~_HIGH_PAGE
     )
+    if drills_alone:
+        statement = statement.where(_OF_DRILL)
     tx.conn.execute(statement.values(due_ms=until_ms))
 
 
@@ -307,9 +312,10 @@ def pages_of_open(tx: Tx) -> dict[int, list[Message]]:
     return out
 
 
-def sent_to(tx: Tx, responder: str, since_ms: int) -> Sequence[int]:
-    """Give the times of the texts that have gone to somebody since then, oldest first."""
-    return tx.conn.execute(_SENT_TO, {"who": responder, "since": since_ms}).scalars().all()
+def sent_to(tx: Tx, responder: str, since_ms: int, *, drills: bool = True) -> Sequence[int]:
+    """Give the times of the texts that have gone to somebody since then, oldest first, drills' or not."""
+    query = _SENT_TO if drills else _SENT_IN_EARNEST
+    return tx.conn.execute(query, {"who": responder, "since": since_ms}).scalars().all()
 
 
 def to_stand_down(tx: Tx, since_ms: int) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""What people did when they were asked: pages and trips of the last weeks, for learning."""
+"""What people did when they were asked in earnest: pages and trips of the last weeks, for learning."""
 
 from typing import Final
 
@@ -6,6 +6,7 @@ from sqlalchemy import and_, bindparam, func, select
 
 from alerting.concern import Severity
 from alerting.learning import Past, PastPage, PastTrip
+from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import Tx
 from alerting.schema import incident as incident_table
 from alerting.schema import message as message_table
@@ -32,7 +33,7 @@ _PAGES = (
         .label("taken_ms"),
     )
     .join(incident_table, _I.id == _M.incident)
-    .where(_M.purpose == "page", _M.sent_ms >= bindparam("since"), _I.severity > Severity.LOW)
+    .where(_M.purpose == "page", _M.sent_ms >= bindparam("since"), _I.severity > Severity.LOW, ~DRILL)
     .group_by(_M.incident, _M.responder, _M.wave)
     .order_by(func.min(_M.id))
 )
@@ -53,7 +54,9 @@ _TRIPS = (
             _LEFT.c.t_ms < _THERE.c.t_ms,
         ),
     )
-    .where(_THERE.c.event == "arrived", _THERE.c.t_ms >= bindparam("since"), _I.severity > Severity.LOW)
+    .where(
+        _THERE.c.event == "arrived", _THERE.c.t_ms >= bindparam("since"), _I.severity > Severity.LOW, ~DRILL
+    )
     .group_by(_THERE.c.id)
     .order_by(_THERE.c.id)
 )

@@ -25,6 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from alerting import ledger as records
+from alerting.coverage import HOURS, Forecast
 from alerting.duty import Language
 from alerting.incident import Accepted, Arrived, Closed, IllegalMove, Incident, IncidentEvent
 from alerting.ledger import Ledger, LedgerError, Tx
@@ -52,6 +53,8 @@ SETTLE_S = 0.2
 """Changes within one beat are drawn once."""
 RECENT = 50
 """How many of the newest incidents are looked at for the closed ones among them."""
+GAPS_SHOWN = 500
+"""Rows of the list of gaps: more than anybody reads; the command `guardian coverage` has them all."""
 BY = "board"
 MAX_FORM = 16 * 1024
 
@@ -89,6 +92,7 @@ def staff_app(
     *,
     people: Callable[[], People],
     feed: Feed,
+    forecast: Callable[[], Forecast | None] = lambda: None,
     language: Language = "zh",
 ) -> Starlette:
     """Make the board.
@@ -103,6 +107,8 @@ def staff_app(
         who is on duty, names and addresses, as of the newest roster.
     feed
         whoever changes an incident calls `feed.changed()`; `feed.close()` ends the streams at a stop.
+    forecast
+        which homes too few people could reach soon, worked out before; None while it is not.
     language
         what is shown when neither the address nor the browser asks for one.
     """
@@ -129,6 +135,8 @@ def staff_app(
             hurry_ms=HURRY_MS,
             causes=FALSE_CAUSES,
             segment_names=SEGMENTS,
+            forecast=forecast(),
+            hours_ahead=HOURS,
             **values,
         )
 
@@ -196,6 +204,19 @@ def staff_app(
             now_ms=now_ms,
         )
 
+    async def get_coverage(request: Request) -> Response:
+        known = people()
+        zone, found = ZoneInfo(known.duty.timezone), forecast()
+        gaps = () if found is None else found.gaps
+        return page(
+            request,
+            "coverage.html",
+            gaps=gaps[:GAPS_SHOWN],
+            not_shown=max(0, len(gaps) - GAPS_SHOWN),
+            card=known.duty.cards.get,
+            at=lambda t_ms: local_time(t_ms, zone)[:5],
+        )
+
     async def post(
         request: Request, event: Callable[[dict[str, str], Incident, People], IncidentEvent]
     ) -> Response:
@@ -236,6 +257,7 @@ def staff_app(
         routes=[
             Route("/", get_board),
             Route("/events", get_events),
+            Route("/coverage", get_coverage),
             Route("/api/incidents", get_incidents),
             Route("/incidents/{number:int}", get_incident),
             Route("/incidents/{number:int}/accept", post_accept, methods=["POST"]),

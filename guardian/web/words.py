@@ -85,6 +85,15 @@ class Words:
     messages: str
     evidence: str
     nothing_yet: str
+    coverage: str
+    coverage_line: str
+    coverage_fine: str
+    coverage_unknown: str
+    coverage_means: str
+    coverage_not_shown: str
+    column_from: str
+    column_until: str
+    column_could_come: str
     column_time: str
     column_what: str
     column_state: str
@@ -198,6 +207,15 @@ ZH = Words(
     messages="短信",
     evidence="依据",
     nothing_yet="暂无",
+    coverage="到位情况",
+    coverage_line="今后 {1} 小时内，有 {0} 户及时赶到的人不足两名",
+    coverage_fine="今后 {} 小时内，每户都有两人以上能及时赶到",
+    coverage_unknown="到位情况计算中",
+    coverage_means="按当前名册和班次：若该时段出事，能在时限内到场的值班人数。",
+    coverage_not_shown="另有 {} 行未列出；命令 guardian coverage 可列出全部。",
+    column_from="从",
+    column_until="到",
+    column_could_come="能赶到的人数",
     column_time="时间",
     column_what="内容",
     column_state="状态",
@@ -253,6 +271,7 @@ ZH = Words(
         Kind.SENSOR_FAULT: "传感器故障",
         Kind.BLIND: "看不到住户",
         Kind.CANCEL: "住户取消",
+        Kind.DRILL: "演练（不是真事）",
     },
     outcomes={
         "safe": "平安",
@@ -398,6 +417,15 @@ EN = Words(
     messages="Texts",
     evidence="Evidence",
     nothing_yet="Nothing yet",
+    coverage="Coverage",
+    coverage_line="{0} homes with fewer than two people who could come in time, in the next {1} hours",
+    coverage_fine="Two people or more could come to every home in time, in the next {} hours",
+    coverage_unknown="Coverage is being worked out",
+    coverage_means="By the roster and its shifts: how many on duty could be in time if something happened.",
+    coverage_not_shown="{} more rows are not listed; the command guardian coverage has them all.",
+    column_from="From",
+    column_until="Until",
+    column_could_come="Could come",
     column_time="Time",
     column_what="What",
     column_state="State",
@@ -453,6 +481,7 @@ EN = Words(
         Kind.SENSOR_FAULT: "Sensor fault",
         Kind.BLIND: "Home cannot be seen",
         Kind.CANCEL: "Cancelled by the home",
+        Kind.DRILL: "TEST, nothing has happened",
     },
     outcomes={
         "safe": "safe",

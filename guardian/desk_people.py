@@ -1,0 +1,37 @@
+"""The desk's routes about people: coverage, readiness, drills."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from alerting.coverage import HOURS
+from guardian.desk import Refused
+from guardian.drills import Drills
+from guardian.foresight import Foresight
+
+
+def people_routes(foresight: Foresight, drills: Drills) -> list[Route]:
+    """Make the routes; each may answer with `Refused`."""
+
+    async def coverage(request: Request) -> JSONResponse:
+        try:
+            hours = int(request.query_params.get("hours", str(HOURS)))
+        except ValueError as e:
+            raise Refused(["hours: a whole number"]) from e
+        return JSONResponse(dict(await foresight.coverage(hours)))
+
+    async def begin(request: Request) -> JSONResponse:
+        return JSONResponse(dict(await drills.begin(await request.body())))
+
+    async def due(_request: Request) -> JSONResponse:
+        return JSONResponse(dict(await drills.due()))
+
+    async def ready(_request: Request) -> JSONResponse:
+        return JSONResponse(dict(await drills.ready()))
+
+    return [
+        Route("/coverage", coverage),
+        Route("/drill", begin, methods=["POST"]),
+        Route("/drill/due", due),
+        Route("/ready", ready),
+    ]
