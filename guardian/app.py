@@ -31,6 +31,7 @@ from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
 from guardian.protection import Protection
 from guardian.pulse import Pulse
+from guardian.quiet import Silences
 from guardian.settings import Loaded, Mqtt, SettingsError
 from guardian.trace import Trace
 from guardian.watch import Noticed, Watch
@@ -194,6 +195,7 @@ async def run(
             import_roster=partial(import_roster, ledger, book, clock),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
+            silences=Silences(ledger, clock, changed),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
 

@@ -24,7 +24,7 @@ from rich.progress import Progress
 from alerting.ledger import LedgerError
 from guardian import desk
 from guardian.broker import BrokerError
-from guardian.cli_homes import away_app, roster_app
+from guardian.cli_homes import away_app, quiet_app, roster_app
 from guardian.cli_parts import DEFAULT_CONFIG, err, fail
 from guardian.link import BrokerAddress
 from guardian.memory import keep_freed
@@ -37,6 +37,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
 app.add_typer(away_app, name="away")
+app.add_typer(quiet_app, name="quiet")
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")
