@@ -16,6 +16,7 @@ from alerting.ledger import (
     AreaCount,
     Ledger,
     Message,
+    Silence,
     Tx,
     apply,
     area_count,
@@ -24,6 +25,7 @@ from alerting.ledger import (
     listed_dark,
     messages,
     moves,
+    note_silence,
     open_incidents,
     recent_incidents,
     save_roster,
@@ -33,6 +35,7 @@ from guardian.clock import LiveClock
 from tests.alerting_people import T0, concern, duty, responder, roster_rows, shipped_policy
 from tests.test_courier import Centre, FakeProvider, centre
 from tests.test_sensorhealth import MIN, Story, camera, event, room
+from tests.web_people import make_site
 
 POLICY = shipped_policy()
 S = 1000
@@ -259,6 +262,40 @@ async def test_f35_a_fall_a_second_after_the_street_went_dark_is_texted_within_t
     with pytest.raises(asyncio.CancelledError):
         await running
     await ledger.close()
+
+
+# --- the board -------------------------------------------------------------------------------------------
+
+
+async def test_the_board_shows_one_row_with_the_number_and_a_page_with_the_list() -> None:
+    site = await make_site(NOW)
+    dark_here = ["h01", "h02", *STREET[:498]]
+    (area,) = await take(site.ledger, street(dark_here))
+    await take(site.ledger, seen(STREET[:10], NOW + 60 * S), NOW + 60 * S)
+    new = Silence("h05", Kind.SENSOR_FAULT, NOW + 600 * S, "李娜", "换电池 <b>")
+    await site.ledger.transact(lambda tx: note_silence(tx, new, NOW))
+    await take(site.ledger, [concern(Kind.SENSOR_FAULT, home="h05")])
+    async with site.client() as client:
+        html = (await client.get("/")).text
+        page = (await client.get(f"/incidents/{area.id}")).text
+        zh = (await client.get("/?lang=zh")).text
+        plain = (await client.get("/api/incidents")).json()
+    assert html.count("<article") == 1
+    assert "490 of 500 homes cannot be seen" in html
+    assert "490户看不到，共涉及500户" in zh
+    assert "Home *" not in html
+    assert f'href="/incidents/{area.id}"' in html[html.index('id="h-h01"') :], "the tile leads to it"
+    for shown in ("Silenced", "h05", "Sensor fault", "李娜", "换电池 &lt;b&gt;", "1 waiting"):
+        assert shown in html
+    assert page.count("<tr><td>h") == 500
+    assert page.index("<td>h497") < page.index("<td>h000"), "those still dark first"
+    assert plain["incidents"][0]["area"] == {"dark": 490, "homes": 500}
+    assert [(s["home"], s["held"]) for s in plain["silences"]] == [("h05", 1)]
+    await take(site.ledger, seen(dark_here, NOW + 660 * S), NOW + 660 * S)
+    async with site.client() as client:
+        assert "500 homes, 13 min" in (await client.get("/")).text
+        assert "Recovered by itself" in (await client.get(f"/incidents/{area.id}")).text
+    await site.ledger.close()
 
 
 # --- from the detectors ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alerting import triage
-from alerting.concern import Concern, Kind, Severity
+from alerting.concern import SEVERITY, Concern, Kind, Severity
 from alerting.ledger import (
     Ledger,
     Silence,
@@ -80,7 +80,7 @@ async def test_what_is_silenced_is_kept_and_comes_when_the_silence_ends(ledger: 
 async def test_it_touches_one_kind_at_one_home_and_nothing_above_low(ledger: Ledger) -> None:
     for kind in quiet.KINDS:
         await silence(ledger, kind)
-    loud = [k for k in Kind if triage.SEVERITY[k] in {Severity.MEDIUM, Severity.HIGH}]
+    loud = [k for k in Kind if SEVERITY[k] in (Severity.MEDIUM, Severity.HIGH)]
     assert Kind.SOS in loud
     for n, kind in enumerate(loud):  # as if it could be noted: triage itself holds back nothing of these
         home = f"k{n}"
