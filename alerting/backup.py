@@ -85,7 +85,9 @@ def _now(s: Standing, by_slack: list[str], chance: float, policy: Policy, now_ms
     """Step 2."""
     page = []
     for r in sorted(by_slack, key=lambda r: r not in s.volunteers):
-        if s.latest[r] >= now_ms and chance < policy.wave_confidence:
+        last = s.latest[r] - int(policy.margin_s * 1000) <= now_ms
+        enough = max(policy.wave_confidence, s.confidence if last else 0.0)
+        if s.latest[r] >= now_ms and chance < enough:
             page.append(r)
             chance = 1 - (1 - chance) * (1 - _odds(s, r, policy))
     waits = [s.latest[r] - int(policy.margin_s * 1000) for r in by_slack if r not in page]

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Final
+
+AREA: Final = "*"
+"""Stands as the home of the incident about homes that went dark together; no home can be called so."""
 
 
 class Severity(IntEnum):
@@ -42,6 +46,8 @@ class Kind(StrEnum):
     """The home's own "I am all right": closes a suspicion, is only recorded after confirmation."""
     DRILL = "drill"
     """A test that staff have asked for (alerting/drill.py); no detector finds it."""
+    IN_SIGHT = "in-sight"
+    """A home that was dark can be seen again: said only of homes that somebody waits for."""
 
 
 SEVERITY: dict[Kind, Severity | None] = {
@@ -67,7 +73,7 @@ SEVERITY: dict[Kind, Severity | None] = {
         (Kind.INACTIVITY_PROMPT, Kind.FEVER_TREND, Kind.APPLIANCE_LEFT_ON, Kind.SENSOR_FAULT, Kind.BLIND),
         Severity.LOW,
     ),
-    **dict.fromkeys((Kind.FALL_SUSPECTED, Kind.FALL_RECOVERED, Kind.CANCEL), None),
+    **dict.fromkeys((Kind.FALL_SUSPECTED, Kind.FALL_RECOVERED, Kind.CANCEL, Kind.IN_SIGHT), None),
 }
 """Severity by kind (DESIGN section 5); None pages nobody by itself."""
 

@@ -12,13 +12,14 @@ sends. The steps, for each incident:
 3. The planner says whom to page, also while somebody goes but may not be in time; each gets one row, unless
    one is still waiting to be sent.
 4. A page that its provider does not take, or that nobody answers, also goes by another path (paths.py).
-5. Whoever was asked and is not needed any more gets a stand-down.
+5. Whoever was asked and is not needed any more gets a stand-down; whoever knows of an area is told how it
+   stands (area.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from alerting import drill, paths, planner
+from alerting import area, drill, paths, planner
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import BackupWanted, Incident, LeaseCapped, LeaseLapsed
@@ -40,7 +41,7 @@ from alerting.policy import Policy
 STAND_DOWN_MS = 600_000
 """How long after closing it is still worth telling somebody not to go."""
 LOW_GATHER_MS = 30_000
-"""A LOW text waits this long, so that one can stand for all that come together."""
+"""A LOW text waits this long, so that one can stand for all that come together; an area's stands for many."""
 LOW_AT_ONCE = 40
 """LOW incidents that are taken up in one look, which is one transaction: 40 and five people are 200 rows,
 some 60 ms. The rest follow in the next looks."""
@@ -134,6 +135,9 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
             else:
                 waits.append(called_ms + repeat_ms)
     enqueued += _stand_down(tx, now_ms)
+    told, news_ms = area.news(tx, policy, now_ms)
+    enqueued += told
+    waits += [] if news_ms is None else [news_ms]
     more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
     return Look(enqueued, tuple(last_resort), min(waits, default=None), more)
 
@@ -212,14 +216,18 @@ def _page(
 ) -> Message:
     severity = incident.severity or Severity.LOW
     low = severity is Severity.LOW
-    template = drill.PAGE if incident.kind is Kind.DRILL else severity.name.lower()
+    usual = severity.name.lower()
+    if incident.is_area:
+        usual = "area"
+    elif incident.kind is Kind.DRILL:
+        usual = drill.PAGE
     return Message(
         responder=responder,
         purpose="page",
-        template="last-resort" if last_resort else template,
+        template="last-resort" if last_resort else usual,
         incident=incident.id,
         wave=wave,
-        due_ms=now_ms + (LOW_GATHER_MS if low else 0),
+        due_ms=now_ms + (LOW_GATHER_MS if low and not incident.is_area else 0),
         valid_until_ms=now_ms + (LOW_VALID_MS if low else int(policy.target_s * 1000)),
         created_ms=now_ms,
     )

@@ -17,8 +17,8 @@ sends. An event that says nothing new gives the same incident back, so every eve
 7.  At equal severity a fall outranks the rest: the kind becomes the fall, nothing else changes.
 8.  `Arrived` puts whoever is at the door in charge and ends the lease.
 9.  Closing takes an outcome. `recovered` and `cancelled` close only a suspicion, and a silence that the home
-    was asked about (`inactivity-prompt`); with any other severity the incident is latched until a human
-    closes it.
+    was asked about (`inactivity-prompt`); `recovered` also the incident of an area, when its homes are back.
+    Any other one with a severity is latched until a human closes it.
 10. `CancelledByHome` closes those; afterwards it is recorded and stops nothing.
 11. `ReportedFalse` is recorded and stops nothing, unless the one who says so is on scene: then it closes.
 12. Segment times: the first one wins and stays.
@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from alerting.concern import Kind, Severity
+from alerting.concern import AREA, Kind, Severity
 from alerting.events import (
     LEASE_S,
     Accepted,
@@ -154,6 +154,11 @@ class Incident:
     on_scene_ms: int | None = None
     closed_ms: int | None = None
     outcome: str | None = None
+
+    @property
+    def is_area(self) -> bool:
+        """Whether it is about homes that went dark together; they stand on its list (ledger/areas.py)."""
+        return self.home == AREA
 
     @property
     def wants_help(self) -> bool:
@@ -327,7 +332,7 @@ def _closed(i: Incident, outcome: str, now_ms: int) -> Incident:
         return i
     if i.kind is Kind.DRILL:
         outcome = "drill"
-    if outcome in _BY_ITSELF and not _only_asked(i):
+    if outcome in _BY_ITSELF and not (_only_asked(i) or (i.is_area and outcome == "recovered")):
         raise IllegalMove(f"closed: {outcome} closes a suspicion only")
     return replace(
         i,

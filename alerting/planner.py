@@ -18,7 +18,8 @@ For HIGH and MEDIUM, while nobody holds the incident (or help is wanted; while s
 6. Last resort: everybody active, on duty or not, who has not declined; whoever was paged before is paged
    once more, for HIGH again after each repeat.
 
-LOW goes once a round to all who are on duty, without countdown. A drill is MEDIUM without step 6.
+LOW goes once a round to all who are on duty, without countdown; in quiet hours not before they end, unless
+it is about an area. A drill is MEDIUM without step 6.
 """
 
 from collections.abc import Iterable, Mapping
@@ -223,6 +224,21 @@ def on_duty(duty: Duty, now_ms: int) -> tuple[str, ...]:
     return tuple(r.id for r in duty.responders.values() if r.active and r.id in there)
 
 
+def quiet_until_ms(duty: Duty, policy: Policy, now_ms: int) -> int | None:
+    """When the quiet hours that hold now end, by the site's clock; None = they do not hold."""
+    zone = ZoneInfo(duty.timezone)
+    local = datetime.fromtimestamp(now_ms / 1000, tz=zone)
+    begin, end = policy.quiet_from_h, policy.quiet_to_h
+    hour = local.hour + local.minute / 60 + local.second / 3600
+    quiet = begin <= hour < end if begin <= end else hour >= begin or hour < end
+    if not quiet:
+        return None
+    midnight = datetime(local.year, local.month, local.day, tzinfo=zone)
+    days, minutes = int(hour >= end), round(end * 60)
+    over = midnight + timedelta(days=days, minutes=minutes)  # by what the clock shows, whatever day it is
+    return int(over.timestamp() * 1000)
+
+
 def _latest(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int) -> dict[str, int]:
     """Give the latest page of everybody on duty."""
     people = (duty.responders[r] for r in on_duty(duty, now_ms))
@@ -232,6 +248,9 @@ def _latest(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int
 def _low(case: _Case) -> Plan:
     if case.asked.paged:
         return Plan((), None, last_resort=False)
+    quiet_ms = None if case.incident.is_area else quiet_until_ms(case.duty, case.policy, case.now_ms)
+    if quiet_ms is not None:
+        return Plan((), quiet_ms, last_resort=False)
     there = tuple(r for r in on_duty(case.duty, case.now_ms) if r not in case.away)
     look_again_ms = None if there else case.now_ms + int(case.policy.wave_window_s * 1000)  # until a shift
     return Plan(there, look_again_ms, last_resort=False)

@@ -47,3 +47,21 @@ class Policy:
     """Between two fetches of answers while an incident is open."""
     last_resort_repeat_s: float
     """Between two calls for the last resort while nobody accepts."""
+    area_homes: int
+    """So many homes dark together are one incident of an area; with fewer left it is none any more."""
+    area_news_s: float
+    """Between two texts that say how an area stands, at the least."""
+    area_rest_share: float
+    """With this share of its homes left or less it is none any more, either; 0 to 1."""
+    area_rest_s: float
+    """So few are left, and nothing has changed for so long: those get incidents of their own."""
+    quiet_from_h: float
+    """From this hour of the site's clock LOW texts wait; hours are 0 to 24, with minutes as a fraction."""
+    quiet_to_h: float
+    """Until this one; the same as `quiet_from_h`: they never wait."""
+
+    def __post_init__(self) -> None:
+        """Refuse hours that no clock shows. Raises ValueError."""
+        for name in ("quiet_from_h", "quiet_to_h"):
+            if not 0 <= getattr(self, name) <= 24:
+                raise ValueError(f"escalation.{name}: an hour from 0 to 24")

@@ -24,12 +24,14 @@ from alerting import planner, spoken, wording
 from alerting.channels import Abilities, Channel
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Responder
-from alerting.incident import Incident
+from alerting.incident import Incident, State
 from alerting.ledger import (
     Message,
     Tx,
+    area_count,
     code_for,
     codes,
+    concerns,
     group_low,
     hold_back,
     incident,
@@ -130,6 +132,9 @@ def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:
         return None
     if text.purpose == "stand-down":
         return "asked again" if about.wants_people else None
+    if text.purpose == "news":
+        over = text.template == "area-over"
+        return None if over == (about.state is State.CLOSED) else "not so any more"
     wanted = about.wants_people and text.created_ms >= about.round_ms
     return None if wanted else "not needed any more"
 
@@ -148,12 +153,14 @@ def _is_drill(about: Incident | None) -> bool:
 
 def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> str:
     text, person, about = letter.text, letter.person, letter.about
-    deadline_ms = eta_ms = card = None
+    deadline_ms = eta_ms = card = homes = minutes = None
     if about is not None:
         code = code_for(tx, about.id, person.id, now_ms)
         card, eta_ms = duty.cards.get(about.home), about.eta_ms
         if about.deadline_ms is not None:
             deadline_ms = planner.due_by_ms(about, policy)
+        if about.is_area:
+            homes, minutes = _area(tx, about, text, now_ms)
     else:
         known = codes(tx, person.id)
         code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""
@@ -170,7 +177,23 @@ def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> s
         deadline=_hhmm(deadline_ms, duty) if deadline_ms is not None and deadline_ms > now_ms else None,
         card=card,
         eta=None if eta_ms is None else _hhmm(eta_ms, duty),
+        homes=homes,
+        minutes=minutes,
     )
+
+
+def _area(tx: Tx, about: Incident, text: Message, now_ms: int) -> tuple[int, int]:
+    """How many homes an area's text names, and how many minutes it has lasted.
+
+    The first text names at least as many as the detectors had seen fall dark; not all are on the list yet.
+    """
+    count = area_count(tx, about.id)
+    minutes = round(((about.closed_ms or now_ms) - about.t0_ms) / 60_000)
+    if about.closed_ms is not None:
+        return count.homes, minutes
+    if text.purpose == "news" or count.dark < count.homes:
+        return count.dark, minutes
+    return max(count.dark, *(int(c.evidence.get("homes_dark", 0)) for c in concerns(tx, about.id))), minutes
 
 
 def _hhmm(t_ms: int, duty: Duty) -> str:

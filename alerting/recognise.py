@@ -16,6 +16,7 @@ from alerting import wording
 from alerting.duty import Language
 
 _CODE, _CODES, _NUMBER, _CARD, _BY, _ETA = "Q77", "Q77 Q78", 987_654_321, "QX-98765", "23:59", "22:58"
+_HOMES, _MINUTES = 543_210, 432_109
 _ONE = r"[A-Z][0-9]{1,2}"
 _TIME = r"[0-2][0-9]:[0-5][0-9]"
 
@@ -33,6 +34,8 @@ class Said:
     deadline: str | None = None
     card: str | None = None
     eta: str | None = None
+    homes: int | None = None
+    minutes: int | None = None
 
     def body(self) -> str:
         """Word it again.
@@ -51,6 +54,8 @@ class Said:
             deadline=self.deadline,
             card=self.card,
             eta=self.eta,
+            homes=self.homes,
+            minutes=self.minutes,
         )
 
 
@@ -70,8 +75,14 @@ def recognise(body: str) -> Said | None:
                 said.get("deadline"),
                 said.get("card"),
                 said.get("eta"),
+                _count(said.get("homes")),
+                _count(said.get("minutes")),
             )
     return None
+
+
+def _count(said: str | None) -> int | None:
+    return None if said is None else int(said)
 
 
 @cache
@@ -84,7 +95,9 @@ def _made() -> Iterator[tuple[Language, str, str | None, re.Pattern[str]]]:
     languages: tuple[Language, ...] = get_args(Language)
     for language, (purpose, template) in product(languages, sorted(wording.TEMPLATES, key=str)):
         seen = set()
-        for code, by, card, eta in product((_CODES, ""), (_BY, None), (_CARD, None), (_ETA, None)):
+        for code, by, card, eta, homes, minutes in product(
+            (_CODES, ""), (_BY, None), (_CARD, None), (_ETA, None), (_HOMES, None), (_MINUTES, None)
+        ):
             shown = code if template == "which-code" else code[: len(_CODE)]
             body = wording.text(
                 purpose,
@@ -95,6 +108,8 @@ def _made() -> Iterator[tuple[Language, str, str | None, re.Pattern[str]]]:
                 deadline=by,
                 card=card,
                 eta=eta,
+                homes=homes,
+                minutes=minutes,
             )
             if body not in seen:
                 seen.add(body)
@@ -110,6 +125,8 @@ def _pattern(body: str) -> str:
         (_CARD, r"(?P<card>[A-Z]{0,2}-?[0-9]{1,8})"),
         (_BY, rf"(?P<deadline>{_TIME})"),
         (_ETA, rf"(?P<eta>{_TIME})"),
+        (str(_HOMES), r"(?P<homes>[0-9]{1,6})"),
+        (str(_MINUTES), r"(?P<minutes>[0-9]{1,6})"),
     ):
         if sentinel == _CODE and "(?P<code>" in pattern:
             pattern = pattern.replace(_CODE, _ONE)  # the example in a text that lists codes

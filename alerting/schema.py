@@ -230,6 +230,60 @@ concern = Table(
     Column("evidence", Text, nullable=False),  # JSON
 )
 
+# --- homes that went dark together ------------------------------------------------------------------
+
+area_home = Table(
+    "area_home",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("incident", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("home", String(32), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),  # dark since
+    Column("noted_ms", BigInteger, nullable=False),  # on the list since
+    Column("until_ms", BigInteger),  # null: on the list
+    Column("own", Boolean, nullable=False, server_default=text("0")),  # left it for an incident of its own
+)
+Index(
+    "uq_area_home_dark",
+    area_home.c.incident,
+    area_home.c.home,
+    unique=True,
+    sqlite_where=area_home.c.until_ms.is_(None),
+    postgresql_where=area_home.c.until_ms.is_(None),
+)
+
+# --- what staff do not want to hear of for some hours -----------------------------------------------
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),  # of LOW severity
+    Column("until_ms", BigInteger, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("noted_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),  # ended before its time
+    Index("ix_silence_home", "home", "until_ms"),
+)
+
+silenced = Table(  # what came in the meantime; concerns until the silence ends
+    "silenced",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("silence", ForeignKey("silence.id"), nullable=False),
+    Column("onset_ms", BigInteger, nullable=False),
+    Column("decided_ms", BigInteger, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("room", String(32)),
+    Column("sensor", String(32)),
+    Column("evidence", Text, nullable=False),  # JSON
+    Column("over_ms", BigInteger),  # was over before the silence ended
+    Column("told_ms", BigInteger),  # told after the silence ended
+    Index("ix_silenced_waiting", "over_ms", "told_ms"),
+)
+
 # --- texts out and in ------------------------------------------------------------------------------
 
 code = Table(  # what a responder calls an incident
@@ -250,7 +304,7 @@ message = Table(  # the outbox
     Column("id", Integer, primary_key=True),
     Column("incident", ForeignKey("incident.id"), index=True),  # null: an answer about none
     Column("responder", String(32), nullable=False),
-    Column("purpose", String(16), nullable=False),  # page, answer, stand-down
+    Column("purpose", String(16), nullable=False),  # page, answer, stand-down, news
     Column("wave", Integer, nullable=False, server_default=text("0")),
     Column("channel", String(16), nullable=False),  # "" until the courier has chosen one
     Column("body", Text),  # null until wording has run; then fixed for ever

@@ -31,12 +31,14 @@ class Keys(StrEnum):
 
 _ABOUT_NONE: Final = wording.ABOUT_NONE | {"keys", "not-noted"}
 
-# {c} code, {k} card with its word, {by} the deadline, {eta} the time of arrival, {how} how to answer a page.
+# {c} code, {k} card with its word, {by} the deadline, {eta} the time of arrival, {how} how to answer a page,
+# {h} how many homes, {m} how many minutes.
 _ZH: dict[tuple[str, str | None], str] = {
     ("page", "high"): "紧急。代码{c}{k}，请{by}到场。{how}",
     ("page", "medium"): "重要。代码{c}{k}，请{by}到场。{how}",
     ("page", "low"): "提示。代码{c}{k}，请查看看板。{how}",
     ("page", "drill"): "这是演练，不是真事。代码{c}{k}，请照常{by}到场。{how}",
+    ("page", "area"): "提示。代码{c}，{h}户同时看不到，请查看看板。{how}",
     ("page", "last-resort"): "紧急。代码{c}{k}，无人到场，请马上去！{how}",
     ("answer", "accepted"): "谢谢。代码{c}由您接手，请{by}到。请按路上需要的分钟数，然后按井号。",
     ("answer", "on-the-way"): "代码{c}，已记您在路上{eta}。去不了请按3，要帮手请按5。"
@@ -55,12 +57,16 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("answer", "keys"): "接手请按1，到了请按2，不能去请按3，误报请按4，要帮手请按5，平安请按6。",
     ("answer", "not-noted"): "刚才没有记下，请再按一次。",
     ("stand-down", None): "代码{c}已不用去了，谢谢您。",
+    ("news", "area"): "代码{c}，现在仍有{h}户看不到。",
+    ("news", "area-over"): "代码{c}已结束：{h}户，{m}分钟。仍看不到的另行通知。",
 }
 _EN: dict[tuple[str, str | None], str] = {
     ("page", "high"): "Urgent. Code{c}{k}: be there {by}. {how}",
     ("page", "medium"): "Important. Code{c}{k}: be there {by}. {how}",
     ("page", "low"): "Notice. Code{c}{k}: please look at the board. {how}",
     ("page", "drill"): "This is a test, nothing has happened. Code{c}{k}: be there {by}. {how}",
+    ("page", "area"): "Notice. Code{c}: {h} homes cannot be seen since the same moment, "
+    "please look at the board. {how}",
     ("page", "last-resort"): "Urgent. Code{c}{k}: nobody is there yet, go now! {how}",
     ("answer", "accepted"): "Thank you. Code{c} is yours, be there {by}. "
     "Press how many minutes you need, then the hash key.",
@@ -85,6 +91,8 @@ _EN: dict[tuple[str, str | None], str] = {
     "I need help: press 5. Resident safe: press 6.",
     ("answer", "not-noted"): "That was not written down. Please press it again.",
     ("stand-down", None): "Code{c}: no need to go any more. Thank you.",
+    ("news", "area"): "Code{c}: now {h} homes cannot be seen.",
+    ("news", "area-over"): "Code{c} is over: {h} homes, {m} minutes. Any that cannot be seen yet come alone.",
 }
 _ZH_DRILL: dict[str, str] = {
     "help-coming": "这是演练。代码{c}，已记。若真有险情，请直接打120并告诉中心。结束请按6。",
@@ -108,6 +116,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "no-keys": "请回短信，先写代码，能去写1，不能去写3。",
         "number": "编号{}。",
         "between": "、",
+        "many": "多",
     },
     "en": {
         "card": ", card{}",
@@ -118,6 +127,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "no-keys": "Answer by text: the code, then 1 if you go, 3 if you cannot.",
         "number": " Message{}.",
         "between": ";",
+        "many": "many",
     },
 }
 _DIGITS: Final = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
@@ -139,6 +149,8 @@ def words(
     deadline: str | None = None,
     card: str | None = None,
     eta: str | None = None,
+    homes: int | None = None,
+    minutes: int | None = None,
     keys: bool = True,
 ) -> str:
     """Say it.
@@ -147,7 +159,7 @@ def words(
     ----------
     purpose, template
         one of `SAYINGS`.
-    code, deadline, card, eta
+    code, deadline, card, eta, homes, minutes
         as for `wording.text`.
     number
         the message's number; None for an answer within a call, which is no message.
@@ -172,6 +184,8 @@ def words(
         by=said["by"].format(_clock(deadline, language)) if deadline is not None else said["no-by"],
         eta=said["eta"].format(_clock(eta, language)) if eta is not None else "",
         how=said["keys" if keys else "no-keys"],
+        h=wording.counted(homes, said["many"]),
+        m=wording.counted(minutes, said["many"]),
     )
     return body if number is None else body + said["number"].format(_spelt(str(number), language))
 

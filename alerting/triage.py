@@ -1,4 +1,4 @@
-"""Triage: concerns → incidents, one for each home.
+"""Triage: concerns → incidents, one for each home, and one for homes that go dark together.
 
 Takes the concerns of one beat and an open transaction, gives the incidents that they touched. Never
 sends, never decides who goes. For each concern:
@@ -8,26 +8,55 @@ sends, never decides who goes. For each concern:
 3. Anything with a severity opens an incident, or merges into the home's: as evidence; as a rise with its
    own onset and deadline when it is worse (or the first with a severity); a fall outranks its equals.
 4. A drill at that home ends when anything comes that is no word of peace, and never takes it in.
+5. `blind` of many homes at once is one incident of an area with a list, which homes that are `in-sight`
+   leave (area.py); more of the same about a home on the list adds nothing.
+6. A LOW concern that would open an incident while staff have silenced its kind at that home is kept until
+   the silence ends; it opens one then, unless `in-sight` or `cancel` has said that it is over.
 
 And for suspicions (`uncleared`): one that nothing has cleared or confirmed for `uncleared_s` is taken for the
 fall that it may be. The camera may have gone dark, the daemon may have been killed in the dwell; unknown
-is never fine.
+is never fine. `overdue` is this, the rest of an area, and the end of silences.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from alerting import drill, planner
-from alerting.concern import SEVERITY, Concern, Kind
+from alerting import area, drill, planner
+from alerting.concern import SEVERITY, Concern, Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import CancelledByHome, Closed, Incident, Raised, Suspected
-from alerting.ledger import Tx, add_concern, apply, incident_of, open_new, uncleared_suspicions
+from alerting.ledger import (
+    Tx,
+    add_concern,
+    apply,
+    drop_held,
+    held_concerns,
+    hold,
+    incident_of,
+    listed_dark,
+    on_list,
+    open_new,
+    release_held,
+    silence_of,
+    uncleared_suspicions,
+)
 from alerting.policy import Policy
 
 
 def take(tx: Tx, concerns: Sequence[Concern], duty: Duty, policy: Policy, now_ms: int) -> list[Incident]:
     """Merge concerns into incidents; give those that were touched, as they are afterwards."""
     touched: dict[int, Incident] = {}
+    shared = [c for c in concerns if area.is_shared(c, policy)]
+    if shared:
+        joined = area.join(tx, shared, now_ms)
+        touched[joined.id] = joined
+    back = [c.home for c in concerns if c.kind is Kind.IN_SIGHT]
+    left = _in_sight(tx, back, now_ms) if back else None
+    if left is not None:
+        touched[left.id] = left
     for concern in concerns:
+        if concern.kind is Kind.IN_SIGHT or area.is_shared(concern, policy):
+            continue
         found = _take(tx, concern, duty, policy, now_ms)
         if found is not None:
             touched[found.id] = found
@@ -52,16 +81,53 @@ def uncleared(tx: Tx, duty: Duty, policy: Policy, now_ms: int) -> list[Incident]
     return take(tx, concerns, duty, policy, now_ms)
 
 
+def overdue(tx: Tx, duty: Duty, policy: Policy, now_ms: int) -> list[Incident]:
+    """Do what time alone brings: suspicions that nobody clears, the rest of an area, silences that end."""
+    waited = [
+        replace(c, evidence={**c.evidence, "silenced_s": (now_ms - c.decided_ms) / 1000})
+        for c in release_held(tx, now_ms)
+    ]
+    raised = uncleared(tx, duty, policy, now_ms)
+    return [*raised, *take(tx, [*area.rest(tx, policy, now_ms), *waited], duty, policy, now_ms)]
+
+
+def awaited(tx: Tx) -> dict[str, int]:
+    """Give the homes of which `in-sight` is news → dark since, ms: an area's, and those silenced."""
+    dark = {
+        c.home: c.onset_ms
+        for c in held_concerns(tx)
+        if c.kind is Kind.BLIND and c.evidence.get("cameras_dark", 0) == c.evidence.get("cameras", 0)
+    }
+    return dark | listed_dark(tx)
+
+
+def _in_sight(tx: Tx, homes: Sequence[str], now_ms: int) -> Incident | None:
+    held = {c.home for c in held_concerns(tx) if c.kind is Kind.BLIND}
+    for home in held.intersection(homes):
+        drop_held(tx, home, Kind.BLIND, now_ms)
+    return area.leave(tx, homes, now_ms)
+
+
 def _take(tx: Tx, concern: Concern, duty: Duty, policy: Policy, now_ms: int) -> Incident | None:
     known = incident_of(tx, concern.home)
     ends = concern.kind in {Kind.FALL_RECOVERED, Kind.CANCEL}
-    if known is not None and known.kind is Kind.DRILL:
-        if not ends:
-            drill.end(tx, known, now_ms)
+    in_drill = known if known is not None and known.kind is Kind.DRILL else None
+    if in_drill is not None:
         known = None
+    if concern.kind is Kind.CANCEL:
+        drop_held(tx, concern.home, Kind.INACTIVITY_PROMPT, now_ms)
     if known is None and ends:
         return None
+    if known is None and concern.kind is Kind.BLIND and on_list(tx, concern.home):
+        return None
     severity = SEVERITY[concern.kind]
+    if known is None and severity is Severity.LOW:
+        silence = silence_of(tx, concern.home, concern.kind, now_ms)
+        if silence is not None:
+            hold(tx, silence, concern)
+            return None
+    if in_drill is not None:
+        drill.end(tx, in_drill, now_ms)
     deadline_ms, late = planner.deadline(concern, duty, policy)
     if known is None:
         return open_new(tx, concern, severity=severity, deadline_ms=deadline_ms, late=late, now_ms=now_ms)

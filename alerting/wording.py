@@ -19,6 +19,8 @@ UCS2_LIMIT = 70
 """16-bit units in one segment as soon as one character is outside GSM-7."""
 MOST_DIGITS = 9
 """A message number may have this many digits; the templates are cut to fit it."""
+MOST_COUNTED = 6
+"""Nor may a count of homes or minutes have more: a million homes, or two years."""
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
@@ -58,7 +60,8 @@ def card_fits(card: str) -> bool:
     return _CARD.fullmatch(card) is not None
 
 
-# {c} code, {n} message number, {k} card with its word, {by} the deadline with its word, {eta} likewise.
+# {c} code, {n} message number, {k} card with its word, {by} the deadline with its word, {eta} likewise,
+# {h} how many homes, {m} how many minutes.
 # Answers are written as they are to be typed, code and all: "A12 1" always works, "1" alone does while one
 # incident is open for that phone.
 _ZH: dict[tuple[str, str | None], str] = {
@@ -66,6 +69,7 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("page", "medium"): "重要{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "low"): "提示{c}{k} 请查看看板。回{c} 1=接手 {c} 3=不能 #{n}.",
     ("page", "drill"): "演练{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
+    ("page", "area"): "提示{c} {h}户同时看不到,请查看看板。回{c} 1=接手 {c} 3=不能 #{n}.",
     ("page", "last-resort"): "紧急{c}{k} 无人到场,请马上去!回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("answer", "accepted"): "{c}由您接手,请{by}到。出发回{c} 1 分钟数,到了回{c} 2,去不了回{c} 3 #{n}.",
     ("answer", "on-the-way"): "{c}已记您在路上{eta}。到了回{c} 2,去不了回{c} 3,要帮手回{c} 5 #{n}.",
@@ -81,6 +85,8 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("answer", "not-understood"): "没看懂。请回:{c} 1接手,{c} 2到了,{c} 3不能,{c} 5要帮手 #{n}.",
     ("answer", "nothing-open"): "您现在没有待处理的呼叫。有事请打中心电话 #{n}.",
     ("stand-down", None): "{c}已不用去了,谢谢您。#{n}.",
+    ("news", "area"): "{c}现在仍有{h}户看不到。#{n}.",
+    ("news", "area-over"): "{c}已结束:{h}户,{m}分钟。仍看不到的另行通知 #{n}.",
 }
 _EN: dict[tuple[str, str | None], str] = {
     ("page", "high"): "URGENT {c}{k}: be there {by}. "
@@ -90,6 +96,8 @@ _EN: dict[tuple[str, str | None], str] = {
     ("page", "low"): "NOTICE {c}{k}: please look at the board. Reply {c} 1 = I go, {c} 3 = I cannot. #{n}.",
     ("page", "drill"): "TEST {c}{k}, nothing has happened: be there {by}. "
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
+    ("page", "area"): "NOTICE {c}: {h} homes cannot be seen since the same moment, please look at the board. "
+    "Reply {c} 1 = I go, {c} 3 = I cannot. #{n}.",
     ("page", "last-resort"): "URGENT {c}{k}: nobody is there yet, go now! "
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("answer", "accepted"): "{c} is yours, be there {by}. "
@@ -115,6 +123,11 @@ _EN: dict[tuple[str, str | None], str] = {
     "Reply {c} 1 = I go, {c} 2 = there, {c} 3 = I cannot, {c} 5 = need help. #{n}.",
     ("answer", "nothing-open"): "Nothing is open for you now. If something is wrong call the centre. #{n}.",
     ("stand-down", None): "{c}: no need to go any more. Thank you. #{n}.",
+    ("news", "area"): "{c}: now {h} homes cannot be seen. #{n}.",
+    (
+        "news",
+        "area-over",
+    ): "{c} is over: {h} homes, {m} minutes. Any that cannot be seen yet come alone. #{n}.",
 }
 _ZH_DRILL: dict[str, str] = {
     "help-coming": "演练{c}已记。若真有险情,请直接打120并告诉中心。结束回{c} 6 #{n}.",
@@ -152,8 +165,15 @@ _ZH = with_drills(_ZH, _ZH_DRILL, "演练 ", ABOUT_NONE)
 _EN = with_drills(_EN, _EN_DRILL, "TEST ", ABOUT_NONE)
 _TEXTS: dict[Language, dict[tuple[str, str | None], str]] = {"zh": _ZH, "en": _EN}
 _WORDS: dict[Language, dict[str, str]] = {
-    "zh": {"card": " 卡{}", "by": "{}前", "no-by": "尽快", "eta": ",{}到", "code": "代码"},
-    "en": {"card": " card {}", "by": "by {}", "no-by": "soon", "eta": ", there at {}", "code": "CODE"},
+    "zh": {"card": " 卡{}", "by": "{}前", "no-by": "尽快", "eta": ",{}到", "code": "代码", "many": "多"},
+    "en": {
+        "card": " card {}",
+        "by": "by {}",
+        "no-by": "soon",
+        "eta": ", there at {}",
+        "code": "CODE",
+        "many": "many",
+    },
 }
 
 TEMPLATES: frozenset[tuple[str, str | None]] = frozenset(_ZH)
@@ -184,6 +204,13 @@ def checked(code: str, number: int, *clocks: str | None) -> list[str]:
     return codes
 
 
+def counted(many: int | None, unknown: str) -> str:
+    """Give a count as it stands in a message; raises SegmentError when it has more than six digits."""
+    if many is not None and not 0 <= many < 10**MOST_COUNTED:
+        raise SegmentError("a count has at most 6 digits")
+    return unknown if many is None else str(many)
+
+
 def text(
     purpose: str,
     template: str | None,
@@ -194,6 +221,8 @@ def text(
     deadline: str | None = None,
     card: str | None = None,
     eta: str | None = None,
+    homes: int | None = None,
+    minutes: int | None = None,
 ) -> str:
     """Say it in one segment.
 
@@ -210,6 +239,9 @@ def text(
         local time "HH:MM"; None leaves it out.
     card
         the staff-chosen number of the home; left out when it is none or does not look like a number.
+
+    homes, minutes
+        how many, 0 to 999,999; "many" where it is not known. For texts about an area.
 
     Raises
     ------
@@ -228,6 +260,8 @@ def text(
         "by": words["by"].format(deadline) if deadline is not None else words["no-by"],
         "eta": words["eta"].format(eta) if eta is not None else "",
         "first": codes[0] if codes else words["code"],
+        "h": counted(homes, words["many"]),
+        "m": counted(minutes, words["many"]),
     }
     listed = " ".join(codes) or words["code"]
     body = pattern.format(c=listed, **values)

@@ -34,6 +34,7 @@ from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
 from guardian.protection import Protection
 from guardian.pulse import Pulse
+from guardian.quiet import Silences
 from guardian.settings import Loaded, Mqtt, SettingsError
 from guardian.trace import Trace
 from guardian.watch import Noticed, Watch
@@ -215,6 +216,7 @@ async def run(
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
             more=people_routes(foresight, drills),
+            silences=Silences(ledger, clock, changed),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
 

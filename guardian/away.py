@@ -50,8 +50,8 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
     problems: list[str] = []
     if wanted.home not in found.homes:
         problems.append(f"home: {wanted.home} is not in the roster")
-    from_ms = now_ms if wanted.begin is None else _local_ms("from", wanted.begin, zone, problems)
-    until_ms = _local_ms("until", wanted.until, zone, problems)
+    from_ms = now_ms if wanted.begin is None else local_ms("from", wanted.begin, zone, problems)
+    until_ms = local_ms("until", wanted.until, zone, problems)
     if from_ms is not None and until_ms is not None:
         if until_ms <= max(from_ms, now_ms):
             problems.append("until: not after the begin, or past")
@@ -77,8 +77,8 @@ def listing(tx: Tx, now_ms: int) -> Answer:
             {
                 "id": a.id,
                 "home": a.home,
-                "from": _local(a.from_ms, zone),
-                "until": _local(a.until_ms, zone),
+                "from": local_text(a.from_ms, zone),
+                "until": local_text(a.until_ms, zone),
                 "owner": a.owner,
                 "reason": a.reason,
             }
@@ -134,7 +134,8 @@ class Calendar:
             await self._clock.wait(never, (self._clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS)
 
 
-def _local_ms(what: str, said: str, zone: ZoneInfo, problems: list[str]) -> int | None:
+def local_ms(what: str, said: str, zone: ZoneInfo, problems: list[str]) -> int | None:
+    """Read a local time as staff write it, ISO 8601; None, and a line in `problems`, when it is none."""
     try:
         t = datetime.fromisoformat(said)
     except ValueError:
@@ -143,5 +144,6 @@ def _local_ms(what: str, said: str, zone: ZoneInfo, problems: list[str]) -> int 
     return round((t if t.tzinfo else t.replace(tzinfo=zone)).timestamp() * 1000)
 
 
-def _local(t_ms: int, zone: ZoneInfo) -> str:
+def local_text(t_ms: int, zone: ZoneInfo) -> str:
+    """Write a time as staff write it."""
     return datetime.fromtimestamp(t_ms / 1000, zone).strftime("%Y-%m-%dT%H:%M")

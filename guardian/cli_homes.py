@@ -1,4 +1,4 @@
-"""Commands about homes and people: the roster, and who is expected to be away. Nothing is decided here."""
+"""Commands about homes and people: the roster, absences and silences. Nothing is decided here."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from alerting.ledger import Ledger, Tx, lock_state
-from guardian import away, desk, roster
+from guardian import away, desk, quiet, roster
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption, fail
 from guardian.clock import LiveClock
 from guardian.roster_file import read as read_roster
@@ -17,6 +17,8 @@ from guardian.settings import load
 T = TypeVar("T")
 roster_app = typer.Typer(no_args_is_help=True, help="People, homes and sensors: import and export.")
 away_app = typer.Typer(no_args_is_help=True, help="Who is expected to be away, until when, and who says so.")
+
+quiet_app = typer.Typer(no_args_is_help=True, help="Notices that nobody wants to hear of for some hours.")
 
 
 @roster_app.command("import")
@@ -106,6 +108,37 @@ def away_end(
     )
 
 
+@quiet_app.command("add")
+def quiet_add(  # noqa: PLR0917  # typer fills them by name
+    home: Annotated[str, typer.Argument(help="Id of the home.")],
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(quiet.KINDS)}.")],
+    until: Annotated[str, typer.Option(help="End, local time: 2026-12-06T18:00; four hours ahead at most.")],
+    owner: Annotated[str, typer.Option(help="Who says so: a name that colleagues know.")],
+    reason: Annotated[str, typer.Option(help="Why: painters in the flat, sensor ordered, ...")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Keep notices of one kind at one home back for up to four hours; what still stands is told then."""
+    wanted = quiet.Wanted(home=home, kind=kind, until=until, owner=owner, reason=reason)
+    body = quiet.encode(wanted)
+    _show_silences(asked(config, "POST", "/quiet", body, lambda tx, now_ms: quiet.note(tx, wanted, now_ms)))
+
+
+@quiet_app.command("list")
+def quiet_list(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show what is silenced now, and how many findings wait for the end."""
+    _show_silences(asked(config, "GET", "/quiet", None, quiet.listing))
+
+
+@quiet_app.command("end")
+def quiet_end(
+    number: Annotated[int, typer.Argument(help="Number that the list shows.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """End a silence now; what came meanwhile is told."""
+    path = f"/quiet/end?id={number}"
+    _show_silences(asked(config, "POST", path, None, lambda tx, now_ms: quiet.end(tx, number, now_ms)))
+
+
 def asked(
     config: Path, method: str, path: str, body: bytes | None, work: Callable[[Tx, int], desk.Answer]
 ) -> desk.Answer:
@@ -125,3 +158,13 @@ def _show(answer: desk.Answer) -> None:
         print("  ".join(str(row[name]) for name in ("id", "home", "from", "until", "owner", "reason")))
     if not rows:
         print("nobody is expected to be away")
+
+
+def _show_silences(answer: desk.Answer) -> None:
+    rows = answer["silences"]
+    for row in rows:
+        print(
+            "  ".join(str(row[name]) for name in ("id", "home", "kind", "until", "owner", "reason", "held"))
+        )
+    if not rows:
+        print("nothing is silenced")

@@ -59,6 +59,22 @@ class Calendar(Protocol):
         ...
 
 
+class Silences(Protocol):
+    """What staff do not want to hear of for some hours (guardian/quiet.py); each may raise `Refused`."""
+
+    async def note(self, wish: bytes) -> Answer:
+        """Note a silence."""
+        ...
+
+    async def listing(self) -> Answer:
+        """Give those that hold now."""
+        ...
+
+    async def end(self, number: int) -> Answer:
+        """End one now."""
+        ...
+
+
 def socket_path(state_directory: Path) -> Path:
     """Where the daemon of this state directory listens."""
     return state_directory / SOCKET_NAME
@@ -70,6 +86,7 @@ def desk_app(
     import_roster: Callable[[str, bool], Awaitable[Answer]],
     export_roster: Callable[[], Awaitable[Answer]],
     calendar: Calendar,
+    silences: Silences,
     more: Sequence[BaseRoute] = (),
     allowed_uids: frozenset[int] | None = None,
 ) -> Starlette:
@@ -85,6 +102,8 @@ def desk_app(
         gives the roster; may raise `Refused`.
     calendar
         who is expected to be away.
+    silences
+        what staff do not want to hear of for some hours.
     more
         routes of other parts.
     allowed_uids
@@ -112,11 +131,16 @@ def desk_app(
         return JSONResponse(dict(await calendar.listing()))
 
     async def end_away(request: Request) -> JSONResponse:
-        try:
-            number = int(request.query_params.get("id", ""))
-        except ValueError as e:
-            raise Refused(["id: the number of an absence"]) from e
-        return JSONResponse(dict(await calendar.end(number)))
+        return JSONResponse(dict(await calendar.end(_number(request, "an absence"))))
+
+    async def post_quiet(request: Request) -> JSONResponse:
+        return JSONResponse(dict(await silences.note(await request.body())))
+
+    async def get_quiet(_request: Request) -> JSONResponse:
+        return JSONResponse(dict(await silences.listing()))
+
+    async def end_quiet(request: Request) -> JSONResponse:
+        return JSONResponse(dict(await silences.end(_number(request, "a silence"))))
 
     async def refused(_request: Request, error: Exception) -> JSONResponse:
         problems = error.problems if isinstance(error, Refused) else [str(error)]
@@ -134,6 +158,9 @@ def desk_app(
             Route("/away", post_away, methods=["POST"]),
             Route("/away", get_away),
             Route("/away/end", end_away, methods=["POST"]),
+            Route("/quiet", post_quiet, methods=["POST"]),
+            Route("/quiet", get_quiet),
+            Route("/quiet/end", end_quiet, methods=["POST"]),
             *more,
         ],
         middleware=[
@@ -142,6 +169,13 @@ def desk_app(
         ],
         exception_handlers={Refused: refused, HTTPException: http_error},
     )
+
+
+def _number(request: Request, of: str) -> int:
+    try:
+        return int(request.query_params.get("id", ""))
+    except ValueError as e:
+        raise Refused([f"id: the number of {of}"]) from e
 
 
 class _KnownPeers:

@@ -43,6 +43,7 @@ class HealthWatch:
             self._first_row[id(group)] = at
             at += len(group.specs)
         self._minutes = 0
+        self._index = {home: row for row, home in enumerate(board.homes)}
         self._bathroom = np.array(
             [*(room_kind(r) is RoomKind.BATHROOM for r in board.rooms), False], np.bool_
         )
@@ -99,6 +100,30 @@ class HealthWatch:
         bathroom = self._bathroom[known.room]
         self.protection.minute(self.now, self.state.cameras, known, bathroom, moment)
         return found
+
+    def in_sight(self, dark: Mapping[str, int]) -> list[str]:
+        """Give those of these homes (→ dark since, ms since 1970) that are dark no more, as of this minute.
+
+        Proof is wanted: from every camera a usable frame since then, and it is not silent now; without
+        cameras, anything heard since then. Homes that the roster has no more are not waited for.
+        """
+        layout, index = self._board.layout, self._index
+        since = np.full(layout.homes, np.iinfo(np.int64).max)
+        rows = [index[home] for home in dark if home in index]
+        since[rows] = [ms for home, ms in dark.items() if home in index]
+        eye = layout.camera_home
+        lost = ~(self.now.camera_live & (self._board.camera_ms > since[eye]))
+        eyes = (self.state.cameras_of > 0) & (np.bincount(eye[lost], minlength=layout.homes) == 0)
+        ears = (self.state.cameras_of == 0) & ~self.now.home_dark & (self.state.heard_ms > since)
+        seen = eyes | ears
+        return [home for home in dark if home not in index or seen[index[home]]]
+
+    def hidden(self) -> list[str]:
+        """Give the homes that were not known to be dark when everything fell silent."""
+        layout, state = self._board.layout, self.state
+        eyes = np.bincount(layout.camera_home[~state.camera_told], minlength=layout.homes) > 0
+        ears = (state.cameras_of == 0) & (state.heard_ms >= 0)
+        return [self._board.homes[row] for row in np.flatnonzero(eyes | ears)]
 
     def _look_at_pictures(self, params: camerahealth.CameraHealthParams, home_c: NDArray[np.float32]) -> None:
         """Each minute one camera in `visit_min`, so that each is looked at that often."""

@@ -5,6 +5,7 @@ The same object serves the daemon's beat and a trace that is played straight to 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from alerting.concern import Concern, Kind
 from detectors import fall, position
 from detectors.bodystate import Trend
 from detectors.fallstate import FallState
+from detectors.fault import Cause
 from detectors.finding import Finding
 from detectors.layout import Rows
 from detectors.params import Params
@@ -111,6 +113,22 @@ class Lookout:
     def expect(self, away: Mapping[str, int]) -> None:
         """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
         self._rounds.expect(away)
+
+    def in_sight(self, dark: Mapping[str, int], now_ms: int) -> list[Concern]:
+        """Give `in-sight` of each of these homes (→ dark since, ms since 1970) that can be seen again."""
+        homes = self._rounds.health.in_sight(dark)
+        return [Concern(home, Kind.IN_SIGHT, now_ms, now_ms, confidence=1.0) for home in homes]
+
+    def spread(self, concerns: Sequence[Concern]) -> list[Concern]:
+        """Give concerns with one that is about our own connection repeated for each home that it hides."""
+        out = []
+        for concern in concerns:
+            if concern.kind is Kind.BLIND and concern.evidence.get("cause") == Cause.BROKER:
+                homes = self._rounds.health.hidden()
+                out += [replace(concern, home=home) for home in homes] or [concern]
+            else:
+                out.append(concern)
+        return out
 
     def body_trend(self, now_ms: int) -> Trend:
         """Give the body-surface trend of every home with its error, or why there is none."""

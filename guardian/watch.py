@@ -32,7 +32,10 @@ from guardian.lookout import Lookout
 BEAT_MS: Final = 200  # DESIGN section 5
 SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute; and after each finding
 FIRST_SNAPSHOT_MS: Final = 10_000  # by then a sensor is ready (5 s) and has something worth keeping
-UNCLEARED_LOOK_MS: Final = 1_000  # how often open suspicions are looked at
+OVERDUE_LOOK_MS: Final = 1_000  # how often open suspicions, areas and silences are looked at
+SIGHT_LOOK_MS: Final = (
+    5_000  # how often homes that somebody waits for are; their health is judged each minute
+)
 REPLAY_PATIENCE_S: Final = 5.0  # how long a replay's beat waits for readings that were announced
 
 CRASH_POINTS: Final = ("taken", "committed")
@@ -117,7 +120,7 @@ class Watch:
         self._on_beat = on_beat
         self._crash_point = crash_point
         self._last_row = 0
-        self._snapshot_due_ms = self._uncleared_due_ms = 0
+        self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = 0
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -165,7 +168,8 @@ class Watch:
         incidents: Sequence[Incident] = ()
         if readings or concerns:
             self._crash_point("taken")
-            incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, concerns, now_ms))
+            each = self._lookout.spread(concerns)
+            incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, each, now_ms))
             self._crash_point("committed")
         self._acks.acknowledge(mark)
         for r in readings:
@@ -177,7 +181,7 @@ class Watch:
             asked = incident.home in silent and incident.kind is Kind.INACTIVITY_PROMPT
             if asked or (incident.home in suspected and incident.severity is None):
                 self._voice.prompt(incident.home, incident.kind, incident.id, now_ms)
-        incidents = [*incidents, *await self._uncleared(now_ms)]
+        incidents = [*incidents, *await self._overdue(now_ms), *await self._in_sight(now_ms)]
         noticed = Noticed(concerns, incidents)
         if concerns or incidents:
             self._on_noticed(noticed)
@@ -187,13 +191,24 @@ class Watch:
             self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
         return noticed
 
-    async def _uncleared(self, now_ms: int) -> Sequence[Incident]:
-        """Once a second: raise suspicions that nobody has cleared or confirmed in time."""
-        if now_ms < self._uncleared_due_ms:
+    async def _overdue(self, now_ms: int) -> Sequence[Incident]:
+        """Once a second: what time alone brings, such as suspicions that nobody has cleared or confirmed."""
+        if now_ms < self._overdue_due_ms:
             return ()
-        self._uncleared_due_ms = now_ms + UNCLEARED_LOOK_MS
+        self._overdue_due_ms = now_ms + OVERDUE_LOOK_MS
+        return await self._ledger.transact(lambda tx: triage.overdue(tx, self._duty(), self._policy, now_ms))
+
+    async def _in_sight(self, now_ms: int) -> Sequence[Incident]:
+        """Tell triage which of the homes that it waits for are in sight again."""
+        if now_ms < self._sight_due_ms:
+            return ()
+        self._sight_due_ms = now_ms + SIGHT_LOOK_MS
+        dark = await self._ledger.transact(triage.awaited)
+        seen = self._lookout.in_sight(dark, now_ms) if dark else []
+        if not seen:
+            return ()
         return await self._ledger.transact(
-            lambda tx: triage.uncleared(tx, self._duty(), self._policy, now_ms)
+            lambda tx: triage.take(tx, seen, self._duty(), self._policy, now_ms)
         )
 
     def _commit(

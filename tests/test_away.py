@@ -15,6 +15,7 @@ from guardian.away import Calendar, Wanted
 from guardian.board import Board, SensorSpec
 from guardian.clock import ReplayClock
 from guardian.lookout import Lookout
+from guardian.quiet import Silences
 from guardian.roster_file import read
 from guardian.web.serve import serve
 from guardian.wire.native import pack_event
@@ -118,6 +119,7 @@ async def test_staff_note_it_at_the_desk_of_the_running_daemon(ledger: Ledger, t
         import_roster=nothing,
         export_roster=nothing,
         calendar=Calendar(ledger, clock, lambda homes: told.append(dict(homes))),
+        silences=Silences(ledger, clock, lambda: None),
     )
 
     def ask(method: str, path: str, body: bytes | None = None) -> Any:

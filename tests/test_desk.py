@@ -43,6 +43,7 @@ def app(imports: list[tuple[str, bool]] | None = None, uids: frozenset[int] | No
 
     return desk.desk_app(
         calendar=Nobody(),
+        silences=Nobody(),
         status=lambda: {"homes": 40, "connected": {"events": True}},
         import_roster=take,
         export_roster=give,

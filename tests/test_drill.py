@@ -101,7 +101,9 @@ async def test_whoever_went_and_was_forgotten_is_told_after_an_hour() -> None:
         assert (last.phone, "is over" in last.body) == (c.phone("a"), True)
 
 
-@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.DRILL, Kind.FALL_RECOVERED, Kind.CANCEL}))
+@pytest.mark.parametrize(
+    "kind", sorted(set(Kind) - {Kind.DRILL, Kind.FALL_RECOVERED, Kind.CANCEL, Kind.IN_SIGHT})
+)
 @pytest.mark.parametrize("state", ["open", "accepted", "on-scene"])
 async def test_anything_that_is_noticed_at_the_home_ends_the_drill_and_stands_alone(
     kind: Kind, state: str

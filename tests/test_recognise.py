@@ -11,8 +11,13 @@ from alerting.recognise import Said, recognise
 @pytest.mark.parametrize(("purpose", "template"), sorted(wording.TEMPLATES, key=str))
 def test_every_text_is_read_back(language: Language, purpose: str, template: str | None) -> None:
     codes = ["A1", "Z99", ""] if template != "which-code" else ["A1 B22", "Z99", "A1 B2 C3", ""]
-    for code, number, deadline, card, eta in product(
-        codes, [1, 12, 999_999_999], ["08:15", None], ["17", "K-4", None], ["23:00", None]
+    for code, number, deadline, card, eta, (homes, minutes) in product(
+        codes,
+        [1, 12, 999_999_999],
+        ["08:15", None],
+        ["17", "K-4", None],
+        ["23:00", None],
+        [(0, 999_999), (500, 41), (None, None)],
     ):
         body = wording.text(
             purpose,
@@ -23,6 +28,8 @@ def test_every_text_is_read_back(language: Language, purpose: str, template: str
             deadline=deadline,
             card=card,
             eta=eta,
+            homes=homes,
+            minutes=minutes,
         )
         said = recognise(body)
         assert said is not None
@@ -36,6 +43,8 @@ def test_every_text_is_read_back(language: Language, purpose: str, template: str
         assert said.code == (code if code and code.split()[0] in body else "")
         assert said.deadline in {deadline, None}
         assert said.card in {card, None}
+        assert said.homes in {homes, None}
+        assert said.minutes in {minutes, None}
 
 
 def test_what_is_not_ours_is_not_read() -> None:

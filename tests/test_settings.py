@@ -206,7 +206,7 @@ urls = "json://hunter2"
         "guardian.toml: aliyun.templates.page-high.code: String should match pattern '^(SMS|TTS)_[0-9]+$'",
         (
             "guardian.toml: aliyun.templates.page-high.parameters: "
-            "unknown variable name; there are by, card, code, eta, number"
+            "unknown variable name; there are by, card, code, eta, homes, minutes, number"
         ),
         "guardian.toml: aliyun.calls: there is no text pag",
         "guardian.toml: aliyun.show_number: String should match pattern '^[0-9]{5,12}$'",
@@ -231,4 +231,4 @@ def test_every_page_needs_a_template(tmp_path: Path) -> None:
         aliyun_push_token="t" * 32,
         apprise_urls="json://x",
     )
-    assert found == ["guardian.toml: aliyun.templates: no template for page-last-resort"]
+    assert found == ["guardian.toml: aliyun.templates: no template for page-area"]

@@ -174,6 +174,7 @@ async def test_the_desk_answers_about_people_and_begins_drills(staff: Staff, tmp
         import_roster=nothing,
         export_roster=nothing,
         calendar=NoCalendar(),
+        silences=NoCalendar(),
         more=people_routes(staff.foresight, staff.drills),
     )
 

@@ -18,6 +18,7 @@ SYMPTOMS = (
 codes = st.from_regex(r"[A-HJ-NP-Z][0-9]{1,2}", fullmatch=True)
 numbers = st.integers(1, 10**wording.MOST_DIGITS - 1)
 times = st.none() | st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
+counts = st.none() | st.integers(0, 10**wording.MOST_COUNTED - 1)
 cards = st.none() | st.text(max_size=12) | st.from_regex(r"[A-Z]{0,2}-?[0-9]{1,8}", fullmatch=True)
 
 
@@ -31,6 +32,8 @@ cards = st.none() | st.text(max_size=12) | st.from_regex(r"[A-Z]{0,2}-?[0-9]{1,8
     deadline=times,
     eta=times,
     card=cards,
+    homes=counts,
+    minutes=counts,
 )
 def test_every_text_is_one_segment_and_unlike_any_other(  # noqa: PLR0917  # all that a text can carry
     purpose: str,
@@ -43,6 +46,8 @@ def test_every_text_is_one_segment_and_unlike_any_other(  # noqa: PLR0917  # all
     deadline: str | None,
     eta: str | None,
     card: str | None,
+    homes: int | None,
+    minutes: int | None,
 ) -> None:
     named = wording.code_list({code, *other}) if template == "which-code" else code
 
@@ -56,6 +61,8 @@ def test_every_text_is_one_segment_and_unlike_any_other(  # noqa: PLR0917  # all
             deadline=deadline,
             card=card,
             eta=eta,
+            homes=homes,
+            minutes=minutes,
         )
 
     body = say(one)
@@ -88,7 +95,7 @@ def test_a_value_that_is_not_a_code_or_a_time_is_refused(field: str, planted: st
     if field == "code" and planted == "":
         return  # no code is known: allowed
     with pytest.raises(SegmentError):
-        wording.text("page", "high", language="zh", number=1, **values)
+        wording.text("page", "high", language="zh", number=1, **values)  # type: ignore[arg-type]  # all are texts
 
 
 @pytest.mark.parametrize(
@@ -168,6 +175,25 @@ def test_more_codes_than_fit_are_cut_off_visibly(language: Language) -> None:
 def test_segments_are_counted_as_the_network_counts(text: str, length: int, limit: int) -> None:
     assert wording.segment_length(text) == length
     assert wording.segment_limit(text) == limit
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_about_an_area_says_how_many_homes(language: Language) -> None:
+    for purpose, template in (("page", "area"), ("news", "area"), ("news", "area-over")):
+        body = wording.text(
+            purpose, template, language=language, code="A12", number=7, homes=503, minutes=41, card="17"
+        )
+        assert "503" in body
+        assert ("41" in body) == (template == "area-over")
+        assert "17" not in body, "no home's card"
+        unknown = wording.text(purpose, template, language=language, code="A12", number=7)
+        assert ("多" if language == "zh" else "many") in unknown
+
+
+@pytest.mark.parametrize("count", [-1, 10**6])
+def test_a_count_that_no_text_can_carry_is_refused(count: int) -> None:
+    with pytest.raises(SegmentError, match="at most 6 digits"):
+        wording.text("news", "area", language="en", code="A1", number=1, homes=count)
 
 
 @pytest.mark.parametrize("number", [0, -1, 10**9])

@@ -18,7 +18,7 @@ from alerting.wording import TEMPLATES
 CHINA: Final = "+86"
 BEIJING: Final = timezone(timedelta(hours=8))
 """Aliyun's times and dates (QuerySendDetails, SmsUp); no daylight saving since 1991."""
-PARAMETERS: Final = frozenset({"code", "card", "by", "eta", "number"})
+PARAMETERS: Final = frozenset({"code", "card", "by", "eta", "number", "homes", "minutes"})
 """The values that a template may have as variables, by these names."""
 PURPOSES: Final = (
     frozenset(f"{p}-{t}" if t else p for p, t in TEMPLATES) | {p for p, _ in TEMPLATES} | {"answer-drill"}
@@ -26,8 +26,8 @@ PURPOSES: Final = (
 """What a template may be configured for: one text ("page-high") or all of a purpose ("answer"). All of a
 drill's answers are "answer-drill": what says nothing of a test is never used for one."""
 _NO_VALUE: Final[Mapping[Language, Mapping[str, str]]] = {
-    "zh": {"code": "代码", "card": "无", "by": "尽快", "eta": "尽快"},
-    "en": {"code": "CODE", "card": "none", "by": "soon", "eta": "soon"},
+    "zh": {"code": "代码", "card": "无", "by": "尽快", "eta": "尽快", "homes": "多", "minutes": "多"},
+    "en": {"code": "CODE", "card": "none", "by": "soon", "eta": "soon", "homes": "many", "minutes": "many"},
 }
 """What stands in a template for a value that the text does not have: Aliyun takes no empty one."""
 
@@ -67,6 +67,8 @@ def filled(template: Template, said: Said) -> str:
         "by": said.deadline,
         "eta": said.eta,
         "number": str(said.number),
+        "homes": None if said.homes is None else str(said.homes),
+        "minutes": None if said.minutes is None else str(said.minutes),
     }
     nothing = _NO_VALUE[said.language]
     return json.dumps({p: values[p] or nothing[p] for p in template.parameters}, ensure_ascii=False)
@@ -83,6 +85,8 @@ def out_id(said: Said) -> str:
         (said.deadline or "").replace(":", ""),
         said.card or "",
         (said.eta or "").replace(":", ""),
+        "" if said.homes is None else str(said.homes),
+        "" if said.minutes is None else str(said.minutes),
     )
     return ".".join(fields)
 
@@ -90,9 +94,11 @@ def out_id(said: Said) -> str:
 def said_by(text: str) -> Said | None:
     """Read an OutId; None when it is not one of ours."""
     fields = text.split(".")
-    if len(fields) != 8 or not (fields[0].isascii() and fields[0].isdecimal()):
+    if len(fields) == 8:  # written before there were counts
+        fields += ["", ""]
+    if len(fields) != 10 or not (fields[0].isascii() and fields[0].isdecimal()):
         return None
-    number, language, purpose, template, codes, deadline, card, eta = fields
+    number, language, purpose, template, codes, deadline, card, eta, homes, minutes = fields
     known: tuple[Language, ...] = get_args(Language)
     for one in known:
         if one == language:
@@ -105,6 +111,8 @@ def said_by(text: str) -> Said | None:
                 deadline=f"{deadline[:2]}:{deadline[2:]}" if deadline else None,
                 card=card or None,
                 eta=f"{eta[:2]}:{eta[2:]}" if eta else None,
+                homes=int(homes) if homes.isdecimal() else None,
+                minutes=int(minutes) if minutes.isdecimal() else None,
             )
     return None
 

@@ -7,10 +7,23 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
 - people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
 - drills.py: who was drilled when, who has answered when.
+- areas.py: homes that went dark together. silences.py: what staff do not want to hear of for some hours.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
 """
 
 from alerting.ledger.absences import Absence, absences, end_absence, note_absence
+from alerting.ledger.areas import (
+    AreaCount,
+    AreaHome,
+    area_count,
+    area_homes,
+    list_dark,
+    listed_dark,
+    on_list,
+    take_off_list,
+    to_tell_over,
+    told_of_area,
+)
 from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, LedgerError, Tx
@@ -24,6 +37,7 @@ from alerting.ledger.incidents import (
     incident_of,
     incidents_to_look_at,
     moves,
+    open_homes,
     open_incidents,
     open_new,
     recent_incidents,
@@ -69,19 +83,35 @@ from alerting.ledger.people import (
     save_roster,
     site_timezone,
 )
+from alerting.ledger.silences import (
+    Silence,
+    drop_held,
+    end_silence,
+    held_concerns,
+    hold,
+    note_silence,
+    release_held,
+    silence_of,
+    silences,
+)
 
 __all__ = [
     "Absence",
+    "AreaCount",
+    "AreaHome",
     "Ledger",
     "LedgerError",
     "Message",
     "Move",
     "RosterRows",
+    "Silence",
     "Tx",
     "absences",
     "add_concern",
     "answers_wanted_since_ms",
     "apply",
+    "area_count",
+    "area_homes",
     "beats_since",
     "closed_codes",
     "code_for",
@@ -89,11 +119,15 @@ __all__ = [
     "concerns",
     "drills_begun",
     "drop_beats",
+    "drop_held",
     "due_messages",
     "due_responders",
     "end_absence",
+    "end_silence",
     "enqueue",
     "group_low",
+    "held_concerns",
+    "hold",
     "hold_back",
     "homes_drilled",
     "incident",
@@ -103,6 +137,8 @@ __all__ = [
     "last_beat",
     "lease",
     "leased_messages",
+    "list_dark",
+    "listed_dark",
     "lock_state",
     "message",
     "message_of_sid",
@@ -112,6 +148,9 @@ __all__ = [
     "next_due_ms",
     "next_for",
     "note_absence",
+    "note_silence",
+    "on_list",
+    "open_homes",
     "open_incidents",
     "open_new",
     "pages_of_open",
@@ -123,15 +162,21 @@ __all__ = [
     "record_receipt",
     "record_sent",
     "release",
+    "release_held",
     "responder_language",
     "responder_of_phone",
     "save_beat",
     "save_roster",
     "sent_to",
     "set_next_wave",
+    "silence_of",
+    "silences",
     "site_timezone",
     "take_inbound",
+    "take_off_list",
     "to_stand_down",
+    "to_tell_over",
+    "told_of_area",
     "uncleared_suspicions",
     "withdraw",
     "words_since_decision",

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, func, insert, literal, or_, select, update
 
-from alerting.concern import Concern, Kind, Severity
+from alerting.concern import AREA, Concern, Kind, Severity
 from alerting.incident import Accepted, EnRoute, Incident, IncidentEvent, State, Word, step
 from alerting.ledger.engine import LedgerError, Tx
 from alerting.schema import concern as concern_table
@@ -24,12 +24,13 @@ _ALL = select(*_COLUMNS)
 _OPEN = _ALL.where(OPEN).order_by(_I.id)
 _BY_ID = _ALL.where(_I.id == bindparam("number"))
 _OF_HOME = _ALL.where(_I.home == bindparam("home"), OPEN)
+_OPEN_HOMES = select(_I.home, _I.id).where(OPEN)
 _RECENT = _ALL.order_by(_I.id.desc()).limit(bindparam("most"))
 _HURRIES = or_(_I.severity > Severity.LOW, and_(_I.severity == Severity.LOW, _I.lease_until_ms.is_not(None)))
 _TO_LOOK_AT = _ALL.where(OPEN, _HURRIES).order_by(_I.severity.desc(), _I.id)
 _LOW_TO_LOOK_AT = (
     _ALL.where(OPEN, _I.severity == Severity.LOW, _I.lease_until_ms.is_(None), _I.wave == 0)
-    .order_by(_I.id)
+    .order_by(_I.home != AREA, _I.id)
     .limit(bindparam("most"))
 )
 _SAID = (
@@ -101,7 +102,7 @@ def incidents_to_look_at(tx: Tx, most_low: int) -> list[Incident]:
     """Give the open incidents that may need something, worst first.
 
     Suspicions need nothing, nor do LOW ones whose wave has gone out and which nobody holds. Of the other
-    LOW ones, no more than `most_low`: thousands of homes can go blind in one second.
+    LOW ones, no more than `most_low`, an area's first: they may be thousands.
     """
     rows = [*tx.conn.execute(_TO_LOOK_AT), *tx.conn.execute(_LOW_TO_LOOK_AT, {"most": most_low})]
     return [_incident(r) for r in rows]
@@ -111,6 +112,11 @@ def incident_of(tx: Tx, home: str) -> Incident | None:
     """Give the home's open incident."""
     row = tx.conn.execute(_OF_HOME, {"home": home}).one_or_none()
     return None if row is None else _incident(row)
+
+
+def open_homes(tx: Tx) -> dict[str, int]:
+    """Give the home of every open incident → its number."""
+    return {r.home: r.id for r in tx.conn.execute(_OPEN_HOMES)}
 
 
 def incident(tx: Tx, incident_id: int) -> Incident:

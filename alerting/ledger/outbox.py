@@ -38,7 +38,7 @@ class Message:
 
     responder: str
     purpose: str
-    """page, answer or stand-down."""
+    """page, answer, stand-down or news."""
     due_ms: int
     valid_until_ms: int
     """Not worth sending after this."""
@@ -283,6 +283,7 @@ def group_low(tx: Tx, leader: Message, now_ms: int) -> int:
         m.state == "due",
         m.due_ms <= now_ms,
         m.purpose == "page",
+        m.template.is_distinct_from("area"),  # it says how many
         m.incident.in_(low),
         m.id != leader.id,
         m.copies == 0,

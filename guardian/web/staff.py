@@ -28,12 +28,14 @@ from alerting import ledger as records
 from alerting.coverage import HOURS, Forecast
 from alerting.duty import Language
 from alerting.incident import Accepted, Arrived, Closed, IllegalMove, Incident, IncidentEvent
-from alerting.ledger import Ledger, LedgerError, Tx
+from alerting.ledger import AreaCount, Ledger, LedgerError, Tx
 from guardian.clock import Clock
 from guardian.web.fence import LOOPBACK_NAMES, OwnPagesOnly, SafeHeaders
 from guardian.web.view import (
+    AREA_SHOWN,
     HURRY_MS,
     SEGMENTS,
+    Beside,
     HomeRow,
     People,
     View,
@@ -142,10 +144,8 @@ def staff_app(
 
     async def look(find: str) -> View:
         now_ms = clock.now_ms()
-        incidents, recent = await ledger.transact(
-            lambda tx: (records.open_incidents(tx), records.recent_incidents(tx, RECENT))
-        )
-        return view(incidents, recent, board_state(), people(), now_ms, find=find)
+        incidents, recent, beside = await ledger.transact(lambda tx: _read(tx, now_ms))
+        return view(incidents, recent, board_state(), people(), now_ms, beside=beside, find=find)
 
     async def get_board(request: Request) -> Response:
         return page(request, "board.html", v=await look(_find(request)))
@@ -173,20 +173,19 @@ def staff_app(
 
     async def get_incidents(_request: Request) -> Response:
         now_ms = clock.now_ms()
-        incidents, recent = await ledger.transact(
-            lambda tx: (records.open_incidents(tx), records.recent_incidents(tx, RECENT))
-        )
-        return JSONResponse(as_json(incidents, recent, board_state(), people(), now_ms))
+        incidents, recent, beside = await ledger.transact(lambda tx: _read(tx, now_ms))
+        return JSONResponse(as_json(incidents, recent, board_state(), people(), now_ms, beside=beside))
 
     async def get_incident(request: Request) -> Response:
         number = request.path_params["number"]
 
-        incident, moves, messages, concerns = await ledger.transact(
+        incident, moves, messages, concerns, homes = await ledger.transact(
             lambda tx: (
                 _incident(tx, number),
                 records.moves(tx, number),
                 records.messages(tx, number),
                 records.concerns(tx, number),
+                records.area_homes(tx, number),
             )
         )
         now_ms, known = clock.now_ms(), people()
@@ -194,7 +193,9 @@ def staff_app(
         return page(
             request,
             "incident.html",
-            c=card(incident, known, now_ms),
+            c=card(incident, known, now_ms, AreaCount.of(homes) if incident.is_area else None),
+            area_homes=homes[:AREA_SHOWN],
+            area_not_shown=max(0, len(homes) - AREA_SHOWN),
             moves=moves,
             messages=messages,
             concerns=concerns,
@@ -282,6 +283,11 @@ def _words(request: Request, default: Language) -> Words:
 
 def _find(request: Request) -> str:
     return request.query_params.get("find", "").strip()[:32]
+
+
+def _read(tx: Tx, now_ms: int) -> tuple[list[Incident], list[Incident], Beside]:
+    incidents, recent = records.open_incidents(tx), records.recent_incidents(tx, RECENT)
+    return incidents, recent, Beside.of(tx, [*incidents, *recent], now_ms)
 
 
 def _incident(tx: Tx, number: int) -> Incident:

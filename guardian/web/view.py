@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from alerting.concern import Kind
 from alerting.duty import Duty
 from alerting.incident import Incident, State
-from alerting.ledger import RosterRows
+from alerting.ledger import AreaCount, RosterRows, Silence, Tx, area_count, listed_dark, silences
 from alerting.planner import on_duty
 
 HOMES_SHOWN = 240
@@ -22,6 +22,9 @@ HOMES_SHOWN = 240
 CARDS_SHOWN = 60
 """Incidents on one page, most urgent first: a dark street is thousands of `blind` at once."""
 RECENT_SHOWN = 6
+SILENCES_SHOWN = 24
+AREA_SHOWN = 1_000
+"""Homes of an area on its page, those still dark first."""
 HURRY_MS = 120_000
 """From here on the countdown is drawn as urgent: about one travel time within a neighbourhood."""
 
@@ -78,6 +81,25 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What the board shows beside incidents and homes."""
+
+    areas: Mapping[int, AreaCount] = field(default_factory=dict)
+    """Of each area's incident."""
+    dark: Mapping[str, int] = field(default_factory=dict)
+    """Home on the list of the open area → that incident."""
+    silences: Sequence[Silence] = ()
+
+    @classmethod
+    def of(cls, tx: Tx, incidents: Iterable[Incident], now_ms: int) -> "Beside":
+        """Read it from the ledger, for these incidents."""
+        areas = {i.id: area_count(tx, i.id) for i in incidents if i.is_area}
+        one = next((i.id for i in incidents if i.is_area and i.state is not State.CLOSED), None)
+        dark = {} if one is None else dict.fromkeys(listed_dark(tx), one)
+        return cls(areas, dark, silences(tx, now_ms))
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One step of the ten minutes."""
 
@@ -117,6 +139,10 @@ class Card:
     outcome: str | None
     actions: frozenset[str]
     """Which of accept, arrived, close can be asked for now."""
+    area: AreaCount | None = None
+    """How many homes are meant, when it is about an area."""
+    minutes: int = 0
+    """How long a closed one has lasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +176,9 @@ class View:
     in_sight: int
     responders: tuple[tuple[str, str], ...]
     """(id, name), those on duty; everybody active when nobody is on duty."""
+    silences: tuple[tuple[Silence, str], ...] = ()
+    """Those that hold, with the local time of their end."""
+    silences_not_shown: int = 0
 
 
 def view(
@@ -159,11 +188,15 @@ def view(
     people: People,
     now_ms: int,
     *,
+    beside: Beside | None = None,
     find: str = "",
 ) -> View:
     """Put the board together; `find` keeps only homes whose id or card number begins with it."""
     zone = ZoneInfo(people.duty.timezone)
-    by_home = {i.home: i for i in incidents}
+    beside = beside or Beside()
+    by_id = {i.id: i for i in incidents}
+    by_home = {home: by_id[number] for home, number in beside.dark.items() if number in by_id}
+    by_home |= {i.home: i for i in incidents}
     tiles = sorted((_tile(row, by_home.get(row.home), now_ms) for row in rows), key=_tile_order)
     if find:
         tiles = [t for t in tiles if t.row.home.startswith(find) or (t.row.card or "").startswith(find)]
@@ -172,13 +205,18 @@ def view(
         now_ms=now_ms,
         clock=local_time(now_ms, zone),
         open=len(incidents),
-        cards=tuple(card(i, people, now_ms) for i in sorted(incidents, key=_incident_order)[:CARDS_SHOWN]),
-        recent=tuple(card(i, people, now_ms) for i in _closed(recent)[:RECENT_SHOWN]),
+        cards=tuple(
+            card(i, people, now_ms, beside.areas.get(i.id))
+            for i in sorted(incidents, key=_incident_order)[:CARDS_SHOWN]
+        ),
+        recent=tuple(card(i, people, now_ms, beside.areas.get(i.id)) for i in _closed(recent)[:RECENT_SHOWN]),
         tiles=tuple(tiles[:HOMES_SHOWN]),
         not_shown=max(0, len(tiles) - HOMES_SHOWN),
         blind=blind,
         in_sight=len(rows) - blind,
         responders=responders(people, now_ms),
+        silences=tuple((s, local_time(s.until_ms, zone)) for s in beside.silences[:SILENCES_SHOWN]),
+        silences_not_shown=max(0, len(beside.silences) - SILENCES_SHOWN),
     )
 
 
@@ -188,7 +226,7 @@ def responders(people: People, now_ms: int) -> tuple[tuple[str, str], ...]:
     return tuple((r, people.name(r)) for r in ids)
 
 
-def card(incident: Incident, people: People, now_ms: int) -> Card:
+def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None = None) -> Card:
     """Draw up one incident's card."""
     zone = ZoneInfo(people.duty.timezone)
     counting = incident.state not in (State.ON_SCENE, State.CLOSED) and incident.severity is not None
@@ -226,6 +264,8 @@ def card(incident: Incident, people: People, now_ms: int) -> Card:
         address=people.addresses.get(incident.home),
         outcome=incident.outcome,
         actions=_actions(incident),
+        area=area,
+        minutes=round(((incident.closed_ms or now_ms) - incident.t0_ms) / 60_000),
     )
 
 
@@ -249,12 +289,30 @@ def as_json(
     rows: Iterable[HomeRow],
     people: People,
     now_ms: int,
+    *,
+    beside: Beside | None = None,
 ) -> dict[str, Any]:
     """Give the same content for programs: raw identifiers and ms since 1970."""
+    beside = beside or Beside()
+    areas = beside.areas
     return {
         "now_ms": now_ms,
-        "incidents": [_plain(i, people, now_ms) for i in sorted(incidents, key=_incident_order)],
-        "recent": [_plain(i, people, now_ms) for i in _closed(recent)],
+        "incidents": [
+            _plain(i, people, now_ms, areas.get(i.id)) for i in sorted(incidents, key=_incident_order)
+        ],
+        "recent": [_plain(i, people, now_ms, areas.get(i.id)) for i in _closed(recent)],
+        "silences": [
+            {
+                "id": s.id,
+                "home": s.home,
+                "kind": str(s.kind),
+                "until_ms": s.until_ms,
+                "owner": s.owner,
+                "reason": s.reason,
+                "held": s.held,
+            }
+            for s in beside.silences
+        ],
         "homes": [
             {
                 "home": r.home,
@@ -276,11 +334,12 @@ def local_time(t_ms: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(t_ms / 1000, zone).strftime("%H:%M:%S")
 
 
-def _plain(incident: Incident, people: People, now_ms: int) -> dict[str, Any]:
+def _plain(incident: Incident, people: People, now_ms: int, area: AreaCount | None) -> dict[str, Any]:
     left = None if incident.deadline_ms is None else (incident.deadline_ms - now_ms) / 1000
     return {
         "id": incident.id,
         "home": incident.home,
+        "area": None if area is None else {"dark": area.dark, "homes": area.homes},
         "card": people.duty.cards.get(incident.home),
         "kind": str(incident.kind),
         "severity": None if incident.severity is None else int(incident.severity),
@@ -318,7 +377,7 @@ def _actions(incident: Incident) -> frozenset[str]:
     actions = {"close"}
     if incident.wants_people:
         actions.add("accept")
-    if incident.severity is not None and incident.state is not State.ON_SCENE:
+    if incident.severity is not None and incident.state is not State.ON_SCENE and not incident.is_area:
         actions.add("arrived")
     return frozenset(actions)
 

@@ -40,6 +40,16 @@ class Words:
     find: str
     no_such_home: str
     recent: str
+    area: str
+    area_dark: str
+    area_over: str
+    area_own: str
+    silences: str
+    silence_until: str
+    silence_held: str
+    silences_not_shown: str
+    column_from: str
+    column_until: str
     incident: str
     home: str
     card: str
@@ -91,8 +101,6 @@ class Words:
     coverage_unknown: str
     coverage_means: str
     coverage_not_shown: str
-    column_from: str
-    column_until: str
     column_could_come: str
     column_time: str
     column_what: str
@@ -162,6 +170,16 @@ ZH = Words(
     find="查找",
     no_such_home="没有符合的住户。",
     recent="最近结束",
+    area="多户同时看不到",
+    area_dark="{}户看不到，共涉及{}户",
+    area_over="{}户，{}分钟",
+    area_own="另立事件",
+    silences="暂不通知",
+    silence_until="至{}",
+    silence_held="有{}条待通知",
+    silences_not_shown="另有 {} 条未列出",
+    column_from="起",
+    column_until="止",
     incident="事件",
     home="住户",
     card="卡号",
@@ -213,8 +231,6 @@ ZH = Words(
     coverage_unknown="到位情况计算中",
     coverage_means="按当前名册和班次：若该时段出事，能在时限内到场的值班人数。",
     coverage_not_shown="另有 {} 行未列出；命令 guardian coverage 可列出全部。",
-    column_from="从",
-    column_until="到",
     column_could_come="能赶到的人数",
     column_time="时间",
     column_what="内容",
@@ -272,6 +288,7 @@ ZH = Words(
         Kind.BLIND: "看不到住户",
         Kind.CANCEL: "住户取消",
         Kind.DRILL: "演练（不是真事）",
+        Kind.IN_SIGHT: "又能看到住户",
     },
     outcomes={
         "safe": "平安",
@@ -337,7 +354,7 @@ ZH = Words(
     },
     actors={"board": "看板", "home": "住户", "guardian": "守护系统"},
     message_states={"due": "待发", "leased": "发送中", "sent": "已发", "failed": "失败"},
-    purposes={"page": "通知", "answer": "答复", "stand-down": "撤回"},
+    purposes={"page": "通知", "answer": "答复", "stand-down": "撤回", "news": "进展"},
     receipts={
         "accepted": "已受理",
         "queued": "排队中",
@@ -372,6 +389,16 @@ EN = Words(
     find="Find",
     no_such_home="No home matches.",
     recent="Recently closed",
+    area="Homes dark together",
+    area_dark="{} of {} homes cannot be seen",
+    area_over="{} homes, {} min",
+    area_own="has an incident of its own",
+    silences="Silenced",
+    silence_until="until {}",
+    silence_held="{} waiting",
+    silences_not_shown="{} more are not listed",
+    column_from="From",
+    column_until="To",
     incident="Incident",
     home="Home",
     card="Card",
@@ -423,8 +450,6 @@ EN = Words(
     coverage_unknown="Coverage is being worked out",
     coverage_means="By the roster and its shifts: how many on duty could be in time if something happened.",
     coverage_not_shown="{} more rows are not listed; the command guardian coverage has them all.",
-    column_from="From",
-    column_until="Until",
     column_could_come="Could come",
     column_time="Time",
     column_what="What",
@@ -482,6 +507,7 @@ EN = Words(
         Kind.BLIND: "Home cannot be seen",
         Kind.CANCEL: "Cancelled by the home",
         Kind.DRILL: "TEST, nothing has happened",
+        Kind.IN_SIGHT: "Home can be seen again",
     },
     outcomes={
         "safe": "safe",
@@ -547,7 +573,7 @@ EN = Words(
     },
     actors={"board": "board", "home": "home", "guardian": "Guardian"},
     message_states={"due": "due", "leased": "sending", "sent": "sent", "failed": "failed"},
-    purposes={"page": "alert", "answer": "answer", "stand-down": "stand-down"},
+    purposes={"page": "alert", "answer": "answer", "stand-down": "stand-down", "news": "news"},
     receipts={
         "accepted": "accepted",
         "queued": "queued",

@@ -1,0 +1,123 @@
+"""Silences: LOW findings of one kind at one home that staff do not want to hear of for some hours, checked.
+
+Takes a wish (a home, a kind, until when, who says so and why) and gives a silence in the ledger. It ends
+after four hours at most and cannot be lengthened: what came meanwhile is told then. HIGH, MEDIUM and
+suspicions cannot be silenced, nor can homes that go dark together (alerting/triage.py).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerting.concern import SEVERITY, Kind, Severity
+from alerting.ledger import Ledger, Silence, Tx, end_silence, note_silence, silence_of, silences
+from guardian import roster
+from guardian.away import OWNER_LETTERS, REASON_LETTERS, local_ms, local_text
+from guardian.clock import Clock
+from guardian.desk import Answer, Refused
+
+MOST: Final = timedelta(hours=4)
+"""The longest silence: half a shift, so that whoever asked for it is still there when it ends."""
+KINDS: Final = tuple(k for k in Kind if SEVERITY[k] is Severity.LOW)
+"""What can be silenced."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asks for; the time is local, as ISO 8601 without a zone."""
+
+    home: str
+    kind: str
+    until: str
+    owner: str
+    reason: str
+
+
+def encode(wanted: Wanted) -> bytes:
+    """Pack a wish for the desk."""
+    return msgspec.json.encode(wanted)
+
+
+def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
+    """Check and store one silence; give it as `listing` does. Raises Refused with every mistake."""
+    found = roster.newest(tx)
+    if found is None:
+        raise Refused(["no roster has been imported yet"])
+    problems: list[str] = []
+    if wanted.home not in found.homes:
+        problems.append(f"home: {wanted.home} is not in the roster")
+    kind = next((k for k in KINDS if k == wanted.kind), None)
+    if kind is None:
+        problems.append(f"kind: one of {', '.join(KINDS)}; nothing else can be silenced")
+    elif silence_of(tx, wanted.home, kind, now_ms) is not None:
+        problems.append("home: this kind is silenced there; it cannot be lengthened, only ended")
+    until_ms = local_ms("until", wanted.until, ZoneInfo(found.duty.timezone), problems)
+    if until_ms is not None and until_ms <= now_ms:
+        problems.append("until: past")
+    elif until_ms is not None and until_ms - now_ms > MOST / timedelta(milliseconds=1):
+        problems.append(f"until: more than {MOST // timedelta(hours=1)} hours from now")
+    if not wanted.owner.strip() or len(wanted.owner) > OWNER_LETTERS:
+        problems.append(f"owner: who says so, 1 to {OWNER_LETTERS} letters")
+    if not wanted.reason.strip() or len(wanted.reason) > REASON_LETTERS:
+        problems.append(f"reason: why nobody needs to hear of it, 1 to {REASON_LETTERS} letters")
+    if problems or kind is None or until_ms is None:
+        raise Refused(problems)
+    new = Silence(wanted.home, kind, until_ms, wanted.owner.strip(), wanted.reason.strip())
+    number = note_silence(tx, new, now_ms)
+    return {"silences": [row for row in listing(tx, now_ms)["silences"] if row["id"] == number]}
+
+
+def listing(tx: Tx, now_ms: int) -> Answer:
+    """Give all that hold now, with local times, and how many findings wait for the end of each."""
+    found = roster.newest(tx)
+    zone = ZoneInfo(found.duty.timezone if found else "UTC")
+    return {
+        "silences": [
+            {
+                "id": s.id,
+                "home": s.home,
+                "kind": str(s.kind),
+                "until": local_text(s.until_ms, zone),
+                "owner": s.owner,
+                "reason": s.reason,
+                "held": s.held,
+            }
+            for s in silences(tx, now_ms)
+        ]
+    }
+
+
+def end(tx: Tx, number: int, now_ms: int) -> Answer:
+    """End one now; give those that are left. Raises Refused when it is none that holds."""
+    if not end_silence(tx, number, now_ms):
+        raise Refused([f"no silence {number} that could end"])
+    return listing(tx, now_ms)
+
+
+class Silences:
+    """The silences of a running daemon."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, on_change: Callable[[], None]) -> None:
+        self._ledger, self._clock, self._on_change = ledger, clock, on_change
+
+    async def note(self, wish: bytes) -> Answer:
+        """Note one."""
+        try:
+            wanted = msgspec.json.decode(wish, type=Wanted)
+        except msgspec.MsgspecError as e:
+            raise Refused([str(e)]) from e
+        answer = await self._ledger.transact(lambda tx: note(tx, wanted, self._clock.now_ms()))
+        self._on_change()
+        return answer
+
+    async def listing(self) -> Answer:
+        """Give all that hold now."""
+        return await self._ledger.transact(lambda tx: listing(tx, self._clock.now_ms()))
+
+    async def end(self, number: int) -> Answer:
+        """End one; what waited for it is told within a second."""
+        answer = await self._ledger.transact(lambda tx: end(tx, number, self._clock.now_ms()))
+        self._on_change()
+        return answer
