@@ -509,7 +509,7 @@ def train_routine(
 
 
 @study_app.command("silence")
-def study_silence(
+def study_silence(  # noqa: PLR0917  # typer fills them by name
     seed: Seed = 1,
     homes: Annotated[int, typer.Option(min=1, help="Simulated homes, under six conditions in turn.")] = 300,
     days: Annotated[int, typer.Option(min=2, help="Of each home.")] = 150,

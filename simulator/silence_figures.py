@@ -17,7 +17,7 @@ from detectors import habits
 from detectors.inactivitystate import HAS_BED, HAS_DOOR, InactivityParams, Tail
 from simulator.heard import AWAY, BLIND, Heard
 from simulator.silence_runs import HARD, KINDS, MISSED, Alarms, Collapses, Looked
-from simulator.silent_homes import CONDITIONS, Lived, Where
+from simulator.silent_homes import CONDITIONS, DAY_S, Lived, Where
 from simulator.statistics import by_home
 from simulator.world import F64, Bools
 
@@ -54,9 +54,9 @@ def figures(
     """
     condition = np.array([one.condition for one in lived])
     shares = habits.shares(params, heard.has)
-    homes = _Homes(
-        lived, _watched_days(heard, learnt_days), shares[:, Tail.DAY] + shares[:, Tail.SLEEP], params.most_min
-    )
+    shares[:, Tail.DAY] += shares[:, Tail.SLEEP]
+    columns = [Tail.DAY, Tail.AWAY, Tail.BATHROOM, Tail.NIGHT, Tail.BED]  # in the order of KINDS
+    homes = _Homes(lived, _watched_days(heard, learnt_days), shares[:, columns], params.most_min, learnt_days)
     groups = {ALL: np.ones(len(lived), np.bool_)} | {str(c): condition == c for c in CONDITIONS}
     groups = {name: chosen for name, chosen in groups.items() if chosen.any()}
     asked = {}
@@ -79,10 +79,11 @@ class _Homes:
     lived: Sequence[Lived]
     watched_days: F64
     """(H,)"""
-    silence: NDArray[np.float32]
-    """(H,) share of the alarms asked for that `inactivity` may have."""
+    shares: NDArray[np.float32]
+    """(H, HARD) of the alarms asked for that each kind may have."""
     most_min: float
     """Of silence: then somebody looks, whatever is usual."""
+    learnt_days: int
 
 
 def _watched_days(heard: Heard, learnt_days: int) -> F64:
@@ -112,7 +113,9 @@ def _rates(homes: _Homes, alarms: Alarms, chosen: Bools, every_days: float) -> d
         **_against(hard, alarms.home, asked, chosen),
         "without_rule": _against(hard & ~ruled, alarms.home, asked, chosen),
         "without_elsewhere": _against(hard & (place != ELSEWHERE), alarms.home, asked, chosen),
-        "inactivity": _against(mine & (alarms.kind == SILENCE), alarms.home, homes.silence * asked, chosen),
+        "inactivity": _against(
+            mine & (alarms.kind == SILENCE), alarms.home, homes.shares[:, SILENCE] * asked, chosen
+        ),
     }
     per_home = np.bincount(alarms.home[mine & (alarms.kind == SILENCE)], minlength=n)[chosen]
     low, high = by_home(per_home.tolist(), watched_days[chosen].tolist())
@@ -123,11 +126,20 @@ def _rates(homes: _Homes, alarms: Alarms, chosen: Bools, every_days: float) -> d
     out["kinds"] = {}
     for k, kind in enumerate(KINDS):
         these = mine & (alarms.kind == k)
+        share = homes.shares[:, k] if k < HARD else np.zeros(n)  # prompts are not asked for by this rate
         out["kinds"][str(kind)] = {
             "false": int(these.sum()),
+            "asked": _round((share * asked)[chosen].sum()),
             "a_home_day": _round(these.sum() / home_days),
             "where": _where(place[these]),
         }
+    nights_h = np.concatenate(
+        [_nights_h(homes.lived[h], homes.learnt_days) for h in np.flatnonzero(chosen).tolist()]
+    )
+    out["nights_elsewhere"] = {
+        "nights": len(nights_h),
+        "as_long_as_rule": int((nights_h >= homes.most_min / 60).sum()),
+    }
     out["rule"] = {
         "silent_min": homes.most_min,
         "false": int(ruled.sum()),
@@ -147,6 +159,12 @@ def _against(these: Bools, home: NDArray[np.intp], asked: F64, chosen: Bools) ->
         "times_asked": _round(got.sum() / wanted),
         "times_asked_95": [_round(low), _round(high)],
     }
+
+
+def _nights_h(one: Lived, learnt_days: int) -> F64:
+    """Hours of each night elsewhere that counts."""
+    there = (one.where == Where.ELSEWHERE) & (one.start_s >= learnt_days * DAY_S)
+    return np.asarray((one.over_s - one.start_s)[there] / 3600)
 
 
 def _places(alarms: Alarms, lived: Sequence[Lived]) -> NDArray[np.str_]:

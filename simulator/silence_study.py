@@ -30,7 +30,7 @@ from simulator.world import F64
 OTHER_RATES: Final = (30.0, 90.0, 180.0)
 """False alarms asked for, one in so many days of a home, beside the shipped rate."""
 AT_ONCE: Final = 150
-"""Homes that are played together: 100 days of one home are some 13 MB of messages."""
+"""Homes that are played together: 150 days of as many take 3 GB, nearly all of it messages."""
 ONSET_DAYS: Final = 8
 """Days on which somebody collapses in every home once an hour, 15 days apart in 150: on all weekdays."""
 _ONSETS: Final = 504  # purpose of random numbers

@@ -58,11 +58,14 @@ def _rates(told: Mapping[str, Any]) -> Table:
 
 
 def _kinds(told: Mapping[str, Any]) -> Table:
-    out = _table("All homes: false alarms by kind", "one asked in", "kind", "false", "a home-day", "where")
+    out = _table(
+        "All homes: false alarms by kind", "one asked in", "kind", "asked", "false", "a home-day", "where"
+    )
     for every, groups in told["asked"].items():
         for kind, one in groups["all homes"]["kinds"].items():
             where = ", ".join(f"{place} {n}" for place, n in one["where"].items())
-            out.add_row(f"{every} days", kind, str(one["false"]), f"{one['a_home_day']:.4f}", where)
+            asked = f"{one['asked']:.0f}" if one["asked"] else DASH
+            out.add_row(f"{every} days", kind, asked, str(one["false"]), f"{one['a_home_day']:.4f}", where)
         out.add_section()
     return out
 

@@ -218,19 +218,20 @@ def test_who_asks_for_more_false_alarms_gets_more(untouched: Heard, looked: Look
 
 def days_of(condition: Condition, days: int) -> Lived:
     """In bed until 7, at home; each fourth day out from 10 on until the next day's noon."""
-    start, where, over = [], [], []
+    start_h, where, over_h = [], [], []
     for d in range(days):
-        away = d % 4 == 1
-        for h, place, until in (
-            (0, Where.ELSEWHERE if d % 4 == 2 else Where.BED, 12 if d % 4 == 2 else 7),
-            (12 if d % 4 == 2 else 7, Where.HOME, 10),
-            (10 if away else 12, Where.ELSEWHERE if away else Where.HOME, 36 if away else 24),
-        ):
-            start.append(d * DAY_S + h * 3600)
+        leaves, back = d % 4 == 1, d % 4 == 2
+        stretches = [] if back else [(0, Where.BED, 7)]
+        stretches += [(12 if back else 7, Where.HOME, 10 if leaves else 24)]
+        stretches += [(10, Where.ELSEWHERE, 36)] if leaves else []
+        for begins, place, ends in stretches:
+            start_h.append(d * 24.0 + begins)
             where.append(place)
-            over.append(d * DAY_S + until * 3600)
+            over_h.append(d * 24.0 + ends)
     visits = np.array([[5 * DAY_S, 5.5 * DAY_S], [5.1 * DAY_S, 5.2 * DAY_S]])
-    return Lived(condition, np.array(start), np.array(where, np.uint8), np.array(over), visits)
+    return Lived(
+        condition, np.array(start_h) * 3600, np.array(where, np.uint8), np.array(over_h) * 3600, visits
+    )
 
 
 NOBODY: Final = Collapses(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros((0, HARD + 1), np.intp))
@@ -269,6 +270,10 @@ def test_false_alarms_are_counted_once_against_what_was_asked(figures: dict[str,
     assert figures["asked"]["90"]["plain"]["times_asked"] == pytest.approx(2 / (10 / 90), abs=1e-3)
     assert all_homes["inactivity"]["false"] == 3
     assert all_homes["inactivity"]["a_home_and_90_days"] == pytest.approx(3 / 20 * 90)
+    asked = [one["asked"] for one in all_homes["kinds"].values()]
+    assert sum(asked) == pytest.approx(20 / 21, abs=1e-3)  # what they cannot have goes to the others
+    assert asked[1] == asked[3] == asked[4] == 0
+    assert plain["nights_elsewhere"] == {"nights": 2, "as_long_as_rule": 2}
     assert all_homes["kinds"]["bathroom-overstay"]["where"] == {"bed": 1}
     assert all_homes["kinds"]["inactivity-prompt"]["false"] == 1
     assert all_homes["kinds"]["inactivity"]["where"] == {"home": 1, "elsewhere": 1, "visited": 1}
