@@ -25,17 +25,22 @@ def _table(title: str, *columns: str) -> Table:
 def _rates(told: Mapping[str, Any]) -> Table:
     out = _table(
         f"False alarms, {told['homes']} homes x {told['days']} days ({told['learnt_days']} not counted)",
-        "one asked in",
+        "one in",
         "homes",
-        "home-days",
+        "days",
         "false",
-        "times asked",
+        "of asked",
         "95 %",
-        "by the longest silence",
-        "times without",
-        "without nights elsewhere",
+        "rule",
+        "others",
+        "home",
         "inactivity",
-        "a home and 90 days",
+        "in 90 days",
+        "95 %",
+    )
+    out.caption = (
+        "of asked: times as many as asked for; rule: by the longest silence; others: of asked, without these; "
+        "home: of asked, without nights elsewhere; in 90 days: `inactivity` of a home"
     )
     for every, groups in told["asked"].items():
         for name, one in groups.items():
@@ -51,7 +56,8 @@ def _rates(told: Mapping[str, Any]) -> Table:
                 _number(one["without_rule"]["times_asked"]),
                 _number(one["without_elsewhere"]["times_asked"]),
                 str(silence["false"]),
-                f"{_number(silence['a_home_and_90_days'])} ({_interval(silence['a_home_and_90_days_95'])})",
+                _number(silence["a_home_and_90_days"]),
+                _interval(silence["a_home_and_90_days_95"]),
             )
         out.add_section()
     return out
@@ -75,7 +81,7 @@ def _places(told: Mapping[str, Any]) -> Table:
         "Hours to the first alarm; to that of the own clock (in bed and out: since rising or return)",
         "where",
         "collapses",
-        "found in 24 h",
+        "found",
         "median",
         "p90",
         "inactivity",

@@ -333,7 +333,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Mapping[str,
 
 def test_the_command_says_and_writes_what_came(written: tuple[str, Mapping[str, Any]]) -> None:
     said, told = written
-    assert "one asked in" in said
+    assert "missed doors" in said
     assert (told["seed"], told["homes"], told["days"], told["home_days"]) == (22, 3, 2, 6.0)
     assert [*told["asked"]] == ["21", "30", "90", "180"]
     assert [*told["asked"]["21"]] == ["all homes", "plain", "every sensor", "missed doors"]
