@@ -39,8 +39,8 @@ def _rates(told: Mapping[str, Any]) -> Table:
         "95 %",
     )
     out.caption = (
-        "of asked: times as many as asked for; rule: by the longest silence; others: of asked, without these; "
-        "home: of asked, without nights elsewhere; in 90 days: `inactivity` of a home"
+        "of asked: times as many as asked for; rule: by the longest silence; others: without these; "
+        "home: without nights elsewhere; in 90 days: `inactivity` of a home"
     )
     for every, groups in told["asked"].items():
         for name, one in groups.items():
