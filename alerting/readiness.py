@@ -9,7 +9,9 @@ needs, or None after writing down why not. Never sends.
    failed for good.
 3. Ten texts in ten minutes have gone to that person: this and the rest wait, but for HIGH pages. Texts of
    drills count for drills alone.
-4. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
+4. An answer or a stand-down that a provider has surely not taken goes by the way that is best now; a page
+   stays where it was begun, for paths.py sees to it.
+5. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
    at the board, stands for all the other LOW pages that are due to the same person.
 """
 
@@ -93,7 +95,8 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         record_failed(tx, text.id, "not in the roster any more", permanent=True, retry_ms=None)
         return None
     ways = [w for w in ways_to(person.phone, channels, sick) if text.purpose == "page" or not w.voice]
-    channel = text.channel or next((w.channel for w in ways), None)
+    moves = text.attempts > 0 and text.copies == 0 and text.purpose != "page"  # surely nobody has it yet
+    channel = text.channel if text.channel and not moves else next((w.channel for w in ways), None)
     if channel is None or channel not in channels:
         record_failed(tx, text.id, "no channel reaches this number", permanent=True, retry_ms=None)
         return None

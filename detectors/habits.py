@@ -60,16 +60,16 @@ def turn(params: InactivityParams, state: InactivityState, usual: Usual, hour: i
     ended = state.events[:, Clock.SILENCE, hour].sum(-1)
     state.lively[:, hour] = (ended + minutes * lively) / (exposure[:, Clock.SILENCE].sum(-1) + minutes)
     state.asleep = state.lively[:, hour] < np.float32(params.sleep_share) * state.lively.mean(1)
-    shares = _shares(params, state.has)
+    share = shares(params, state.has)
     seen = tail.Seen(state.passed, state.excess, state.days, usual.often[state.like])
     young = np.clip(1 - state.days / np.float32(params.new_days), 0, 1)[:, None] * np.float32(params.new_nats)
-    hard = shares / np.float32(params.false_every_days)
-    soft = shares / np.float32(params.prompt_every_days)
+    hard = share / np.float32(params.false_every_days)
+    soft = share / np.float32(params.prompt_every_days)
     state.needs = tail.threshold(params.tail, seen, hard) + young
     state.asks = tail.threshold(params.tail, seen, soft) + young
 
 
-def _shares(params: InactivityParams, has: Bools) -> F32:
+def shares(params: InactivityParams, has: Bools) -> F32:
     """(H, K) of the false alarms that may come; what a home cannot have goes to all others in proportion."""
     out = np.tile(np.array(params.shares, np.float32), (len(has), 1))
     for which, column in NEEDS.items():

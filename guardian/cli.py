@@ -43,6 +43,8 @@ app.add_typer(quiet_app, name="quiet")
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")
+study_app = typer.Typer(no_args_is_help=True, help="Set what was promised beside what comes, over months.")
+app.add_typer(study_app, name="study")
 
 ConfigFile = Annotated[Path, typer.Argument(help="guardian.toml", show_default=True)]
 
@@ -294,6 +296,7 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
     """Run the detectors over recorded traces or a simulated suite, and score them by event."""
     from simulator import show, study
     from simulator.cores import WorkerLost
+    from simulator.kept import StudyError
 
     if bool(traces) == bool(suite):
         raise typer.BadParameter("either folders of traces or --suite")
@@ -304,15 +307,10 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
     try:
         with _bar(suite or "traces") as say:
             if suite:
-                kept = (
-                    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-                    / "guardian-care"
-                    / "evaluate"
-                )
-                result = study.run_suite(suite, seed, options, params, kept=kept, say=say)
+                result = study.run_suite(suite, seed, options, params, kept=_kept(), say=say)
             else:
                 result = study.run_traces(traces or (), params, say)
-    except (OSError, study.StudyError, WorkerLost) as e:
+    except (OSError, StudyError, WorkerLost) as e:
         fail(str(e))
     _write(json_file, result, seed if suite else None)
     out = Console()
@@ -434,6 +432,11 @@ def picture(
         fail(str(e))
 
 
+def _kept() -> Path:
+    """Where the finished parts of long work are."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "guardian-care" / "evaluate"
+
+
 def _options(
     suite: str | None,
     homes: int | None,
@@ -539,6 +542,35 @@ def train_routine(
         figures = everybody.learn(params, seed, (homes, days), out or MODEL, say)
     _write(json_file, {"tails": figures}, seed)
     print("\n".join(f"{name} {value}" for name, value in figures.items()))
+
+
+@study_app.command("silence")
+def study_silence(  # noqa: PLR0917  # typer fills them by name
+    seed: Seed = 1,
+    homes: Annotated[int, typer.Option(min=1, help="Simulated homes, under six conditions in turn.")] = 300,
+    days: Annotated[int, typer.Option(min=2, help="Of each home.")] = 150,
+    learnt: Annotated[int, typer.Option(min=0, help="Of these days, the first that are not counted.")] = 28,
+    config: Annotated[Path | None, typer.Option(help="Take the parameters from this guardian.toml.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """False alarms of silence that were asked for and got, and how soon a collapse is found."""
+    from simulator import silence_study, silence_table
+    from simulator.cores import WorkerLost
+    from simulator.kept import StudyError
+
+    params = load(config or CONFIG / "guardian.toml").detectors
+    try:
+        size = silence_study.Size(homes, days, learnt)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+    try:
+        with _bar("silence") as say:
+            figures = silence_study.run(params, seed, size, kept=_kept(), say=say)
+    except (OSError, StudyError, WorkerLost) as e:
+        fail(str(e))
+    _write(json_file, figures, seed)
+    page = Console()
+    (page if page.is_terminal else Console(width=WIDE)).print(*silence_table.tables(figures))
 
 
 @bench_app.command("detectors")

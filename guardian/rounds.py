@@ -35,6 +35,26 @@ def moment_at(now_ms: int, zone: tzinfo) -> Moment:
     return Moment(now_ms, local.hour * 60 + local.minute, local.weekday(), local.toordinal())
 
 
+def surely_away(
+    params: Params,
+    where: position.PositionState,
+    last: noticed.NoticedState,
+    away_ms: NDArray[np.int64],
+    now_ms: int,
+) -> NDArray[np.bool_]:
+    """(H,) by the calendar nobody is expected, and nothing speaks against it: the last sign was somebody
+    who left; without a contact at the way out, there has been none.
+
+    away_ms: (H,) since when nobody is expected; NEVER: somebody is.
+    """
+    home = np.flatnonzero(away_ms != position.NEVER)
+    gone = position.gone(params.position, where, home, now_ms)
+    unheard = last.life_ms[home] < away_ms[home]
+    out = np.zeros(len(away_ms), np.bool_)
+    out[home] = np.where(last.has[home, HAS_DOOR], gone, unheard)
+    return out
+
+
 class Rounds:
     """The detectors over the homes of one board."""
 
@@ -95,7 +115,8 @@ class Rounds:
         findings = self.health.minute(moment)
         guest = position.visited(params.position, self._position, moment.now_ms)
         blind = self.health.now.home_blind_to_silence
-        bathroom, away = position.in_bathroom(self._position), self._away(moment.now_ms)
+        bathroom = position.in_bathroom(self._position)
+        away = surely_away(params, self._position, self._noticed, self._away_ms, moment.now_ms)
         minute = noticed.minute(self._noticed, bathroom=bathroom, blind=blind, away=away, guest=guest)
         silences, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
         findings += silences
@@ -114,17 +135,6 @@ class Rounds:
     def expect(self, away: Mapping[str, int]) -> None:
         """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
         self._away_ms[:] = [away.get(home, position.NEVER) for home in self._board.homes]
-
-    def _away(self, now_ms: int) -> NDArray[np.bool_]:
-        """(H,) by the calendar nobody is expected, and nothing speaks against it: the last sign was somebody
-        who left; without a contact at the way out, there has been none.
-        """
-        home = np.flatnonzero(self._away_ms != position.NEVER)
-        gone = position.gone(self._params.position, self._position, home, now_ms)
-        unheard = self._noticed.life_ms[home] < self._away_ms[home]
-        out = np.zeros(len(self._away_ms), np.bool_)
-        out[home] = np.where(self._noticed.has[home, HAS_DOOR], gone, unheard)
-        return out
 
     def alibis(self, group: Group, sensor: Rows, now_ms: int) -> NDArray[np.int64]:
         """(N,) for sensors of a group, the latest onset of a fall that the one resident has an alibi for."""

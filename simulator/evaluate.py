@@ -97,7 +97,7 @@ def watch(
     samples = _Samples(board, where or {}, out)
     tick_ms = 0
     for block in feed.blocks():
-        lookout.expect(_expected(feed.absences, block.until_ms))
+        lookout.expect(expected(feed.absences, block.until_ms))
         for end_ms, messages in _beats(block, tick_ms):
             samples.take(end_ms)
             for arrival_ms, topic, payload, is_frame in messages:
@@ -120,7 +120,7 @@ def watch(
     return out
 
 
-def _expected(absences: Mapping[str, Sequence[tuple[int, int]]], now_ms: int) -> Mapping[str, int]:
+def expected(absences: Mapping[str, Sequence[tuple[int, int]]], now_ms: int) -> Mapping[str, int]:
     """Since when nobody is expected, of homes where that is so."""
     return {home: a for home, spans in absences.items() for a, b in spans if a <= now_ms < b}
 

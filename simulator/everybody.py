@@ -4,28 +4,23 @@ Takes seeds, plays simulated homes with event sensors straight to the detector o
 learnt there; writes it with its provenance. Simulated homes only; measured on other seeds.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import inactivity, noticed, position
-from detectors.inactivitystate import AGES, Bools, Clock, InactivityParams, Minute, Tail, Usual
-from detectors.layout import Moment
+from detectors import inactivity
+from detectors.inactivitystate import AGES, Clock, InactivityParams, Tail, Usual
 from detectors.params import Params
-from guardian.board import Board
-from guardian.rounds import moment_at
 from simulator import lives
 from simulator.cores import pool
-from simulator.feed import of_homes
 from simulator.fingerprint import fingerprint
+from simulator.heard import Heard, listen
 from simulator.sensors import Which
-from simulator.world import TIMEZONE
 
 KITS: Final[tuple[Which, ...]] = ("recorded", "full")
 """In the order of `Usual`: without a bed sensor, and with one."""
@@ -35,9 +30,6 @@ START: Final = (0.25, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01)
 """Endings a minute by age, to begin with."""
 WEIGHT: Final = 50.0
 """So many minutes in a cell weigh as much as the round before."""
-MINUTE_MS: Final = 60_000
-TOLD: Final = ("life", "door", "bathroom", "life_ms", "bed")
-"""Fields of `Minute` that differ from minute to minute here."""
 
 Say = Callable[[int, int, str], object]
 
@@ -96,68 +88,18 @@ def _joined(usual: Usual, told: list[Sums]) -> Usual:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What the homes of one kit told, minute by minute: T minutes of H homes."""
-
-    moments: Sequence[Moment]
-    has: Bools
-    """(H, 3)"""
-    columns: Mapping[str, NDArray[Any]]
-    """(T, H) fields of `Minute`."""
-
-    def minutes(self) -> Iterator[tuple[Minute, Moment]]:
-        """Give them one after the other."""
-        nobody = noticed.none(len(self.has))
-        for t, moment in enumerate(self.moments):
-            told = {name: column[t] for name, column in self.columns.items()}
-            yield Minute(**told, blind=nobody, away=nobody, guest=nobody, has=self.has), moment
-
-
 def _heard(params: Params, seed: int, size: tuple[int, int], kit: Which) -> Heard:
     homes, days = size
     own = np.random.SeedSequence([seed, KITS.index(kit)]).generate_state(homes)
-    feed = of_homes(
-        [
-            replace(lives.plain(int(s), count=days, which=kit), name=f"{kit}-{k}", thinned=True)
-            for k, s in enumerate(own)
-        ]
-    )
-    board = Board(feed.site, feed.specs)
-    last, where = noticed.fresh(board.layout), position.fresh(params.position, board.layout)
-    zone, nobody = ZoneInfo(TIMEZONE), noticed.none(homes)
-    moments: list[Moment] = []
-    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in TOLD}
-    now_ms = 0
-    for block in feed.blocks():
-        now_ms = (
-            now_ms or (block.messages[0][0] if block.messages else block.until_ms) // MINUTE_MS * MINUTE_MS
-        )
-        waiting = iter(block.messages)
-        message = next(waiting, None)
-        for until in range(now_ms + MINUTE_MS, block.until_ms + 1, MINUTE_MS):
-            while message is not None and message[0] < until:
-                board.event(message[1], message[2], message[0])
-                message = next(waiting, None)
-            board.fold(board.take_events(until))
-            events = board.take_heard()
-            moment = moment_at(until, zone)
-            noticed.hear(last, board.layout, events)
-            position.step(params.position, where, events, until, moment.minute)
-            bathroom = position.in_bathroom(where)
-            minute = noticed.minute(last, bathroom=bathroom, blind=nobody, away=nobody, guest=nobody)
-            moments.append(moment)
-            for name, column in columns.items():
-                column.append(getattr(minute, name))
-            now_ms = until
-    return Heard(moments, last.has, {name: np.stack(column) for name, column in columns.items()})
+    some = [replace(lives.plain(int(s), count=days, which=kit), name=f"{kit}-{k}") for k, s in enumerate(own)]
+    return listen(params, some, watched=False)
 
 
 def _looked(params: InactivityParams, usual: Usual, heard: Heard) -> Sums:
     """What the detector learnt in the homes of one kit; sums over them."""
     state = inactivity.fresh(len(heard.has), usual)
     life, minutes = np.zeros(24), np.zeros(24)
-    for minute, moment in heard.minutes():
+    for minute, moment in heard:
         life[moment.minute // 60] += minute.life.sum()
         minutes[moment.minute // 60] += len(heard.has)
         inactivity.step(params, state, minute, moment)

@@ -32,7 +32,20 @@ from simulator.sight import lies_in_view
 from simulator.stirs import Stirs, stirs_of_motion, stirs_of_segments, together
 from simulator.thresholds import threshold_truth, told
 from simulator.weeks import Emergency, Week, marks, place
-from simulator.world import CORE_C, F64, TIMEZONE, Actor, Air, Doing, Motion, Plan, RoomKind, Segment, Truth
+from simulator.world import (
+    CORE_C,
+    F64,
+    TIMEZONE,
+    Actor,
+    Air,
+    Doing,
+    EventSensor,
+    Motion,
+    Plan,
+    RoomKind,
+    Segment,
+    Truth,
+)
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
@@ -114,7 +127,17 @@ def collapses(seed: int, *, count: int, emergency: Emergency | None) -> Home:
 
 def plain(seed: int, *, count: int, which: Which) -> Home:
     """A home with the event sensors of a kit, in which nothing happens but days as they come."""
-    return _heard(life(seed, count, "winter"), which)
+    return listened(life(seed, count, "winter"), which)
+
+
+def listened(one: Life, which: Which) -> Home:
+    """Give the home of this life with the event sensors of a kit, and nothing but its days."""
+    return _heard(one, which)
+
+
+def fitted(seed: int, which: Which) -> tuple[EventSensor, ...]:
+    """Give the event sensors that the home of this seed has."""
+    return _fitted(flat(seed), which, _ears(seed))
 
 
 def cold_flat(seed: int, *, count: int) -> Home:
@@ -258,15 +281,15 @@ def _heard(
     truth: tuple[Truth, ...] = (),
 ) -> Home:
     """Let event sensors listen; without `stirs` the diary itself stirs them."""
-    rng = np.random.default_rng([one.seed, _LISTEN, 1])
+    rng = _ears(one.seed)
     if stirs is None:
         stirs = stirs_of_segments(
             one.week.segments, one.plan, one.who, rng, guests=one.week.guests, truth=one.week.truth
         )
     like = which == "recorded"
-    fitted = as_recorded(one.plan, rng) if like else kit(one.plan, which)
+    sensors = _fitted(one.plan, which, rng)
     air = None if whole is None else whole.air
-    heard = events(stirs, one.plan, fitted, rng, air=air, fitting=LIKE_RECORDED if like else None)
+    heard = events(stirs, one.plan, sensors, rng, air=air, fitting=LIKE_RECORDED if like else None)
     wet = [k for k, r in enumerate(one.plan.rooms) if r.kind == "bathroom"]
     climate = (
         threshold_truth(told(heard, [r.name for r in one.plan.rooms], air, wet)) if air is not None else ()
@@ -287,6 +310,14 @@ def _heard(
             *(whole.truth if whole is not None else ()),
         ),
     )
+
+
+def _ears(seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, _LISTEN, 1])
+
+
+def _fitted(plan: Plan, which: Which, rng: np.random.Generator) -> tuple[EventSensor, ...]:
+    return as_recorded(plan, rng) if which == "recorded" else kit(plan, which)
 
 
 def _holidays(segments: Sequence[Segment]) -> tuple[tuple[float, float], ...]:

@@ -7,11 +7,9 @@ code, these parameters and these options; anything else starts anew.
 """
 
 import hashlib
-import pickle
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, wait
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +27,7 @@ from simulator.cores import CORES, pool
 from simulator.evaluate import Watched, Where, watch
 from simulator.fingerprint import fingerprint
 from simulator.home import Home, View
+from simulator.kept import Progress, Tell, worked
 from simulator.score import Found, HomeCase
 from simulator.suites import Cell, Options
 from simulator.tables import Part, Study, tables
@@ -38,18 +37,10 @@ DAY_MS: Final = 86_400_000
 WARM_UP_S: Final = 5.0  # a sensor's lag and averaging before a strip of frames
 _NOTHING: Final = (np.zeros(0, np.int64), np.zeros((0, 1, 1), np.int16))
 
-LOOK_S: Final = 2.0  # how often progress is looked at
 MINUTE_MS: Final = 60_000
 WALKED_M: Final = 0.5  # further than anybody moves who lies or sits: judgement
 ENOUGH_HOMES: Final = 8
 """Of a trace, for a core of its own: below that, starting one costs more than it gives."""
-
-Progress = Callable[[int, int, str], None]
-"""Done, in all, what."""
-
-
-class StudyError(Exception):
-    """An evaluation that had to stop; what is finished is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +68,7 @@ def jobs(suite: str, seed: int, options: Options) -> list[Job]:
     return out
 
 
-def work(job: Job, params: Params, tell: Callable[[float], object] = lambda _share: None) -> Part:
+def work(params: Params, job: Job, tell: Tell = lambda _share: None) -> Part:
     """Simulate the homes of a job, watch them, keep what scoring needs; `tell` hears what share is done."""
     started = time.process_time()
     cells = suites.cells(job.suite, job.options)
@@ -186,7 +177,8 @@ def run_suite(
     folder = folder_of(kept, suite, seed, options, params)
     folder.mkdir(parents=True, exist_ok=True)
     with lock_state(folder):
-        parts, wall_s = _worked(jobs(suite, seed, options), params, folder, say)
+        do = partial(work, params)
+        parts, wall_s = worked(do, jobs(suite, seed, options), folder, say, suite)
         cells = {c.name: c for c in suites.cells(suite, options)}
 
         def strip(cell: str, home: str, from_ms: int, until_ms: int) -> tuple[I64, I16]:
@@ -196,28 +188,6 @@ def run_suite(
         result = {"suite": suite, **tables(Study([*cells], parts, TIMEZONE, wall_s, seed), strip)}
         shutil.rmtree(folder)
     return result
-
-
-def _worked(todo: Sequence[Job], params: Params, folder: Path, say: Progress) -> tuple[list[Part], float]:
-    """Do the jobs that are not done; give all parts and the seconds it took (0: not known)."""
-    suite = todo[0].suite
-    files = [folder / f"{k:04d}.pickle" for k in range(len(todo))]
-    kept_before = sum(f.exists() for f in files)
-    started = time.monotonic()
-    with pool() as workers:
-        waiting = {
-            workers.submit(_keep, job, params, file, fingerprint())
-            for job, file in zip(todo, files, strict=True)
-            if not file.exists()
-        }
-        while waiting:
-            say(round(100 * sum(_share(f) for f in files)), 100 * len(files), suite)
-            ended, waiting = wait(waiting, timeout=LOOK_S, return_when=FIRST_EXCEPTION)
-            for future in ended:
-                future.result()
-    say(100 * len(files), 100 * len(files), suite)
-    wall_s = 0.0 if kept_before else time.monotonic() - started
-    return [_read(f) for f in files], wall_s
 
 
 def folder_of(kept: Path, suite: str, seed: int, options: Options, params: Params) -> Path:
@@ -237,32 +207,6 @@ def _drawn(home: Home, from_ms: int, until_ms: int) -> tuple[I64, I16]:
         at, centi = view.block(from_s, min(until_s, home.duration_s))
         return home.start_ms + np.round(at * 1000).astype(np.int64), centi
     return _NOTHING
-
-
-def _keep(job: Job, params: Params, file: Path, code: str) -> None:
-    if fingerprint() != code:  # edited since: the result would stand under the wrong name
-        raise StudyError("the code has changed since the evaluation began; start again")
-    told = file.with_suffix(".share")
-    part = work(job, params, lambda share: told.write_text(f"{share:.3f}", "ascii"))
-    fresh = file.with_suffix(".new")
-    fresh.write_bytes(pickle.dumps(part))
-    fresh.rename(file)
-
-
-def _share(file: Path) -> float:
-    """How much of a job is done."""
-    if file.exists():
-        return 1.0
-    try:
-        return float(file.with_suffix(".share").read_text("ascii") or 0.0)
-    except FileNotFoundError:
-        return 0.0
-
-
-def _read(file: Path) -> Part:
-    part = pickle.loads(file.read_bytes())  # noqa: S301  (our own file, named by the hash of our own code)
-    assert isinstance(part, Part)
-    return part
 
 
 def run_traces(

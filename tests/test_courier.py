@@ -594,6 +594,17 @@ async def test_a_number_that_one_provider_refuses_for_good_is_tried_by_the_other
         assert len(c.provider.taken) == 2
 
 
+async def test_what_somebody_is_answered_goes_by_the_way_that_works() -> None:
+    async with two_ways(duty(responder("a", odds=0.9))) as (c, other):
+        await c.notice(concern())
+        await c.step()
+        c.provider.refuse = {c.phone("a"): ChannelError("no connection", permanent=False)}
+        other.says(c.phone("a"), "1")
+        for s in range(5, 30, 5):
+            await c.step(NOW + s * 1000)
+        assert ["is yours" in t.body for t in other.taken] == [True]
+
+
 async def test_a_sick_provider_is_asked_last_until_it_has_rested() -> None:
     async with two_ways() as (c, other):
         c.provider.refuse = {

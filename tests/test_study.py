@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from guardian.cli import app
 from guardian.trace import Trace, TraceError, TraceSensor
 from guardian.trace_writer import write_trace
 from guardian.watch import BEAT_MS
-from simulator import simulate, study, suites
+from simulator import kept, simulate, study, suites
 from simulator.cores import WorkerLost, pool
 from simulator.evaluate import watch
 from simulator.feed import of_homes, of_trace
@@ -127,7 +128,7 @@ def test_an_interrupted_evaluation_goes_on_and_comes_to_the_same(tmp_path: Path)
     jobs = study.jobs("falls", 1, SMALL)
     folder = study.folder_of(tmp_path / "b", "falls", 1, SMALL, params)
     folder.mkdir(parents=True)
-    part = study.work(jobs[0], params)
+    part = study.work(params, jobs[0])
     part.cases = []  # so that it shows whether it was used
     (folder / "0000.pickle").write_bytes(pickle.dumps(part))
     assert evaluated(tmp_path / "b")["traces"][0]["kinds"]["fall-suspected"]["truth"] == 0
@@ -288,8 +289,8 @@ def test_a_place_without_marks_still_says_how_silence_was_found(tmp_path: Path) 
 
 def test_a_result_of_other_code_is_not_kept(tmp_path: Path) -> None:
     job = study.jobs("falls", 1, SMALL)[0]
-    with pytest.raises(study.StudyError, match="code has changed"):
-        study._keep(job, everything(), tmp_path / "0000.pickle", "another")
+    with pytest.raises(kept.StudyError, match="code has changed"):
+        kept.keep(partial(study.work, everything(), job), tmp_path / "0000.pickle", "another")
     assert not any(tmp_path.iterdir())
 
 

@@ -116,6 +116,8 @@ class Centre:
     crowd: Crowd | None = None
     courier: Courier | None = None
     running: asyncio.Task[None] | None = None
+    texted_by: dict[str, str] = field(default_factory=dict)
+    """Number → the provider whose text it had last."""
     beside: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs beside: phones, faults."""
     called: list[int] = field(default_factory=list)
@@ -194,10 +196,11 @@ class Centre:
         if self.courier is not None:
             self.courier.wake.set()
 
-    async def hear(self, provider: Provider, phone: str, body: str) -> None:
+    async def hear(self, phone: str, body: str) -> None:
         """Take what somebody has sent, as the webhook does."""
+        provider = self.providers[self.texted_by.get(phone, "sms")]
         sid = provider.take_answer(phone, body)
-        if provider.trouble.lose_webhooks or self.disk.error is not None:
+        if provider.trouble.lose_webhooks or provider.trouble.down or self.disk.error is not None:
             return
         now_ms = self.clock.now_ms()
         told = replies.Inbound(sid, phone, body, now_ms, "webhook")
@@ -229,9 +232,7 @@ class Centre:
         onset_ms = self.clock.now_ms()
         self.off_ms, crashes = (0, 0), self.crashes
         taken = {name: len(p.taken) for name, p in self.providers.items()}
-        (first, *_) = self.providers.values()
-        hear = partial(self.hear, first)
-        crowd = Crowd(self.district, case, self.clock.now_ms, hear, self.start, dead, ghosts, turners)
+        crowd = Crowd(self.district, case, self.clock.now_ms, self.hear, self.start, dead, ghosts, turners)
         self.crowd = crowd
         await asyncio.sleep(case.decision_s)
         decided_ms = self.clock.now_ms()
@@ -319,8 +320,9 @@ class Centre:
             one_by_one_s=float("nan"),
         )
 
-    async def ring(self, phone: str, body: str) -> None:
-        """Let the phone of whoever has this number ring."""
+    async def ring(self, provider: str, phone: str, body: str) -> None:
+        """Let the phone of whoever has this number ring; they answer the number that has texted them."""
+        self.texted_by[phone] = provider
         if self.crowd is not None:
             await self.crowd.ring(phone, body)
 

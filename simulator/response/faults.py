@@ -115,6 +115,19 @@ async def _refuses(centre: Centre, case: Case, rng: np.random.Generator) -> None
     trouble.hang, trouble.refuse = False, None
 
 
+async def _line(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """The centre's line is down from before the decision on, for half an hour. The modem is left."""
+    await asyncio.sleep(float(rng.uniform(0, case.decision_s)))
+    trouble = centre.providers["sms"].trouble
+    trouble.down = True
+    centre.begins_off()
+    centre.crashes += 2
+    await asyncio.sleep(case.decision_s + centre.policy.second_path_s + 1.0)
+    centre.ends_off()
+    await asyncio.sleep(1800.0)
+    trouble.down = False
+
+
 async def _swallows(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     """Accepted, never delivered, for up to a minute."""
     for_s, trouble = float(rng.uniform(5, 60)), centre.providers["sms"].trouble
@@ -142,12 +155,11 @@ async def _babble(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     """Unknown numbers, nonsense, wrong codes and old ones, all the time."""
     _ = case
     words = ("OK", "？", "1 1 1", "Z9 1", "A1 6", "好的", "STOP please", "\u200b", "6", "９９")
-    (provider, *_) = centre.providers.values()
     numbers = [r.phone for r in centre.duty.responders.values()]
     for _turn in range(40):
         await asyncio.sleep(float(rng.exponential(8.0)))
         who = "+8613900999999" if rng.random() < 0.3 else str(rng.choice(numbers))
-        await centre.hear(provider, who, str(rng.choice(words)))
+        await centre.hear(who, str(rng.choice(words)))
 
 
 async def _hooks(centre: Centre, case: Case, rng: np.random.Generator) -> None:
@@ -174,6 +186,7 @@ FAULTS: Final = (
     Fault("F45", "disk full for 30 s", partial(_ledger, slow_s=0.0)),
     Fault("F46", "a commit takes 5 s", partial(_ledger, slow_s=5.0)),
     Fault("F51", "429, 5xx, no answer", _refuses),
+    Fault("F51b", "the line is down, the modem is left", _line),
     Fault("F52", "accepted, never delivered", _swallows),
     Fault("F53", "webhooks come twice, or never", _hooks),
     Fault("F55", "nonsense, strangers, wrong codes", _babble),

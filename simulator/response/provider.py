@@ -25,6 +25,8 @@ class Trouble:
     """Every text is refused so, and not taken."""
     hang: bool = False
     """No POST is answered; the text is taken all the same."""
+    down: bool = False
+    """No connection at all: nothing goes out, comes in or can be listed."""
     swallow: bool = False
     """Takes texts, and no phone rings."""
     list_lag_s: float = 0.0
@@ -42,8 +44,8 @@ class Provider:
     now_ms: Callable[[], int]
     send_s: Callable[[str], float]
     """Number → seconds until the phone rings."""
-    on_text: Callable[[str, str], Awaitable[None]]
-    """Number, body: the phone rings."""
+    on_text: Callable[[str, str, str], Awaitable[None]]
+    """Name of the provider, number, body: the phone rings."""
     start: Callable[[Awaitable[None]], None]
     """Runs something beside."""
     abilities: Abilities = TEXTS
@@ -57,6 +59,7 @@ class Provider:
         """Take a text."""
         _ = valid_s
         await asyncio.sleep(ANSWER_S)
+        self._reached()
         if self.trouble.refuse is not None:
             raise self.trouble.refuse
         sid = f"{self.name}-{len(self.taken)}"
@@ -70,11 +73,13 @@ class Provider:
 
     async def sent_since(self, phone: str, since_ms: int) -> Sequence[ListedText]:
         """List what was taken for this number."""
+        self._reached()
         until_ms = self._clock_ms() - int(self.trouble.list_lag_s * 1000)
         return [t for t in self.taken[-400:] if t.phone == phone and since_ms <= t.t_ms <= until_ms]
 
     async def received_since(self, since_ms: int) -> Sequence[ListedText]:
         """List what people have sent."""
+        self._reached()
         return [t for t in self.answers[-400:] if t.t_ms >= since_ms]
 
     async def close(self) -> None:
@@ -86,9 +91,13 @@ class Provider:
         self.answers.append(ListedText(sid, phone, body, self._clock_ms(), "received"))
         return sid
 
+    def _reached(self) -> None:
+        if self.trouble.down:
+            raise ChannelError("no connection", permanent=False)
+
     def _clock_ms(self) -> int:
         return self.now_ms() + self.clock_off_ms
 
     async def _ring(self, phone: str, body: str) -> None:
         await asyncio.sleep(self.send_s(phone))
-        await self.on_text(phone, body)
+        await self.on_text(self.name, phone, body)
