@@ -4,8 +4,8 @@ Pure: takes the pages of one incident's round, the ways to each person and the t
 to go beside them. A page by another path is a text of its own (its own number, its own body), so that no
 path has to know what another one did. For each person who was asked and has not answered:
 
-1. The provider has not taken the page within `second_path_s`, or refused it for good: the next way that is no
-   call, in parallel; a page that is late may still come.
+1. The provider has not taken the page within `second_path_s`: the next way, in parallel; the page that is
+   late may still come. Refused for good, or given up as not confirmed: the next way at once.
 2. Taken, and `voice_after_s` later still no answer: a call, for HIGH. A page of the last resort is called at
    once.
 3. Each way once a wave. Where there is no other way, none.
@@ -87,7 +87,8 @@ def _next(
     left = [w for w in ways if w.channel not in tried]
     calls = [w for w in left if w.voice]
     newest = max(pages, key=lambda p: p.id)
-    if newest.state == "failed":
+    unconfirmed = newest.state == "withdrawn" and newest.copies >= policy.max_copies
+    if newest.state == "failed" or unconfirmed:
         return (now_ms, left[0]) if left else None
     if newest.state == "due" and not newest.attempts:
         return None  # nobody has refused it: it waits for its turn

@@ -594,6 +594,19 @@ async def test_a_number_that_one_provider_refuses_for_good_is_tried_by_the_other
         assert len(c.provider.taken) == 2
 
 
+async def test_a_page_that_is_given_up_as_not_confirmed_goes_by_the_other_way_at_once() -> None:
+    async with two_ways() as (c, other):
+        c.provider.lists = False
+        c.provider.refuse = {
+            r.phone: ChannelError("HTTP 500", permanent=False, maybe_taken=True)
+            for r in c.people.responders.values()
+        }
+        await c.notice(concern())
+        for s in range(8):
+            await c.step(NOW + s * 1000)
+        assert sorted(t.phone for t in other.taken) == sorted(r.phone for r in c.people.responders.values())
+
+
 async def test_what_somebody_is_answered_goes_by_the_way_that_works() -> None:
     async with two_ways(duty(responder("a", odds=0.9))) as (c, other):
         await c.notice(concern())

@@ -247,11 +247,13 @@ class Centre:
         still |= set(self.district.in_reach(case, self.policy, onset_ms, out_ms, working))
         await asyncio.sleep(PAUSE_S)
         told = self._told(case, after, crowd, onset_ms, (len(able), len(still)))
-        broken = invariants.broken(await self._record(after.id, taken, self.crashes - crashes))
+        broken = invariants.broken(await self._record(after.id, taken, self.crashes - crashes, out_ms))
         by_one_s = onebyone.inside_s(self.district, case, dead | ghosts | turners)[0]
         return replace(told, one_by_one_s=by_one_s, broken=tuple(sorted(set(broken))))
 
-    async def _record(self, number: int, taken: Mapping[str, int], crashes: int) -> invariants.Record:
+    async def _record(
+        self, number: int, taken: Mapping[str, int], crashes: int, out_ms: int
+    ) -> invariants.Record:
         """Collect what is known of an incident; `taken`: texts that each provider had before."""
 
         def read(tx: Tx) -> tuple[Incident, list[Move], list[Message]]:
@@ -267,6 +269,7 @@ class Centre:
             policy=self.policy,
             last_resort=number in self.called,
             crashes=crashes,
+            out_ms=out_ms,
             healthy=self.off_ms == (0, 0),
         )
 

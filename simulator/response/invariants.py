@@ -41,6 +41,8 @@ class Record:
     last_resort: bool
     crashes: int
     """How often Guardian was killed or the provider gave no answer."""
+    out_ms: int
+    """From when on the fault let texts out by some path; the decision, if there was none."""
     healthy: bool
     """Nothing kept words and texts from getting through in time."""
 
@@ -126,6 +128,8 @@ def _times(r: Record) -> Iterator[str]:
     start_ms = one.decided_ms if one.late_at_decision else one.t0_ms
     if one.deadline_ms != (start_ms or 0) + int(r.policy.target_s * 1000):
         yield "the deadline is not ten minutes after the onset"
+    if one.provider_ms is None or one.provider_ms > r.out_ms + 3 * LAG_MS:
+        yield "no text had left when one could have"
     there_ms = one.on_scene_ms
     for m in r.messages:
         if m.sent_ms is not None and m.sent_ms > m.valid_until_ms + LAG_MS:
