@@ -20,7 +20,7 @@ BEAT_MS = 200
 
 def test_the_two_lists_of_kinds_agree_and_each_has_a_severity() -> None:
     said = {k.value for k in finding.Kind}
-    assert {k.value for k in concern.Kind} == said | {"cancel", "drill"}
+    assert {k.value for k in concern.Kind} == said | {"cancel", "drill", "in-sight"}
     assert set(SEVERITY) == set(concern.Kind)
 
 
