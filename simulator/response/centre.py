@@ -268,6 +268,7 @@ class Centre:
             duty=self.duty,
             policy=self.policy,
             last_resort=number in self.called,
+            said_yes=self.crowd is not None and any(w.willing for w in self.crowd.ways),
             crashes=crashes,
             out_ms=out_ms,
             healthy=self.off_ms == (0, 0),

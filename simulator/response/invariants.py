@@ -39,6 +39,8 @@ class Record:
     duty: Duty
     policy: Policy
     last_resort: bool
+    said_yes: bool
+    """Somebody has sent an acceptance."""
     crashes: int
     """How often Guardian was killed or the provider gave no answer."""
     out_ms: int
@@ -57,6 +59,8 @@ def _ends(r: Record) -> Iterator[str]:
     one = r.incident
     if one.accepted_ms is None and not r.last_resort:
         yield "nobody accepted, and the last resort was not called"
+    if one.accepted_ms is None and r.said_yes:
+        yield "somebody said yes, and nobody heard it"
     if r.moves and r.moves[-1].to_state.value == "closed" and r.moves[-1].by in {"guardian", None}:
         yield "closed by a machine"
     left = [m for m in r.messages if m.state in {"due", "leased"}]
