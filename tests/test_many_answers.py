@@ -28,9 +28,9 @@ def pick(rng: np.random.Generator, *words: str) -> str:
     return words[int(rng.integers(len(words)))]
 
 
-async def race(rounds: int) -> int:
+async def race(rounds: int, seed: int = SEED) -> int:
     """Let two people say yes at once, again and again; give how often the first of them goes."""
-    rng, firsts = np.random.default_rng(SEED), 0
+    rng, firsts = np.random.default_rng(seed), 0
     people = duty(responder("a", odds=0.9), responder("b", odds=0.9))
     ledger = await Ledger.open(None, inline=True, integrity=False)
     await ledger.transact(lambda tx: save_roster(tx, roster_rows(people), "test", "0" * 64, NOW))
@@ -73,7 +73,7 @@ async def test_of_two_who_say_yes_at_once_one_goes_and_both_know() -> None:
 
 @pytest.mark.slow
 async def test_of_two_who_say_yes_at_once_one_goes_in_ten_thousand_races() -> None:
-    assert await race(10_000) == 10_000
+    assert sum([await race(500, seed) for seed in range(20)]) == 10_000
 
 
 def typed(count: int) -> float:
