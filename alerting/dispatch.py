@@ -75,7 +75,7 @@ class _Asked:
     """Those with a page of this round that has not been sent yet."""
     pages: list[Message] = field(default_factory=list)
     """Those of this round."""
-    going: dict[str, int] = field(default_factory=dict)
+    going: dict[str, planner.Going] = field(default_factory=dict)
     said: dict[str, int] = field(default_factory=dict)
     """Those who have accepted and were told to stay → when."""
 
@@ -205,10 +205,8 @@ def _note(asked: _Asked, word: Move, who: str) -> None:
         return
     asked.said.pop(who, None)
     minutes = word.detail.get("minutes")
-    if minutes is not None:
-        asked.going[who] = word.t_ms + minutes * 60_000
-    else:
-        asked.going.setdefault(who, -word.t_ms)
+    if minutes is not None or who not in asked.going:  # a time said before holds on
+        asked.going[who] = planner.Going(word.t_ms, minutes)
 
 
 def _page(

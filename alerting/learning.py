@@ -67,6 +67,13 @@ class Past:
     pages: tuple[PastPage, ...] = ()
     trips: tuple[PastTrip, ...] = ()
 
+    def followed_by(self, later: "Past", since_ms: int) -> "Past":
+        """Give both as one, without what is older than `since_ms`."""
+        return Past(
+            tuple(p for p in self.pages + later.pages if p.sent_ms >= since_ms),
+            tuple(t for t in self.trips + later.trips if t.left_ms >= since_ms),
+        )
+
 
 def learnt(duty: Duty, past: Past, policy: Policy, now_ms: int) -> Duty:
     """Give people with what the past says of them at this hour."""

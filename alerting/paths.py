@@ -26,7 +26,7 @@ from alerting.ledger import Message
 from alerting.policy import Policy
 
 SICK_AFTER: Final = 3
-"""Failures in a row; one is a hiccup, three are half a minute. Source: judgement."""
+"""Failures in a row: one may be a hiccup, a whole wave that fails is none. Source: judgement."""
 REST_MS: Final = 60_000
 """A sick provider is tried first again after this. Source: judgement."""
 

@@ -51,6 +51,15 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Going:
+    """The word of somebody who goes."""
+
+    said_ms: int
+    minutes: int | None
+    """Until the door, from then; None where they named none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked and answered so far; times in ms."""
 
@@ -60,9 +69,8 @@ class Asked:
     """Those who have said that they cannot."""
     unreachable: AbstractSet[str] = frozenset()
     """Those to whom no channel gets through."""
-    going: Mapping[str, int] = field(default_factory=dict)
-    """Those who have accepted and were told to go → when they should be at the door by what they said, or,
-    where they named no time, minus when they said it."""
+    going: Mapping[str, Going] = field(default_factory=dict)
+    """Those who have accepted and were told to go."""
     volunteers: AbstractSet[str] = frozenset()
     """Those who have accepted, were told to stay, and have not been asked since."""
 
@@ -135,16 +143,14 @@ def _held(case: _Case) -> Plan:
 def _inside_ms(case: _Case, responder: str) -> int:
     """When somebody who goes is expected to be with the resident."""
     incident, duty, policy = case.incident, case.duty, case.policy
-    entry_ms = int(1000 * duty.entry_s.get(incident.home, policy.entry_default_s))
-    said_ms = case.asked.going.get(responder, -(incident.accepted_ms or case.now_ms))
-    if responder == incident.acceptor and incident.eta_ms is not None:
-        said_ms = incident.eta_ms
-    if said_ms >= 0:
-        return said_ms + entry_ms
-    person = duty.responders.get(responder)
-    turnout_s = 0.0 if person is None else person.turnout_p90_s
-    travel_s = duty.travel_p90_s(responder, incident.home)
-    return -said_ms + int(1000 * (turnout_s + travel_s)) + entry_ms
+    word = case.asked.going.get(responder) or Going(incident.accepted_ms or case.now_ms, incident.eta_minutes)
+    if word.minutes is not None:
+        way_s = 60.0 * word.minutes
+    else:
+        person = duty.responders.get(responder)
+        turnout_s = 0.0 if person is None else person.turnout_p90_s
+        way_s = turnout_s + duty.travel_p90_s(responder, incident.home)
+    return word.said_ms + int(1000 * (way_s + duty.entry_s.get(incident.home, policy.entry_default_s)))
 
 
 def _hope_ends_ms(case: _Case, responder: str, latest_ms: int) -> int:
@@ -159,10 +165,12 @@ def lease_cap_ms(
 ) -> int | None:
     """The last moment at which somebody else could still be there in time, in ms; None when nobody could.
 
+    None too for a lease with a time of arrival: it holds, and backup.py asks others beside it.
+
     The next person is the one with the most slack; a lease that outlived that moment would leave the
     deadline to the acceptor alone.
     """
-    if incident.deadline_ms is None:
+    if incident.deadline_ms is None or incident.eta_ms is not None:
         return None
     latest = _latest(incident.home, incident.deadline_ms, duty, policy, now_ms)
     others = [ms for r, ms in latest.items() if r != incident.acceptor and r not in away]

@@ -57,10 +57,7 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
             problems.append("until: not after the begin, or past")
         elif until_ms - from_ms > MOST / timedelta(milliseconds=1):
             problems.append(f"until: more than {MOST.days} days after the begin")
-    if not wanted.owner.strip() or len(wanted.owner) > OWNER_LETTERS:
-        problems.append(f"owner: who says so, 1 to {OWNER_LETTERS} letters")
-    if not wanted.reason.strip() or len(wanted.reason) > REASON_LETTERS:
-        problems.append(f"reason: why they are away, 1 to {REASON_LETTERS} letters")
+    who_and_why(wanted.owner, wanted.reason, "why they are away", problems)
     if problems or from_ms is None or until_ms is None:
         raise Refused(problems)
     new = Absence(wanted.home, from_ms, until_ms, wanted.owner.strip(), wanted.reason.strip())
@@ -132,6 +129,14 @@ class Calendar:
         while True:
             await self.tell()
             await self._clock.wait(never, (self._clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS)
+
+
+def who_and_why(owner: str, reason: str, why: str, problems: list[str]) -> None:
+    """Check who has said something and why; a line in `problems` for each mistake."""
+    if not owner.strip() or len(owner) > OWNER_LETTERS:
+        problems.append(f"owner: who says so, 1 to {OWNER_LETTERS} letters")
+    if not reason.strip() or len(reason) > REASON_LETTERS:
+        problems.append(f"reason: {why}, 1 to {REASON_LETTERS} letters")
 
 
 def local_ms(what: str, said: str, zone: ZoneInfo, problems: list[str]) -> int | None:

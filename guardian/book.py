@@ -25,6 +25,8 @@ LEARN_S: Final = 600.0
 """Between two looks at the past."""
 LOOK_BACK_MS: Final = 90 * 24 * HOUR_MS
 """A quarter of a year: habits change. Source: judgement."""
+PIECE_MS: Final = 24 * HOUR_MS
+"""So much of the past is read in one transaction; others wait for no more than that."""
 
 
 @dataclass(slots=True)
@@ -51,11 +53,16 @@ class Book:
         self._learnt = None
 
     async def learn(self, ledger: Ledger, clock: Clock) -> None:
-        """Look at the past every `LEARN_S`, for ever."""
+        """Look at what has ended since the last look every `LEARN_S`, for ever."""
         never = asyncio.Event()
+        read_ms = clock.now_ms() - LOOK_BACK_MS
         while True:
             now_ms = clock.now_ms()
-            self.take(past=await ledger.transact(partial(past, since_ms=now_ms - LOOK_BACK_MS)))
+            while read_ms < now_ms:
+                until_ms = min(read_ms + PIECE_MS, now_ms)
+                piece = await ledger.transact(partial(past, since_ms=read_ms, until_ms=until_ms))
+                self.take(past=self.past.followed_by(piece, now_ms - LOOK_BACK_MS))
+                read_ms = until_ms
             await clock.wait(never, now_ms + int(1000 * LEARN_S))
 
 

@@ -31,7 +31,7 @@ def coverage(
     def work(tx: Tx, now_ms: int) -> desk.Answer:
         foresight.check_hours(hours)
         found = _newest(tx)
-        duty = learnt(found.duty, past(tx, now_ms - LOOK_BACK_MS), policy, now_ms)
+        duty = learnt(found.duty, past(tx, now_ms - LOOK_BACK_MS, now_ms), policy, now_ms)
         return foresight.listing(forecast(found.homes, duty, policy, now_ms, hours), duty.timezone)
 
     answer = asked(config, "GET", f"/coverage?hours={hours}", None, work)

@@ -15,7 +15,7 @@ import msgspec
 from alerting.concern import SEVERITY, Kind, Severity
 from alerting.ledger import Ledger, Silence, Tx, end_silence, note_silence, silence_of, silences
 from guardian import roster
-from guardian.away import OWNER_LETTERS, REASON_LETTERS, local_ms, local_text
+from guardian.away import local_ms, local_text, who_and_why
 from guardian.clock import Clock
 from guardian.desk import Answer, Refused
 
@@ -58,10 +58,7 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
         problems.append("until: past")
     elif until_ms is not None and until_ms - now_ms > MOST / timedelta(milliseconds=1):
         problems.append(f"until: more than {MOST // timedelta(hours=1)} hours from now")
-    if not wanted.owner.strip() or len(wanted.owner) > OWNER_LETTERS:
-        problems.append(f"owner: who says so, 1 to {OWNER_LETTERS} letters")
-    if not wanted.reason.strip() or len(wanted.reason) > REASON_LETTERS:
-        problems.append(f"reason: why nobody needs to hear of it, 1 to {REASON_LETTERS} letters")
+    who_and_why(wanted.owner, wanted.reason, "why nobody needs to hear of it", problems)
     if problems or kind is None or until_ms is None:
         raise Refused(problems)
     new = Silence(wanted.home, kind, until_ms, wanted.owner.strip(), wanted.reason.strip())

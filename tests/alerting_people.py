@@ -7,7 +7,6 @@ from pathlib import Path
 
 from alerting.concern import Concern, Kind
 from alerting.duty import Duty, Responder, Shift
-from alerting.ledger import RosterRows
 from alerting.policy import Policy
 
 ESCALATION = Path(__file__).parent.parent / "config" / "escalation.toml"
@@ -58,23 +57,6 @@ def concern(
 
 def with_policy(**figures: float) -> Policy:
     return dataclasses.replace(shipped_policy(), **figures)  # type: ignore[arg-type]  # figures are numbers
-
-
-def roster_rows(people: Duty) -> RosterRows:
-    """The same people as rows of the ledger, so that their answers are known by their numbers."""
-    responders = people.responders.values()
-    columns = ("id", "language", "reply_odds", "reply_p90_s", "turnout_p90_s", "active")
-    return RosterRows(
-        people=tuple({"id": r.id, "name": r.id, "phone": r.phone, "address": None} for r in responders),
-        sites=({"id": "demo", "timezone": people.timezone, "default_travel_s": people.default_travel_s},),
-        homes=(),
-        rooms=(),
-        zones=(),
-        sensors=(),
-        responders=tuple({c: getattr(r, c) for c in columns} for r in responders),
-        shifts=(),
-        travels=(),
-    )
 
 
 class SetClock:

@@ -32,8 +32,9 @@ from alerting.ledger import (
 )
 from detectors.fault import Cause
 from guardian.clock import LiveClock
-from tests.alerting_people import T0, concern, duty, responder, roster_rows, shipped_policy
-from tests.test_courier import Centre, FakeProvider, centre
+from simulator.response.district import roster_rows
+from tests.alerting_people import T0, concern, duty, responder, shipped_policy
+from tests.courier_world import Centre, FakeProvider, centre
 from tests.test_sensorhealth import MIN, Story, camera, event, room
 from tests.web_people import make_site
 

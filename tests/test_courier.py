@@ -1,139 +1,29 @@
 """The courier: every text that is wanted goes out once, and nobody gets one that is not."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from alerting import triage
-from alerting.channels import Abilities, ChannelError, ListedText
-from alerting.concern import Concern, Kind
+from alerting.channels import ChannelError
+from alerting.concern import Kind
 from alerting.courier import AT_ONCE, Courier
-from alerting.duty import Duty
-from alerting.incident import Accepted, Arrived, CannotGo, Closed, Incident, IncidentEvent, State
+from alerting.incident import Accepted, Arrived, Closed, Incident, State
 from alerting.ledger import (
     Ledger,
     Message,
-    apply,
     enqueue,
-    incident,
-    messages,
     open_incidents,
     recent_incidents,
     record_receipt,
     save_roster,
 )
 from guardian.clock import LiveClock
-from tests.alerting_people import T0, SetClock, concern, duty, responder, roster_rows, shipped_policy
-
-POLICY = shipped_policy()
-NOW = T0 + 10_000
-THREE = duty(responder("a", odds=0.7), responder("b", odds=0.7), responder("c", odds=0.7))
-"""0.7 each: two are 91 %, three are 97 %, so the first wave is all of them."""
-ONE_BY_ONE = duty(*(responder(n, odds=0.96) for n in "abc"), travel_s={"a": 100, "b": 150, "c": 200})
-
-
-class FakeProvider:
-    """A channel in memory: takes texts, lists them, and does what `trouble` says first."""
-
-    name = "fake"
-    prefix = "SM"
-    abilities = Abilities(two_way=True, receipts=False, voice=False, needs_inbound=False, countries=None)
-
-    def __init__(self, clock: SetClock | LiveClock) -> None:
-        self.clock = clock
-        self.taken: list[ListedText] = []
-        self.answers: list[ListedText] = []
-        self.lists = True
-        self.refuse: dict[str, ChannelError] = {}
-        self.trouble: Callable[[str], Awaitable[None]] | None = None
-        self.lose_answer = False
-        self.answers_down = False
-
-    async def send(self, phone: str, body: str, valid_s: int) -> str:
-        assert 1 <= valid_s <= 24 * 3600
-        if self.trouble is not None:
-            await self.trouble(phone)
-        if phone in self.refuse:
-            raise self.refuse[phone]
-        sid = f"{self.prefix}{len(self.taken)}"
-        self.taken.append(ListedText(sid, phone, body, self.clock.now_ms(), "queued"))
-        if self.lose_answer:
-            raise ChannelError("no answer", permanent=False, maybe_taken=True)
-        return sid
-
-    async def sent_since(self, phone: str, since_ms: int) -> Sequence[ListedText]:
-        return [t for t in self.taken if t.phone == phone and t.t_ms >= since_ms] if self.lists else []
-
-    async def received_since(self, since_ms: int) -> Sequence[ListedText]:
-        if self.answers_down:
-            raise ChannelError("HTTP 500", permanent=False)
-        return [t for t in self.answers if t.t_ms >= since_ms]
-
-    async def close(self) -> None:
-        return
-
-    def says(self, phone: str, body: str) -> None:
-        self.answers.append(
-            ListedText(f"IN{len(self.answers)}", phone, body, self.clock.now_ms(), "received")
-        )
-
-
-@dataclass
-class Centre:
-    ledger: Ledger
-    provider: FakeProvider
-    courier: Courier
-    clock: SetClock
-    people: Duty
-    calls: list[tuple[int, int]]
-
-    async def notice(self, *found: Concern) -> Incident:
-        touched = await self.ledger.transact(
-            lambda tx: triage.take(tx, found, self.people, POLICY, self.clock.ms)
-        )
-        return touched[0]
-
-    async def step(self, at_ms: int | None = None) -> int | None:
-        if at_ms is not None:
-            self.clock.ms = at_ms
-        return await self.courier.step()
-
-    async def event(self, one: Incident, what: IncidentEvent, by: str) -> None:
-        await self.ledger.transact(lambda tx: apply(tx, one.id, what, self.clock.ms, by))
-
-    async def now(self, one: Incident) -> Incident:
-        return await self.ledger.transact(lambda tx: incident(tx, one.id))
-
-    async def texts(self, one: Incident) -> list[Message]:
-        return await self.ledger.transact(lambda tx: messages(tx, one.id))
-
-    def phone(self, who: str) -> str:
-        return self.people.responders[who].phone
-
-    def paged(self) -> list[str]:
-        """Who got a text that asks to go, in order."""
-        names = {r.phone: r.id for r in self.people.responders.values()}
-        return [names[t.phone] for t in self.provider.taken if re.match("URGENT|IMPORTANT|NOTICE", t.body)]
-
-
-@asynccontextmanager
-async def centre(people: Duty = THREE) -> AsyncIterator[Centre]:
-    ledger = await Ledger.open(None, inline=True)
-    await ledger.transact(lambda tx: save_roster(tx, roster_rows(people), "test", "0" * 64, NOW))
-    clock = SetClock(NOW)
-    provider = FakeProvider(clock)
-    calls: list[tuple[int, int]] = []
-
-    async def last_resort(one: Incident) -> None:
-        calls.append((one.id, clock.ms))
-
-    courier = Courier(ledger, {"fake": provider}, lambda: people, POLICY, clock, on_last_resort=last_resort)
-    yield Centre(ledger, provider, courier, clock, people, calls)
-    await ledger.close()
+from simulator.response.district import roster_rows
+from tests.alerting_people import T0, concern, duty, responder
+from tests.courier_world import NOW, ONE_BY_ONE, POLICY, THREE, Centre, FakeProvider, centre
 
 
 async def test_the_first_wave_goes_out_at_once_and_each_text_is_unlike_any_other() -> None:
@@ -539,155 +429,3 @@ def _noted(c: Centre) -> Callable[[Incident], Awaitable[None]]:
         c.calls.append((one.id, c.clock.ms))
 
     return called
-
-
-# --- more than one way -------------------------------------------------------------------------------
-
-
-class Caller(FakeProvider):
-    """A channel that calls."""
-
-    name = "voice"
-    prefix = "CA"
-    abilities = Abilities(
-        two_way=True, receipts=False, voice=True, needs_inbound=True, countries=None, spoken=True
-    )
-
-
-@asynccontextmanager
-async def two_ways(
-    people: Duty = THREE, second: type[FakeProvider] = FakeProvider
-) -> AsyncIterator[tuple[Centre, FakeProvider]]:
-    """A centre with another channel behind the usual one."""
-    async with centre(people) as c:
-        other = second(c.clock)
-        other.name = "other"
-        c.courier = Courier(c.ledger, {"fake": c.provider, "other": other}, lambda: people, POLICY, c.clock)
-        yield c, other
-
-
-async def test_a_page_that_one_provider_does_not_take_also_goes_by_the_other_within_seconds() -> None:
-    async with two_ways() as (c, other):
-        c.provider.refuse = {
-            r.phone: ChannelError("HTTP 503", permanent=False) for r in c.people.responders.values()
-        }
-        fall = await c.notice(concern())
-        for s in range(10):
-            await c.step(NOW + s * 1000)
-            if s < POLICY.second_path_s - 1:
-                assert other.taken == []
-        assert sorted(t.phone for t in other.taken) == sorted(r.phone for r in c.people.responders.values())
-        c.provider.refuse = {}
-        await c.step(NOW + 30_000)
-        bodies = [t.body for t in c.provider.taken + other.taken]
-        assert len(bodies) == len(set(bodies)) == 6
-        assert (await c.now(fall)).wave == 1
-
-
-async def test_a_number_that_one_provider_refuses_for_good_is_tried_by_the_other_at_once() -> None:
-    async with two_ways() as (c, other):
-        c.provider.refuse = {c.phone("a"): ChannelError("21614", permanent=True)}
-        await c.notice(concern())
-        await c.step()
-        await c.step(NOW + 1)
-        assert [t.phone for t in other.taken] == [c.phone("a")]
-        assert len(c.provider.taken) == 2
-
-
-async def test_a_page_that_is_given_up_as_not_confirmed_goes_by_the_other_way_at_once() -> None:
-    async with two_ways() as (c, other):
-        c.provider.lists = False
-        c.provider.refuse = {
-            r.phone: ChannelError("HTTP 500", permanent=False, maybe_taken=True)
-            for r in c.people.responders.values()
-        }
-        await c.notice(concern())
-        for s in range(8):
-            await c.step(NOW + s * 1000)
-        assert sorted(t.phone for t in other.taken) == sorted(r.phone for r in c.people.responders.values())
-
-
-async def test_what_somebody_is_answered_goes_by_the_way_that_works() -> None:
-    async with two_ways(duty(responder("a", odds=0.9))) as (c, other):
-        await c.notice(concern())
-        await c.step()
-        c.provider.refuse = {c.phone("a"): ChannelError("no connection", permanent=False)}
-        other.says(c.phone("a"), "1")
-        for s in range(5, 30, 5):
-            await c.step(NOW + s * 1000)
-        assert ["is yours" in t.body for t in other.taken] == [True]
-
-
-async def test_a_sick_provider_is_asked_last_until_it_has_rested() -> None:
-    async with two_ways() as (c, other):
-        c.provider.refuse = {
-            r.phone: ChannelError("HTTP 503", permanent=False) for r in c.people.responders.values()
-        }
-        await c.notice(concern())
-        await c.step()
-        await c.notice(concern(home="h02"))
-        await c.step(NOW + 500)
-        assert len(other.taken) == 3
-        c.provider.refuse = {}
-        await c.step(NOW + 90_000)
-        taken = len(c.provider.taken)
-        await c.notice(concern(home="h03"))
-        await c.step(NOW + 91_000)
-        assert len(c.provider.taken) > taken
-
-
-async def test_whoever_does_not_answer_a_high_page_is_called_and_whoever_has_answered_is_not() -> None:
-    async with two_ways(second=Caller) as (c, voice):
-        fall = await c.notice(concern())
-        await c.step()
-        assert (len(c.provider.taken), voice.taken) == (3, [])
-        await c.event(fall, CannotGo("a"), "a")
-        await c.step(NOW + int(POLICY.voice_after_s * 1000))
-        assert sorted(t.phone for t in voice.taken) == [c.phone("b"), c.phone("c")]
-        await c.step(NOW + 59_000)
-        assert len(voice.taken) == 2
-
-
-async def test_nobody_is_called_once_somebody_goes() -> None:
-    async with two_ways(second=Caller) as (c, voice):
-        fall = await c.notice(concern())
-        await c.step()
-        await c.event(fall, Accepted("a", 3), "a")
-        await c.step(NOW + 40_000)
-        assert voice.taken == []
-
-
-async def test_at_the_last_resort_everybody_is_called_at_once() -> None:
-    async with two_ways(duty(responder("a"), responder("b"), off=("a", "b")), second=Caller) as (c, voice):
-        await c.notice(concern())
-        await c.step()
-        await c.step(NOW + 1000)
-        assert len(c.provider.taken) == len(voice.taken) == 2
-
-
-async def test_a_call_that_may_have_gone_out_is_looked_up_by_what_no_other_message_has() -> None:
-    async with two_ways(duty(responder("a", odds=0.9)), second=Caller) as (c, voice):
-        fall = await c.notice(concern())
-        await c.step()
-        voice.lose_answer = True
-        await c.step(NOW + int(POLICY.voice_after_s * 1000))
-        assert len(voice.taken) == 1
-        voice.lose_answer = False
-        await c.step(NOW + 40_000)
-        assert len(voice.taken) == 1
-        called = [t for t in await c.texts(fall) if t.channel == "other"]
-        assert [(t.state, t.sid) for t in called] == [("sent", voice.taken[0].sid)]
-
-
-async def test_what_is_said_on_the_phone_is_spoken_and_an_answer_is_never_a_call() -> None:
-    async with two_ways(duty(responder("a", odds=0.9)), second=Caller) as (c, voice):
-        await c.notice(concern())
-        await c.step()
-        await c.step(NOW + int(POLICY.voice_after_s * 1000))
-        (call,) = voice.taken
-        assert call.body.startswith("Urgent.")
-        assert "press" in call.body
-        c.provider.says(c.phone("a"), "1")
-        await c.step(NOW + 60_000)
-        assert len(voice.taken) == 1
-        assert "is yours" in c.provider.taken[-1].body

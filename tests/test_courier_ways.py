@@ -12,7 +12,8 @@ from alerting.channels.modem import Modem
 from alerting.courier import Courier
 from alerting.ledger import Ledger, Message, Tx, incident, messages, save_roster
 from simulator.fake_aliyun import FakeAliyun
-from tests.alerting_people import T0, SetClock, concern, duty, responder, roster_rows, shipped_policy
+from simulator.response.district import roster_rows
+from tests.alerting_people import T0, SetClock, concern, duty, responder, shipped_policy
 
 POLICY = shipped_policy()
 PEOPLE = duty(responder("a", odds=0.97))

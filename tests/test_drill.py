@@ -15,7 +15,7 @@ from alerting.ledger import Tx, moves, open_incidents, past
 from alerting.readiness import STORM_TEXTS
 from alerting.spoken import Keys
 from tests.alerting_people import concern, duty, responder
-from tests.test_courier import NOW, ONE_BY_ONE, POLICY, THREE, Centre, centre
+from tests.courier_world import NOW, ONE_BY_ONE, POLICY, THREE, Centre, centre
 
 MIN = 60_000
 DAY = 24 * 60 * MIN
@@ -183,7 +183,8 @@ async def test_what_people_do_in_drills_teaches_nothing() -> None:
         await c.event(it, Accepted("a"), "a")
         c.clock.ms += 5 * MIN
         await c.event(it, Arrived("a"), "a")
-        known = await c.ledger.transact(lambda tx: past(tx, 0))
+        await c.event(it, Closed("drill"), "a")
+        known = await c.ledger.transact(lambda tx: past(tx, 0, c.clock.ms + 1))
         assert (known.pages, known.trips) == ((), ())
 
 

@@ -92,7 +92,7 @@ async def test_the_ledger_tells_what_was_asked_answered_and_travelled() -> None:
         apply(tx, one.id, Accepted("a", 4), T0 + 61_000, "a")
         apply(tx, one.id, Arrived("a"), T0 + 301_000, "a")
         apply(tx, one.id, Closed("safe"), T0 + 400_000, "a")
-        return past(tx, T0 - HOUR)
+        return past(tx, T0 - HOUR, T0 + HOUR)
 
     found = await ledger.transact(story)
     await ledger.close()

@@ -13,8 +13,9 @@ from alerting.courier import Courier
 from alerting.incident import Closed, State
 from alerting.ledger import Ledger, apply, codes, incident, messages, moves, open_incidents, save_roster
 from alerting.replies import Inbound, Reply, Unclear, parse
-from tests.alerting_people import T0, SetClock, concern, duty, responder, roster_rows, shipped_policy
-from tests.test_courier import FakeProvider
+from simulator.response.district import roster_rows
+from tests.alerting_people import T0, SetClock, concern, duty, responder, shipped_policy
+from tests.courier_world import FakeProvider
 
 POLICY = shipped_policy()
 NOW: Final = T0 + 10_000

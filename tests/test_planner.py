@@ -165,11 +165,13 @@ def test_a_suspicion_pages_nobody() -> None:
 
 def test_the_lease_is_capped_by_the_person_who_has_most_time() -> None:
     people = duty(responder("a"), responder("b"), responder("c"), travel_s={"b": 150, "c": 250})
-    held = step(incident(), Accepted("a", 8), NOW)
+    held = step(incident(), Accepted("a"), NOW)
     cap = lease_cap_ms(held, people, frozenset(), POLICY, NOW)
     assert cap == T0 + (600 - 5 - 60 - 60 - 150 - 60 - 5) * 1000
     assert lease_cap_ms(held, people, frozenset({"b", "c"}), POLICY, NOW) is None
     assert lease_cap_ms(held, people, frozenset(), POLICY, T0 + 500_000) is None
+    on_the_way = step(incident(), Accepted("a", 8), NOW)
+    assert lease_cap_ms(on_the_way, people, frozenset(), POLICY, NOW) is None
 
 
 def test_the_deadline_counts_from_onset_while_somebody_can_make_it() -> None:

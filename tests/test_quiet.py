@@ -29,8 +29,8 @@ from guardian.quiet import Silences, Wanted
 from guardian.roster_file import read
 from guardian.web.serve import serve
 from tests.alerting_people import T0, concern, duty, responder, shipped_policy, with_policy
+from tests.courier_world import centre
 from tests.test_away import TOML
-from tests.test_courier import centre
 
 S, HOUR = 1000, 3_600_000
 POLICY = shipped_policy()

@@ -22,7 +22,7 @@ from guardian.roster import Roster
 from guardian.web.serve import serve
 from guardian.web.staff import GAPS_SHOWN, People
 from tests.alerting_people import EVERY_DAY, T0, SetClock, duty, responder, shipped_policy
-from tests.test_courier import FakeProvider
+from tests.courier_world import FakeProvider
 from tests.web_people import S, make_site
 
 POLICY = shipped_policy()

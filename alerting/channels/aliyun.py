@@ -21,19 +21,19 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from alibabacloud_dysmsapi20170525.client import Client as SmsClient  # type: ignore[import-untyped]
-from alibabacloud_dysmsapi20170525.models import (  # type: ignore[import-untyped]
+from alibabacloud_dysmsapi20170525.client import Client as SmsClient  # type: ignore[import-untyped]  # the SDK ships no types
+from alibabacloud_dysmsapi20170525.models import (  # type: ignore[import-untyped]  # likewise
     QuerySendDetailsRequest,
     SendSmsRequest,
 )
-from alibabacloud_dyvmsapi20170525.client import Client as VoiceClient  # type: ignore[import-untyped]
-from alibabacloud_dyvmsapi20170525.models import SingleCallByTtsRequest  # type: ignore[import-untyped]
-from alibabacloud_tea_openapi.exceptions import (  # type: ignore[import-untyped]
+from alibabacloud_dyvmsapi20170525.client import Client as VoiceClient  # type: ignore[import-untyped]  # likewise
+from alibabacloud_dyvmsapi20170525.models import SingleCallByTtsRequest  # type: ignore[import-untyped]  # likewise
+from alibabacloud_tea_openapi.exceptions import (  # type: ignore[import-untyped]  # likewise
     AlibabaCloudException,
 )
-from alibabacloud_tea_openapi.models import Config  # type: ignore[import-untyped]
-from darabonba.exceptions import UnretryableException  # type: ignore[import-untyped]
-from darabonba.runtime import RuntimeOptions  # type: ignore[import-untyped]
+from alibabacloud_tea_openapi.models import Config  # type: ignore[import-untyped]  # likewise
+from darabonba.exceptions import UnretryableException  # type: ignore[import-untyped]  # likewise
+from darabonba.runtime import RuntimeOptions  # type: ignore[import-untyped]  # likewise
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, SSLError
 
 from alerting.channels import Abilities, ChannelError, ListedText

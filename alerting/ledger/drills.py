@@ -28,7 +28,7 @@ def homes_drilled(tx: Tx) -> dict[str, int]:
         .where(DRILL, _I.state == State.CLOSED, _I.on_scene_ms.is_not(None))
         .group_by(_I.home)
     )
-    return {home: t_ms for home, t_ms in tx.conn.execute(query)}  # noqa: C416
+    return {home: t_ms for home, t_ms in tx.conn.execute(query)}  # noqa: C416  # as above
 
 
 def people_drilled(tx: Tx) -> dict[str, int]:
@@ -39,7 +39,7 @@ def people_drilled(tx: Tx) -> dict[str, int]:
         .where(DRILL, _M.by.is_not(None))
         .group_by(_M.by)
     )
-    return {who: t_ms for who, t_ms in tx.conn.execute(query)}  # noqa: C416
+    return {who: t_ms for who, t_ms in tx.conn.execute(query)}  # noqa: C416  # as above
 
 
 def last_answers(tx: Tx) -> dict[str, int]:
@@ -47,4 +47,4 @@ def last_answers(tx: Tx) -> dict[str, int]:
     query = (
         select(_IN.responder, func.max(_IN.t_ms)).where(_IN.responder.is_not(None)).group_by(_IN.responder)
     )
-    return {who: t_ms for who, t_ms in tx.conn.execute(query)}  # noqa: C416
+    return {who: t_ms for who, t_ms in tx.conn.execute(query)}  # noqa: C416  # as above

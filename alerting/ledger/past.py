@@ -16,6 +16,12 @@ _M, _I = message_table.c, incident_table.c
 _OWN, _OTHER, _LEFT, _THERE = (move_table.alias(n) for n in ("own", "other", "departure", "arrival"))
 _YES: Final = ("accepted", "en-route")
 
+_ENDED = and_(
+    _I.closed_ms >= bindparam("since"),
+    _I.closed_ms < bindparam("until"),
+    _I.severity > Severity.LOW,
+    ~DRILL,
+)
 _FIRST_SENT = func.min(_M.sent_ms)
 _PAGES = (
     select(
@@ -33,7 +39,7 @@ _PAGES = (
         .label("taken_ms"),
     )
     .join(incident_table, _I.id == _M.incident)
-    .where(_M.purpose == "page", _M.sent_ms >= bindparam("since"), _I.severity > Severity.LOW, ~DRILL)
+    .where(_ENDED, _M.purpose == "page", _M.sent_ms.is_not(None))
     .group_by(_M.incident, _M.responder, _M.wave)
     .order_by(func.min(_M.id))
 )
@@ -54,22 +60,20 @@ _TRIPS = (
             _LEFT.c.t_ms < _THERE.c.t_ms,
         ),
     )
-    .where(
-        _THERE.c.event == "arrived", _THERE.c.t_ms >= bindparam("since"), _I.severity > Severity.LOW, ~DRILL
-    )
+    .where(_ENDED, _THERE.c.event == "arrived")
     .group_by(_THERE.c.id)
     .order_by(_THERE.c.id)
 )
 
 
-def past(tx: Tx, since_ms: int) -> Past:
-    """Give the pages that were sent and the trips that were made since then.
+def past(tx: Tx, since_ms: int, until_ms: int) -> Past:
+    """Give the pages and the trips of the incidents that were closed from then until then.
 
     A trip begins with the last word of its person before the arrival: that they leave, or that they accept.
     """
-    pages = tuple(PastPage(*row) for row in tx.conn.execute(_PAGES, {"since": since_ms}))
+    pages = tuple(PastPage(*row) for row in tx.conn.execute(_PAGES, {"since": since_ms, "until": until_ms}))
     trips = tuple(
         PastTrip(r.responder, r.home, r.left_ms, (r.there_ms - r.left_ms) / 1000)
-        for r in tx.conn.execute(_TRIPS, {"since": since_ms})
+        for r in tx.conn.execute(_TRIPS, {"since": since_ms, "until": until_ms})
     )
     return Past(pages, trips)

@@ -24,7 +24,7 @@ from alerting.channels.aliyun_templates import CHINA, said_by, time_ms
 from alerting.ledger import LedgerError, Tx, message, person_phone, record_receipt
 from alerting.policy import Policy
 from guardian.clock import Clock
-from guardian.web.signed import LedgerLike
+from guardian.web.signed import LedgerLike, later, read_body
 
 MOST_BYTES: Final = 256 * 1024
 """A push holds many entries of under 400 bytes; a longer body is not read to its end."""
@@ -72,7 +72,7 @@ def aliyun_hooks_app(
         given = request.path_params["token"].encode()
         if not hmac.compare_digest(_digest(given), _digest(token.encode())):
             return PlainTextResponse("Not Found", 404)
-        body = await _body(request)
+        body = await read_body(request, MOST_BYTES)
         if body is None:
             return PlainTextResponse("too large", 413)
         entries = _entries(body)
@@ -85,10 +85,10 @@ def aliyun_hooks_app(
         try:
             done = await ledger.transact(lambda tx: [work(tx, entry) for entry in entries])
         except LedgerError:
-            return _later()
+            return later()
         if any(changed for changed, _ in done):
             on_change()
-        return JSONResponse(TAKEN) if all(settled for _, settled in done) else _later()
+        return JSONResponse(TAKEN) if all(settled for _, settled in done) else later()
 
     async def report(request: Request) -> Response:
         return await take(request, _take_report)
@@ -155,16 +155,6 @@ def _text(entry: Mapping[str, Any], name: str) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-async def _body(request: Request) -> bytes | None:
-    """Read the body; None as soon as it is longer than `MOST_BYTES`."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            return None
-    return bytes(body)
-
-
 def _entries(body: bytes) -> Sequence[Mapping[str, Any]] | None:
     """Take the array apart; None when Aliyun cannot have written it."""
     try:
@@ -179,7 +169,3 @@ def _entries(body: bytes) -> Sequence[Mapping[str, Any]] | None:
 def _digest(text: bytes) -> bytes:
     """Make lengths equal, so that comparing tells nothing about the secret's."""
     return hashlib.sha256(text).digest()
-
-
-def _later() -> Response:
-    return PlainTextResponse("try again", 503)

@@ -50,7 +50,7 @@ class Signed:
         sid
             the field that must name what it is about.
         """
-        body = await _body(request)
+        body = await read_body(request, MOST_BYTES)
         if body is None:
             return PlainTextResponse("too large", 413)
         fields = _fields(body)
@@ -73,19 +73,19 @@ def taken(twiml: str = _TWIML) -> Response:
 
 
 def later() -> Response:
-    """The ledger could not write: Twilio may try again."""
+    """The ledger could not write: the provider may try again."""
     return PlainTextResponse("try again", 503)
 
 
-async def _body(request: Request) -> bytes | None:
-    """Read the body; None as soon as it is longer than `MOST_BYTES`."""
+async def read_body(request: Request, most: int) -> bytes | None:
+    """Read the body of a webhook; None as soon as it is longer than `most` bytes."""
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MOST_BYTES:
+    if length.isdecimal() and int(length) > most:
         return None
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > most:
             return None
     return bytes(body)
 

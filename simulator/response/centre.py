@@ -23,7 +23,6 @@ from alerting.ledger import (
     LedgerError,
     Message,
     Move,
-    RosterRows,
     Tx,
     apply,
     incident,
@@ -34,7 +33,7 @@ from alerting.ledger import (
 from alerting.policy import Policy
 from guardian.clock import LiveClock
 from simulator.response import invariants, onebyone
-from simulator.response.district import SEND, TARGET_S, Case, District
+from simulator.response.district import SEND, TARGET_S, Case, District, roster_rows
 from simulator.response.people import Crowd
 from simulator.response.provider import Provider, Trouble
 
@@ -355,7 +354,7 @@ async def centre(
         for name in ("sms", "modem"):
             made.providers[name] = Provider(name, clock.now_ms, send_s, made.ring, made.start)
         await ledger.transact(
-            lambda tx: save_roster(tx, _rows(district.duty), "simulated", "0" * 64, START_MS)
+            lambda tx: save_roster(tx, roster_rows(district.duty), "simulated", "0" * 64, START_MS)
         )
         made.switch_on()
         try:
@@ -365,23 +364,6 @@ async def centre(
             for task in made.beside:  # somebody still thinks about an answer
                 task.cancel()
             await ledger.close()
-
-
-def _rows(duty: Duty) -> RosterRows:
-    """People as rows of the ledger, so that their answers are known by their numbers."""
-    people = duty.responders.values()
-    columns = ("id", "language", "reply_odds", "reply_p90_s", "turnout_p90_s", "active")
-    return RosterRows(
-        people=tuple({"id": r.id, "name": r.id, "phone": r.phone, "address": None} for r in people),
-        sites=({"id": "district", "timezone": duty.timezone, "default_travel_s": duty.default_travel_s},),
-        homes=(),
-        rooms=(),
-        zones=(),
-        sensors=(),
-        responders=tuple({c: getattr(r, c) for c in columns} for r in people),
-        shifts=(),
-        travels=(),
-    )
 
 
 async def _run(work: Awaitable[None]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.duty import Duty, Responder, Shift
+from alerting.ledger import RosterRows
 from alerting.policy import Policy
 
 F64 = NDArray[np.float64]
@@ -186,3 +187,20 @@ def district(seed: int, odds: float, timezone: str = "Asia/Shanghai") -> Distric
         cards={},
     )
     return District(duty, homes, usual_s, odds, seed)
+
+
+def roster_rows(duty: Duty) -> RosterRows:
+    """People as rows of the ledger, so that their answers are known by their numbers."""
+    people = duty.responders.values()
+    columns = ("id", "language", "reply_odds", "reply_p90_s", "turnout_p90_s", "active")
+    return RosterRows(
+        people=tuple({"id": r.id, "name": r.id, "phone": r.phone, "address": None} for r in people),
+        sites=({"id": "district", "timezone": duty.timezone, "default_travel_s": duty.default_travel_s},),
+        homes=(),
+        rooms=(),
+        zones=(),
+        sensors=(),
+        responders=tuple({c: getattr(r, c) for c in columns} for r in people),
+        shifts=(),
+        travels=(),
+    )
