@@ -16,6 +16,7 @@ of the homes: whatever else happens in a home of the list is an incident of that
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from alerting import drill
 from alerting.concern import AREA, Concern, Kind, Severity
 from alerting.incident import Closed, Incident
 from alerting.ledger import (
@@ -25,7 +26,9 @@ from alerting.ledger import (
     apply,
     area_count,
     enqueue,
+    incident,
     incident_of,
+    last_news_ms,
     list_dark,
     listed_dark,
     open_homes,
@@ -61,8 +64,13 @@ def join(tx: Tx, shared: Sequence[Concern], now_ms: int) -> Incident:
     list_dark(tx, one.id, fresh, now_ms)
     there = open_homes(tx)
     for concern in shared:
-        if concern.home in there:
-            add_concern(tx, there[concern.home], concern)
+        if concern.home not in there:
+            continue
+        known = incident(tx, there[concern.home])
+        if known.kind is Kind.DRILL:
+            drill.end(tx, known, now_ms)
+        else:
+            add_concern(tx, known.id, concern)
     return one
 
 
@@ -112,10 +120,12 @@ def news(tx: Tx, policy: Policy, now_ms: int) -> tuple[int, int | None]:
     for incident_id, responder in over:
         enqueue(tx, _news(incident_id, responder, "area-over", now_ms))
     one = incident_of(tx, AREA)
-    told = {} if one is None else told_of_area(tx, one.id)
+    told = [] if one is None else told_of_area(tx, one.id)
     if one is None or not told:
         return len(over), None
-    told_ms = max(told.values())
+    told_ms = last_news_ms(
+        tx, one.id
+    )  # one that was refused counts too, or it would be asked for again at once
     if area_count(tx, one.id).changed_ms <= told_ms:
         return len(over), None
     due_ms = told_ms + int(policy.area_news_s * 1000)

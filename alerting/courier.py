@@ -35,6 +35,7 @@ from alerting.ledger import (
     answers_wanted_since_ms,
     apply,
     due_responders,
+    incident,
     leased_messages,
     message_of_sid,
     next_due_ms,
@@ -43,11 +44,12 @@ from alerting.ledger import (
     record_receipt,
     record_sent,
     release,
+    reroute,
     withdraw,
 )
 from alerting.paths import Health, Way
 from alerting.policy import Policy
-from alerting.readiness import take_in_hand, ways_to
+from alerting.readiness import after_refusal, take_in_hand, ways_to
 
 CRASH_POINTS: Final = ("planning", "planned", "before-lease", "leased", "sending", "sent", "recorded")
 """Where a test may kill the process: `planning` inside the transaction that holds a new wave, `planned`
@@ -288,9 +290,19 @@ class Courier:
         log.info("sent", message=text.id, purpose=text.purpose, incident=text.incident)
 
     async def _fail(self, text: Message, reason: str) -> None:
-        await self._ledger.transact(
-            lambda tx: record_failed(tx, text.id, reason, permanent=True, retry_ms=None)
-        )
+        person = self._duty().responders.get(text.responder)
+
+        def work(tx: Tx) -> None:
+            about = None if text.incident is None else incident(tx, text.incident)
+            another = None
+            if person is not None:
+                another = after_refusal(text, about, person.phone, self._channels)
+            if another is None:
+                record_failed(tx, text.id, reason, permanent=True, retry_ms=None)
+            else:
+                reroute(tx, text.id, another, reason, self._clock.now_ms())
+
+        await self._ledger.transact(work)
         log.error("text refused", message=text.id, responder=text.responder, why=reason)
 
     async def _try_again(self, text: Message, reason: str, *, maybe_taken: bool) -> None:

@@ -35,7 +35,7 @@ from alerting.ledger import (
     to_stand_down,
     words_since_decision,
 )
-from alerting.paths import Way
+from alerting.paths import NOT_REACHED, Way
 from alerting.policy import Policy
 
 STAND_DOWN_MS = 600_000
@@ -47,8 +47,6 @@ LOW_AT_ONCE = 40
 some 60 ms. The rest follow in the next looks."""
 LOW_VALID_MS = 24 * 3_600_000
 """A LOW text may wait for a person who has had ten texts in ten minutes."""
-NOT_REACHED = frozenset({"failed", "undelivered", "busy", "no-answer", "canceled"})
-"""Receipts after which nobody needs to wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class _Asked:
     def told(self) -> planner.Asked:
         """Give what the planner needs of it."""
         volunteers = {r for r, ms in self.said.items() if ms >= self.paged.get(r, 0)}
-        return planner.Asked(self.paged, self.declined, self.unreachable, self.going, volunteers)
+        return planner.Asked(self.paged, self.declined, self.unreachable, self.going, self.lapsed, volunteers)
 
 
 def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], now_ms: int) -> Look:

@@ -309,7 +309,7 @@ def _reported_false(i: Incident, responder: str, now_ms: int) -> Incident:
 def _help_wanted(i: Incident, now_ms: int) -> Incident:
     if i.state is State.CLOSED:
         return _contradicted(i, now_ms)
-    if i.state not in _ANSWERED or i.wants_help:  # paging goes on anyway
+    if i.state not in _ANSWERED or (i.help_ms is not None and i.wants_help):  # paging goes on anyway
         return i
     return replace(
         i, help_ms=now_ms, helper=None, round_ms=now_ms, wave=0, next_wave_ms=None, last_resort_ms=None

@@ -5,7 +5,7 @@ to go beside them. A page by another path is a text of its own (its own number, 
 path has to know what another one did. For each person who was asked and has not answered:
 
 1. The provider has not taken the page within `second_path_s`: the next way, in parallel; the page that is
-   late may still come. Refused for good, or given up as not confirmed: the next way at once.
+   late may still come. Refused for good, not delivered, or given up as not confirmed: the next way at once.
 2. Taken, and `voice_after_s` later still no answer: a call, for HIGH. A page of the last resort is called at
    once.
 3. Each way once a wave. Where there is no other way, none.
@@ -27,6 +27,8 @@ from alerting.policy import Policy
 
 SICK_AFTER: Final = 3
 """Failures in a row: one may be a hiccup, a whole wave that fails is none. Source: judgement."""
+NOT_REACHED: Final = frozenset({"failed", "undelivered", "busy", "no-answer", "canceled"})
+"""Receipts after which nobody needs to wait for an answer."""
 REST_MS: Final = 60_000
 """A sick provider is tried first again after this. Source: judgement."""
 
@@ -88,7 +90,7 @@ def _next(
     calls = [w for w in left if w.voice]
     newest = max(pages, key=lambda p: p.id)
     unconfirmed = newest.state == "withdrawn" and newest.copies >= policy.max_copies
-    if newest.state == "failed" or unconfirmed:
+    if newest.state == "failed" or unconfirmed or newest.receipt in NOT_REACHED:
         return (now_ms, left[0]) if left else None
     if newest.state == "due" and not newest.attempts:
         return None  # nobody has refused it: it waits for its turn

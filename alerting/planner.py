@@ -71,6 +71,8 @@ class Asked:
     """Those to whom no channel gets through."""
     going: Mapping[str, Going] = field(default_factory=dict)
     """Those who have accepted and were told to go."""
+    lapsed: AbstractSet[str] = frozenset()
+    """Those who had accepted and did not come."""
     volunteers: AbstractSet[str] = frozenset()
     """Those who have accepted, were told to stay, and have not been asked since."""
 
@@ -125,7 +127,9 @@ def _held(case: _Case) -> Plan:
     latest = _latest(incident.home, due_by_ms(incident, policy), duty, policy, case.now_ms)
     high = incident.severity is Severity.HIGH
     who = set(case.asked.going) | ({incident.acceptor} if incident.acceptor else set())
-    going = {r: _inside_ms(case, r) for r in who}
+    expected = {r: _inside_ms(case, r) for r in who}
+    silent_ms = case.now_ms - int(policy.lease_s * 1000)  # the lease of who holds it ends by itself
+    going = {r: ms for r, ms in expected.items() if r == incident.acceptor or ms >= silent_ms}
     latest = {r: ms for r, ms in latest.items() if r not in case.away and r not in going}
     standing = Standing(
         due_ms=due_by_ms(incident, policy),
@@ -254,12 +258,13 @@ def _latest(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int
 
 
 def _low(case: _Case) -> Plan:
-    if case.asked.paged:
+    if case.incident.wave or case.asked.paged.keys() - case.asked.lapsed:
         return Plan((), None, last_resort=False)
     quiet_ms = None if case.incident.is_area else quiet_until_ms(case.duty, case.policy, case.now_ms)
     if quiet_ms is not None:
         return Plan((), quiet_ms, last_resort=False)
-    there = tuple(r for r in on_duty(case.duty, case.now_ms) if r not in case.away)
+    able = [r for r in on_duty(case.duty, case.now_ms) if r not in case.away]
+    there = tuple(r for r in able if r not in case.asked.lapsed) or tuple(able)
     look_again_ms = None if there else case.now_ms + int(case.policy.wave_window_s * 1000)  # until a shift
     return Plan(there, look_again_ms, last_resort=False)
 

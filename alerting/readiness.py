@@ -9,8 +9,8 @@ needs, or None after writing down why not. Never sends.
    failed for good.
 3. Ten texts in ten minutes have gone to that person: this and the rest wait, but for HIGH pages. Texts of
    drills count for drills alone.
-4. An answer or a stand-down that a provider has surely not taken goes by the way that is best now; a page
-   stays where it was begun, for paths.py sees to it.
+4. A text that a provider has surely not taken goes by the way that is best now; a HIGH or MEDIUM page stays
+   where it was begun, for paths.py sees to it.
 5. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
    at the board, stands for all the other LOW pages that are due to the same person.
 """
@@ -95,7 +95,7 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         record_failed(tx, text.id, "not in the roster any more", permanent=True, retry_ms=None)
         return None
     ways = [w for w in ways_to(person.phone, channels, sick) if text.purpose == "page" or not w.voice]
-    moves = text.attempts > 0 and text.copies == 0 and text.purpose != "page"  # surely nobody has it yet
+    moves = text.attempts > 0 and text.copies == 0 and not has_paths(text, about)  # surely nobody has it yet
     channel = text.channel if text.channel and not moves else next((w.channel for w in ways), None)
     if channel is None or channel not in channels:
         record_failed(tx, text.id, "no channel reaches this number", permanent=True, retry_ms=None)
@@ -115,6 +115,23 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     until_ms = now_ms + int(policy.lease_send_s * 1000)
     lease(tx, text.id, now_ms, until_ms, channel=channel, body=body)
     return Ready(message(tx, text.id), person.phone, body, channels[channel])
+
+
+def has_paths(text: Message, about: Incident | None) -> bool:
+    """Whether paths.py puts other texts beside this one: a page of HIGH or MEDIUM."""
+    urgent = about is not None and (about.severity or Severity.LOW) > Severity.LOW
+    return text.purpose == "page" and urgent
+
+
+def after_refusal(
+    text: Message, about: Incident | None, phone: str, channels: Mapping[str, Channel]
+) -> str | None:
+    """Give the next way for a text that its channel has refused for good; None = none, or paths.py's."""
+    if has_paths(text, about):
+        return None
+    texts = [w.channel for w in ways_to(phone, channels) if not w.voice]
+    tried = texts.index(text.channel) + 1 if text.channel in texts else len(texts)
+    return next(iter(texts[tried:]), None)
 
 
 def ways_to(phone: str, channels: Mapping[str, Channel], sick: Collection[str] = ()) -> list[Way]:

@@ -26,6 +26,8 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from alerting import drill
+from alerting.concern import Kind
 from alerting.incident import (
     Accepted,
     Arrived,
@@ -145,6 +147,8 @@ class _Decision:
     incident_id: int | None = None
     events: tuple[IncidentEvent, ...] = ()
     template: str | None = None
+    ends: Incident | None = None
+    """A drill that gives way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,8 @@ def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
     if not take_inbound(tx, inbound.sid, who, decision.incident_id, now_ms, inbound.via, body, decision.kind):
         again = decision.template if inbound.via == VOICE else None
         return Taken("repeated", decision.incident_id, changed=False, template=again)
+    if decision.ends is not None:
+        drill.end(tx, decision.ends, now_ms)
     if decision.incident_id is not None:
         for event in decision.events:
             apply(tx, decision.incident_id, event, now_ms, who)
@@ -287,10 +293,16 @@ def _late(tx: Tx, closed: Incident, said: _Said) -> _Decision:
     """Answer somebody who speaks of a closed incident."""
     if said.reply.digit != 5:
         return _Decision("already-closed", closed.id, template="already-closed")
-    # Help is needed where all was over: the home's open incident, or this one again.
+    # Help is needed where all was over: the home's open incident, or this one again. A drill gives way.
     now_open = incident_of(tx, closed.home)
-    meant = closed if now_open is None else now_open
-    return _Decision("help-coming", meant.id, (NeedsHelp(said.who),), "help-coming")
+    in_the_way = now_open if now_open is not None and _is_test_only(now_open, closed) else None
+    meant = closed if now_open is None or in_the_way is not None else now_open
+    return _Decision("help-coming", meant.id, (NeedsHelp(said.who),), "help-coming", ends=in_the_way)
+
+
+def _is_test_only(now_open: Incident, closed: Incident) -> bool:
+    """Whether a drill stands where something real was."""
+    return now_open.kind is Kind.DRILL and closed.kind is not Kind.DRILL
 
 
 def _about(tx: Tx, i: Incident, said: _Said, *, lease_s: float, now_ms: int) -> _Decision:

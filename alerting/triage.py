@@ -11,7 +11,7 @@ sends, never decides who goes. For each concern:
 5. `blind` of many homes at once is one incident of an area with a list, which homes that are `in-sight`
    leave (area.py); more of the same about a home on the list adds nothing.
 6. A LOW concern that would open an incident while staff have silenced its kind at that home is kept until
-   the silence ends; it opens one then, unless `in-sight` or `cancel` has said that it is over.
+   the silence ends; it opens one then, unless `in-sight` has said that it is over.
 
 And for suspicions (`uncleared`): one that nothing has cleared or confirmed for `uncleared_s` is taken for the
 fall that it may be. The camera may have gone dark, the daemon may have been killed in the dwell; unknown
@@ -114,8 +114,6 @@ def _take(tx: Tx, concern: Concern, duty: Duty, policy: Policy, now_ms: int) -> 
     in_drill = known if known is not None and known.kind is Kind.DRILL else None
     if in_drill is not None:
         known = None
-    if concern.kind is Kind.CANCEL:
-        drop_held(tx, concern.home, Kind.INACTIVITY_PROMPT, now_ms)
     if known is None and ends:
         return None
     if known is None and concern.kind is Kind.BLIND and on_list(tx, concern.home):

@@ -58,11 +58,13 @@ class Book:
         read_ms = clock.now_ms() - LOOK_BACK_MS
         while True:
             now_ms = clock.now_ms()
+            found = self.past
             while read_ms < now_ms:
                 until_ms = min(read_ms + PIECE_MS, now_ms)
                 piece = await ledger.transact(partial(past, since_ms=read_ms, until_ms=until_ms))
-                self.take(past=self.past.followed_by(piece, now_ms - LOOK_BACK_MS))
+                found = found.followed_by(piece, now_ms - LOOK_BACK_MS)
                 read_ms = until_ms
+            self.take(past=found)
             await clock.wait(never, now_ms + int(1000 * LEARN_S))
 
 

@@ -13,7 +13,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerting.concern import SEVERITY, Kind, Severity
-from alerting.ledger import Ledger, Silence, Tx, end_silence, note_silence, silence_of, silences
+from alerting.ledger import (
+    Ledger,
+    Silence,
+    Tx,
+    end_silence,
+    held_concerns,
+    note_silence,
+    silence_of,
+    silences,
+)
 from guardian import roster
 from guardian.away import local_ms, local_text, who_and_why
 from guardian.clock import Clock
@@ -21,8 +30,10 @@ from guardian.desk import Answer, Refused
 
 MOST: Final = timedelta(hours=4)
 """The longest silence: half a shift, so that whoever asked for it is still there when it ends."""
-KINDS: Final = tuple(k for k in Kind if SEVERITY[k] is Severity.LOW)
-"""What can be silenced."""
+KINDS: Final[tuple[Kind, ...]] = tuple(
+    k for k in Kind if SEVERITY[k] is Severity.LOW and k is not Kind.INACTIVITY_PROMPT
+)
+"""What can be silenced. Not the question to the resident: without it the alarm would come unasked."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +64,8 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
         problems.append(f"kind: one of {', '.join(KINDS)}; nothing else can be silenced")
     elif silence_of(tx, wanted.home, kind, now_ms) is not None:
         problems.append("home: this kind is silenced there; it cannot be lengthened, only ended")
+    elif any((c.home, c.kind) == (wanted.home, kind) for c in held_concerns(tx)):
+        problems.append("home: what was silenced there is being told; ask again in a moment")
     until_ms = local_ms("until", wanted.until, ZoneInfo(found.duty.timezone), problems)
     if until_ms is not None and until_ms <= now_ms:
         problems.append("until: past")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from alerting import triage
+from alerting.channels import ChannelError
 from alerting.concern import AREA, Concern, Kind, Severity
 from alerting.courier import Courier
 from alerting.incident import Accepted, Closed, Incident, State
@@ -22,6 +23,7 @@ from alerting.ledger import (
     area_count,
     area_homes,
     concerns,
+    incident_of,
     listed_dark,
     messages,
     moves,
@@ -349,3 +351,20 @@ async def test_our_own_connection_is_an_area_of_all_homes_that_were_in_sight(led
     assert back == []
     (over,) = await judged(ledger, story, back)
     assert (over.home, over.state) == (AREA, State.CLOSED)
+
+
+async def test_news_that_every_provider_refuses_is_tried_again_after_ten_minutes_and_not_at_once() -> None:
+    async with centre() as c:
+        await c.notice(*street(STREET[:6], together=6))
+        await c.step()
+        everybody = [r.phone for r in c.people.responders.values()]
+        c.provider.refuse = {p: ChannelError("no template", permanent=True) for p in everybody}
+        await c.step(c.clock.ms + S)
+        await c.notice(*street(STREET[6:8], together=8))
+        begun_ms = c.clock.ms
+        for s in range(1, 1300, 10):
+            await c.step(begun_ms + s * S)
+        one = await c.ledger.transact(lambda tx: incident_of(tx, AREA))
+        assert one is not None
+        news = [t for t in await c.texts(one) if t.purpose == "news"]
+        assert 3 <= len(news) <= 6

@@ -429,3 +429,16 @@ def _noted(c: Centre) -> Callable[[Incident], Awaitable[None]]:
         c.calls.append((one.id, c.clock.ms))
 
     return called
+
+
+async def test_a_notice_whose_taker_does_not_come_goes_to_the_others() -> None:
+    async with centre(THREE) as c:
+        fever = await c.notice(concern(Kind.FEVER_TREND))
+        for s in range(0, 40, 5):
+            await c.step(NOW + s * 1000)
+        assert sorted(c.paged()) == ["a", "b", "c"]
+        await c.event(fever, Accepted("a"), "a")
+        for s in range(40, 300, 5):
+            await c.step(NOW + s * 1000)
+        assert sorted(c.paged()[3:]) == ["b", "c"]
+        assert (await c.now(fever)).wave == 1

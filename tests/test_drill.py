@@ -1,6 +1,7 @@
 """Drills: by the real road, marked in every text, and never in the way of anything real."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from alerting.drill import FRESH_MS, MOST_MS, DrillRefused
 from alerting.duty import Duty
 from alerting.incident import Accepted, Arrived, Closed, Incident, State
 from alerting.keypress import Pressed
-from alerting.ledger import Tx, moves, open_incidents, past
+from alerting.ledger import Tx, closed_codes, moves, open_incidents, past
 from alerting.readiness import STORM_TEXTS
 from alerting.spoken import Keys
 from tests.alerting_people import concern, duty, responder
@@ -219,3 +220,31 @@ async def test_the_board_may_close_a_drill_as_it_likes_and_it_is_one() -> None:
         assert after.outcome == "drill"
         last = (await c.ledger.transact(lambda tx: moves(tx, it.id)))[-1]
         assert last.detail["outcome"] == "real", "what was said is kept"
+
+
+async def test_help_wanted_where_all_was_over_is_real_though_a_drill_stands_there() -> None:
+    async with centre(ONE_BY_ONE) as c:
+        fall = await c.notice(concern())
+        await c.step()
+        await c.event(fall, Accepted("a", 3), "a")
+        await c.event(fall, Arrived("a"), "a")
+        await c.event(fall, Closed("safe"), "a")
+        c.clock.ms += MIN
+        it = await begin(c)
+        await c.step()
+        codes = await c.ledger.transact(lambda tx: closed_codes(tx, "a", c.clock.ms))
+        (code,) = (k for k, number in codes.items() if number == fall.id)
+        c.provider.says(c.phone("a"), f"{code} 5")
+        await c.step(c.clock.ms + 10_000)
+        assert ((await c.now(it)).state, (await c.now(it)).outcome) == (State.CLOSED, "drill")
+        again = await c.now(fall)
+        assert again.state is not State.CLOSED
+        assert again.wants_people
+
+
+async def test_a_drill_ends_when_its_home_goes_dark_with_the_street() -> None:
+    async with centre(ONE_BY_ONE) as c:
+        it = await begin(c)
+        dark = {"homes_dark": 9.0, "cameras": 1.0, "cameras_dark": 1.0}
+        await c.notice(*(replace(concern(Kind.BLIND, home=f"h0{n}"), evidence=dark) for n in range(1, 7)))
+        assert ((await c.now(it)).state, (await c.now(it)).outcome) == (State.CLOSED, "drill")

@@ -120,6 +120,13 @@ def test_somebody_wanted_in_case_goes_too_and_nobody_is_told_to_stay() -> None:
     assert (turned_back.helper, turned_back.wants_people, turned_back.round_ms) == (None, True, both.round_ms)
 
 
+def test_help_that_is_asked_for_is_not_lost_while_somebody_is_wanted_in_case() -> None:
+    asked = told(HIGH, Accepted("a", 9), BackupWanted(), NeedsHelp("a"))
+    assert asked.help_ms is not None
+    there = step(asked, Arrived("a"), 30_000)
+    assert there.wants_people
+
+
 def test_nobody_is_wanted_in_case_once_somebody_is_there_or_before_somebody_goes() -> None:
     wanted = told(HIGH, Accepted("a", 8), BackupWanted())
     there = step(wanted, Arrived("a"), 30_000)

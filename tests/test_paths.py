@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from alerting.channels import Abilities, ChannelError
+from alerting.concern import Kind
 from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Accepted, CannotGo
+from alerting.ledger import record_receipt
 from tests.alerting_people import concern, duty, responder
 from tests.courier_world import NOW, POLICY, THREE, Centre, FakeProvider, centre
 
@@ -158,3 +160,40 @@ async def test_what_is_said_on_the_phone_is_spoken_and_an_answer_is_never_a_call
         await c.step(NOW + 60_000)
         assert len(voice.taken) == 1
         assert "is yours" in c.provider.taken[-1].body
+
+
+async def test_a_page_that_was_not_delivered_goes_by_the_other_way_before_the_last_resort() -> None:
+    async with two_ways() as (c, other):
+        await c.notice(concern())
+        await c.step()
+        for text in c.provider.taken:
+            await c.ledger.transact(lambda tx, sid=text.sid: record_receipt(tx, sid, "undelivered"))  # type: ignore[misc]
+        await c.step(NOW + 2000)
+        assert sorted(t.phone for t in other.taken) == sorted(r.phone for r in c.people.responders.values())
+        assert c.calls == []
+
+
+async def test_an_answer_that_one_provider_refuses_for_good_goes_by_the_other() -> None:
+    async with two_ways(duty(responder("a", odds=0.9))) as (c, other):
+        await c.notice(concern())
+        await c.step()
+        c.provider.refuse = {c.phone("a"): ChannelError("no template", permanent=True)}
+        c.provider.says(c.phone("a"), "1")
+        await c.step(NOW + 5000)
+        await c.step(NOW + 6000)
+        assert ["is yours" in t.body for t in other.taken] == [True]
+
+
+async def test_a_notice_goes_by_the_way_that_works_and_is_failed_only_where_none_does() -> None:
+    async with two_ways(duty(responder("a"))) as (c, other):
+        c.provider.refuse = {c.phone("a"): ChannelError("no connection", permanent=False)}
+        await c.notice(concern(Kind.FEVER_TREND))
+        for s in range(0, 80, 2):
+            await c.step(NOW + s * 1000)
+        assert len(other.taken) == 1
+        both = {c.phone("a"): ChannelError("21614", permanent=True)}
+        c.provider.refuse = other.refuse = both
+        fault = await c.notice(concern(Kind.SENSOR_FAULT, home="h02"))
+        for s in range(80, 160, 2):
+            await c.step(NOW + s * 1000)
+        assert [t.state for t in await c.texts(fault)] == ["failed"]

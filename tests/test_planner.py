@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Shift
 from alerting.incident import Accepted, Incident, NeedsHelp, State, step
-from alerting.planner import Asked, Plan, deadline, feasible, latest_page_ms, lease_cap_ms, on_duty, plan
+from alerting.planner import (
+    Asked,
+    Going,
+    Plan,
+    deadline,
+    feasible,
+    latest_page_ms,
+    lease_cap_ms,
+    on_duty,
+    plan,
+)
 from tests.alerting_people import EVERY_DAY, T0, concern, duty, responder, shipped_policy
 
 POLICY = shipped_policy()
@@ -270,3 +280,13 @@ def test_a_wave_is_feasible_sure_enough_and_no_larger_than_needed(
     assert now_ms < wave.next_ms <= now_ms + WINDOW
     waiting = [latest[r] - margin_ms for r in able if r not in wave.page]
     assert all(wave.next_ms <= ms for ms in waiting)
+
+
+def test_a_helper_who_is_long_overdue_is_not_counted_on() -> None:
+    people = duty(responder("a", odds=0.9), responder("b", odds=0.9), responder("c"), travel_s={"c": 100})
+    held = replace(step(incident(), Accepted("a", 8), NOW), helper="b")
+    now_ms = T0 + (600 - 5 - 60 - 60 - 100 - 60 - 5) * 1000
+    late = Asked(going={"a": Going(NOW, 8), "b": Going(NOW, 1)})
+    assert plan(replace(held, severity=Severity.MEDIUM), people, late, POLICY, now_ms).page == ("c",)
+    soon = Asked(going={"a": Going(NOW, 7), "b": Going(now_ms - 60_000, 2)})
+    assert plan(replace(held, severity=Severity.MEDIUM, eta_ms=None), people, soon, POLICY, now_ms).page == ()

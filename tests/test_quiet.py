@@ -96,7 +96,7 @@ async def test_it_touches_one_kind_at_one_home_and_nothing_above_low(ledger: Led
 
 
 async def test_what_is_over_by_then_does_not_come(ledger: Ledger) -> None:
-    for kind in (Kind.BLIND, Kind.INACTIVITY_PROMPT, Kind.APPLIANCE_LEFT_ON):
+    for kind in (Kind.BLIND, Kind.APPLIANCE_LEFT_ON):
         await silence(ledger, kind)
         await take(ledger, concern(kind))
     assert await ledger.transact(triage.awaited) == {"h01": T0}
@@ -246,3 +246,8 @@ async def test_at_night_low_texts_wait_until_morning_and_only_those() -> None:
         await c.step(morning_ms + 31 * S)
         low = [t for t in c.provider.taken if t.body.startswith("NOTICE")]
         assert len(low) == 1, "one stands for all of the night"
+
+
+async def test_the_question_to_the_resident_cannot_be_silenced(ledger: Ledger) -> None:
+    assert Kind.INACTIVITY_PROMPT not in quiet.KINDS
+    assert quiet.KINDS

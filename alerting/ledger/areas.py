@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, or_, select, update
 
 from alerting.concern import AREA
 from alerting.incident import State
@@ -46,14 +46,25 @@ _LEAVE = (
     )
     .values(until_ms=bindparam("now"), own=bindparam("has_own"))
 )
-_TOLD_SINCE = (
-    select(_M.responder, func.max(_M.created_ms))
+_TOLD = (
+    select(_M.responder)
+    .distinct()
     .where(
         _M.incident == bindparam("number"),
         _M.purpose.in_(("page", "news")),
         _M.state.in_(("due", "leased", "sent")),
     )
-    .group_by(_M.responder)
+    .order_by(_M.responder)
+)
+_LAST_NEWS = select(func.max(_M.created_ms)).where(
+    _M.incident == bindparam("number"), _M.purpose.in_(("page", "news"))
+)
+# From the incident to its messages: the outbox is never read whole.
+_OVER = select(_I.id).where(
+    _I.closed_ms >= bindparam("since"),
+    _I.home == AREA,
+    _I.state == State.CLOSED,
+    _I.outcome == "recovered",
 )
 _LATER = message_table.alias("later")
 _TO_TELL_OVER = (
@@ -61,12 +72,9 @@ _TO_TELL_OVER = (
     .distinct()
     .join(incident_table, _I.id == _M.incident)
     .where(
-        _I.home == AREA,
-        _I.state == State.CLOSED,
-        _I.outcome == "recovered",
-        _I.closed_ms >= bindparam("since"),
+        _M.incident.in_(_OVER),
         _M.purpose.in_(("page", "news")),
-        _M.state.in_(("leased", "sent")),
+        or_(_M.sent_ms.is_not(None), _M.lease_until_ms.is_not(None)),
         ~exists().where(
             _LATER.c.incident == _M.incident,
             _LATER.c.responder == _M.responder,
@@ -145,9 +153,14 @@ def area_count(tx: Tx, incident_id: int) -> AreaCount:
     return AreaCount(dark, homes, max(noted_ms or 0, until_ms or 0))
 
 
-def told_of_area(tx: Tx, incident_id: int) -> dict[str, int]:
-    """Give those to whom a text about an area has gone, or goes → when the last one was asked for, ms."""
-    return {r[0]: r[1] for r in tx.conn.execute(_TOLD_SINCE, {"number": incident_id})}
+def last_news_ms(tx: Tx, incident_id: int) -> int:
+    """Give when a text about an area was last asked for, whatever became of it; 0 = never."""
+    return tx.conn.execute(_LAST_NEWS, {"number": incident_id}).scalar_one() or 0
+
+
+def told_of_area(tx: Tx, incident_id: int) -> Sequence[str]:
+    """Give those to whom a text about an area has gone, or goes."""
+    return tx.conn.execute(_TOLD, {"number": incident_id}).scalars().all()
 
 
 def to_tell_over(tx: Tx, since_ms: int) -> list[tuple[int, str]]:

@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 
 from alerting.concern import Severity
@@ -90,10 +103,23 @@ _SENT_TO = (
     .order_by(_M.sent_ms)
 )
 _SENT_IN_EARNEST = _SENT_TO.where(~_OF_DRILL)
+# From the incident to its messages: the outbox is never read whole.
+_URGENT = select(_I.id).where(OPEN, _I.severity > Severity.LOW)
+_OVER = union_all(
+    select(_I.id).where(
+        OPEN,
+        _I.state == State.ON_SCENE,
+        _I.severity > Severity.LOW,
+        or_(_I.help_ms.is_(None), _I.helper.is_not(None)),
+    ),
+    select(_I.id).where(
+        _I.closed_ms >= bindparam("since"), _I.state == State.CLOSED, _I.severity > Severity.LOW
+    ),
+)
 _PAGES = (
     select(*_COLUMNS)
     .join(incident_table, _I.id == _M.incident)
-    .where(OPEN, _I.severity > Severity.LOW, _M.purpose == "page", _M.created_ms >= _I.decided_ms)
+    .where(_M.incident.in_(_URGENT), _M.purpose == "page", _M.created_ms >= _I.decided_ms)
     .order_by(_M.id)
 )
 _SENT = (
@@ -107,13 +133,9 @@ _TO_STAND_DOWN = (
     .distinct()
     .join(incident_table, _I.id == _M.incident)
     .where(
+        _M.incident.in_(_OVER),
         _M.purpose == "page",
-        _M.state == "sent",
-        _I.severity > Severity.LOW,
-        or_(
-            and_(_I.state == State.ON_SCENE, or_(_I.help_ms.is_(None), _I.helper.is_not(None))),
-            and_(_I.state == State.CLOSED, _I.closed_ms >= bindparam("since")),
-        ),
+        _M.sent_ms.is_not(None),
         _M.responder.is_distinct_from(_I.acceptor),
         or_(_I.help_ms.is_(None), _M.responder.is_distinct_from(_I.helper)),
         ~exists().where(
@@ -254,6 +276,20 @@ def record_failed(
             update(message_table).where(m.id == message_id, leased, m.copies > 0).values(copies=m.copies - 1)
         )
     return bool(tx.conn.execute(statement.values(values)).rowcount)
+
+
+def reroute(tx: Tx, message_id: int, channel: str, why: str, now_ms: int) -> bool:
+    """Give a leased text that its channel has refused to another one, at once; nobody has a copy."""
+    m = message_table.c
+    values = {
+        "state": "due",
+        "due_ms": now_ms,
+        "lease_until_ms": None,
+        "channel": channel,
+        "error": why[:120],
+    }
+    statement = update(message_table).where(m.id == message_id, m.state == "leased")
+    return bool(tx.conn.execute(statement.values({**values, "attempts": 0, "copies": 0})).rowcount)
 
 
 def withdraw(tx: Tx, message_id: int, why: str) -> bool:

@@ -1,0 +1,29 @@
+"""No query of a look reads the whole outbox: SQLite goes from the few incidents to their messages."""
+
+import pytest
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql import Select
+
+from alerting.ledger import Ledger, areas, outbox
+
+LOOKED_AT = {
+    "pages": outbox._PAGES,
+    "stand-down": outbox._TO_STAND_DOWN,
+    "area-over": areas._TO_TELL_OVER,
+}
+
+
+@pytest.mark.parametrize("name", LOOKED_AT)
+async def test_a_look_goes_from_incidents_to_messages(name: str) -> None:
+    statement: Select[tuple[object, ...]] = LOOKED_AT[name]
+    compiled = statement.params(since=1).compile(
+        dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+    )
+    ledger = await Ledger.open(None, inline=True, integrity=False)
+    plan = await ledger.transact(
+        lambda tx: [row[-1] for row in tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]
+    )
+    await ledger.close()
+    on_messages = [step for step in plan if " message" in step and "AS" not in step]
+    assert on_messages
+    assert all("USING INDEX ix_message_incident" in step for step in on_messages)
