@@ -77,6 +77,7 @@ class Standing(IntEnum):
     to find four fevers of five within 12 h, or, after `learning_days`, there are too few sessions to know
     one. A fever may still be found, later."""
     LEARNING = 2
+    """Not enough is known yet; or, after a day away or unseen, not again yet."""
     NOBODY = 3
     """Nobody was seen long enough for `fresh_h`, or no array is there."""
 

@@ -256,7 +256,7 @@ def trend(params: BodytempParams, state: BodytempState, layout: Layout, now_ms: 
         True
     )
     standing = np.select(
-        [~somebody, ~sees & ~late, ~sees | (error > params.good_error_k)],
+        [~somebody, ~sees & (learnt | ~late), ~sees | (error > params.good_error_k)],
         [Standing.NOBODY, Standing.LEARNING, Standing.CANNOT],
         Standing.OK,
     ).astype(np.int8)

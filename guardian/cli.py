@@ -329,13 +329,19 @@ def simulate_response(
 ) -> None:
     """Play falls in a simulated district through the real courier, and count who was there in ten minutes."""
     from simulator.cores import WorkerLost
-    from simulator.response import planted
-    from simulator.response import run as response
-    from simulator.response.table import found_table, table
 
+    try:
+        from simulator.response import planted
+        from simulator.response import run as response
+        from simulator.response.table import found_table, table
+    except ModuleNotFoundError as e:
+        fail(f"simulate-response needs {e.name}: pip install 'guardian-care[lab]'")
     if bugs:
-        with _bar("bugs") as say:
-            found = list(planted.hunt(seed, say=say))
+        try:
+            with _bar("bugs") as say:
+                found = list(planted.hunt(seed, say=say))
+        except LookupError as e:
+            fail(str(e))
         _write(json_file, {"bugs": [asdict(f) for f in found]}, seed)
         Console().print(found_table(found))
         raise SystemExit(any(f.seen is None for f in found))

@@ -62,7 +62,7 @@ class Knobs:
     answer_s: float = 0.0
     """Before each answer; a text is taken before this wait."""
     per_day: int = 50
-    """Texts of one template to one number and day (Aliyun's flow control of notifications)."""
+    """Texts, and calls, of one template to one number and day (Aliyun's flow control of notifications)."""
     fail: list[tuple[int, str, bool]] = field(default_factory=list)
     """The next SendSms and SingleCallByTts get (HTTP status, code, taken all the same)."""
 
@@ -208,7 +208,10 @@ class FakeAliyun:
         if any(v not in values for v in re.findall(r"\$\{(\w+)\}", self.templates[template])):
             return "isv.TEMPLATE_MISSING_PARAMETERS"
         now_ms, same = self.now_ms(), (phone[-11:], template)
-        if sum((t.phone, t.template) == same for t in self.texts) >= self.knobs.per_day:
+        today = [
+            t for t in (self.calls if calls else self.texts) if _beijing(t.t_ms)[:10] == _beijing(now_ms)[:10]
+        ]
+        if sum((t.phone, t.template) == same for t in today) >= self.knobs.per_day:
             return "isv.BUSINESS_LIMIT_CONTROL"
         words = re.sub(r"\$\{(\w+)\}", lambda m: str(values[m[1]]), self.templates[template])
         number = len(self.texts) + len(self.calls) + 1

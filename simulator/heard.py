@@ -26,7 +26,6 @@ from simulator.home import Home
 from simulator.world import TIMEZONE
 
 MINUTE_MS: Final = 60_000
-DAY_MS: Final = 86_400_000
 U8 = NDArray[np.uint8]
 LIFE, DOOR, BATHROOM, BLIND, AWAY, GUEST = (np.uint8(1 << k) for k in range(6))
 """Bits of a told minute; the two highest hold what the bed says, plus one."""

@@ -32,7 +32,7 @@ OTHER_RATES: Final = (30.0, 90.0, 180.0)
 AT_ONCE: Final = 150
 """Homes that are played together: 150 days of as many take 3 GB, nearly all of it messages."""
 ONSET_DAYS: Final = 8
-"""Days on which somebody collapses in every home once an hour, 15 days apart in 150: on all weekdays."""
+"""Days on which somebody collapses in every home once an hour, 17 days apart in 150: on all weekdays."""
 _ONSETS: Final = 504  # purpose of random numbers
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors import bodytemp, fall
-from detectors.bodystate import NEVER
+from detectors.bodystate import NEVER, BodytempParams
 from detectors.bodytemp import BodytempState
 from detectors.frame import BAD_PIXEL
 from detectors.posture import Doing
@@ -22,7 +22,12 @@ from tests.thermal import batch, optics
 
 
 def readings(
-    core_c: float, *, dead: bool = False, heated: bool = False, zones: Sequence[tuple[str, Box]] = ()
+    core_c: float,
+    *,
+    dead: bool = False,
+    heated: bool = False,
+    wall: bool = False,
+    zones: Sequence[tuple[str, Box]] = (),
 ) -> tuple[NDArray[np.float32], BodytempState]:
     """Readings of somebody who sits for minutes, drawn and looked at as everybody is."""
     params = replace(PARAMS, sample_s=2.0, retry_s=0.5)
@@ -39,7 +44,7 @@ def readings(
     state = bodytemp.fresh(layout(1))
     for k in range(len(t_ms)):
         _, seen = fall.step(FALLS, eyes, batch(t_ms, centi[None], k), int(t_ms[k]))
-        bodytemp.glance(params, FALLS, state, 0, eyes, seen)
+        glanced(params, state, eyes, seen, wall=wall)
     taken = state.how[0] == SITS
     return state.value[0][taken], state
 
@@ -67,7 +72,18 @@ def head_only(eyes: fall.FallState, seen: fall.Seen) -> fall.Seen:
     return replace(seen, people=np.zeros_like(seen.people), view=view)
 
 
-def lies(*, known: bool = True, other: bool = False, leaves: bool = True) -> int:
+def glanced(
+    params: BodytempParams, state: BodytempState, eyes: fall.FallState, seen: fall.Seen, *, wall: bool
+) -> None:
+    """Take readings; `wall`: as if the array, which hangs under the ceiling, told places as badly as one on a
+    wall.
+    """
+    eyes.optics.wall[:] = wall
+    bodytemp.glance(params, FALLS, state, 0, eyes, seen)
+    eyes.optics.wall[:] = False
+
+
+def lies(*, known: bool = True, other: bool = False, leaves: bool = True, wall: bool = False) -> int:
     """Readings of the second half of a lie-down, in which only a head is left; `known`: the bed is;
     `other`: it is another track than whoever lay down.
     """
@@ -85,7 +101,7 @@ def lies(*, known: bool = True, other: bool = False, leaves: bool = True) -> int
             seen = head_only(eyes, seen)
         if late and other:
             state.sure[:] = NEVER
-        bodytemp.glance(params, FALLS, state, 0, eyes, seen)
+        glanced(params, state, eyes, seen, wall=wall)
         read += late and state.last_ms[0] == t_ms[k]
     return read
 
@@ -107,3 +123,8 @@ def test_a_chair_that_somebody_has_warmed_is_no_radiator() -> None:
     assert len(readings(36.8, heated=True, zones=chair)[0]) > 10
     beside = (*chair, ("radiator", chair[0][1]))
     assert len(readings(36.8, heated=True, zones=beside)[0]) == 0
+
+
+def test_on_a_wall_no_furniture_vouches_for_anything() -> None:
+    assert lies(wall=True) == 0
+    assert len(readings(36.8, heated=True, zones=furniture(room(21)), wall=True)[0]) == 0

@@ -180,6 +180,16 @@ def test_who_is_hardly_ever_read_is_not_learnt_for_ever(days: int, standing: Sta
     assert np.isnan(trend.error_k).all()
 
 
+def test_who_comes_back_after_a_day_is_learnt_again_and_not_told_that_it_cannot_be_had() -> None:
+    played = Played(steady(np.nan)).run(9)
+    now = START_MS + played.minute * MINUTE_MS
+    assert played.trend().standing.tolist() == [Standing.OK]
+    later = now + 26 * HOUR_MS
+    played.state.last_ms[:] = later - HOUR_MS  # just seen again, no block yet
+    back = bodytemp.trend(PARAMS, played.state, played.layout, later)
+    assert back.standing.tolist() == [Standing.LEARNING]
+
+
 def test_the_baseline_waits_while_a_fever_is_flagged(fortnight: Played) -> None:
     ill = fortnight.state.fever_ms >= 0
     assert ill[ILL].all()

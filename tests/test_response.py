@@ -136,6 +136,13 @@ def test_a_planted_bug_is_found() -> None:
     assert found.seen == "the deadline is not ten minutes after the onset"
 
 
+def test_a_copy_that_does_not_run_is_no_bug_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    torn = planted.Bug("torn", "alerting/backup.py", "def backup(", "def backup((", ("none",))
+    monkeypatch.setattr(planted, "bugs", lambda: [torn])
+    with pytest.raises(LookupError, match="torn: the copy does not run: SyntaxError"):
+        list(planted.hunt(20))
+
+
 def test_nothing_is_found_where_nothing_is_planted() -> None:
     assert planted.watch(20, ["none"], most=planted.PIECE).seen is None
 

@@ -19,7 +19,7 @@ from simulator import lives, silence_figures, silence_runs, silence_study, silen
 from simulator.evaluate import expected
 from simulator.feed import of_homes
 from simulator.habits import Course
-from simulator.heard import BED, LIFE, MINUTE_MS, Heard, joined, listen
+from simulator.heard import AWAY, BED, BLIND, LIFE, MINUTE_MS, Heard, joined, listen
 from simulator.home import Home
 from simulator.silence_runs import HARD, MISSED, REMOVED_MIN, Alarms, Collapses, Looked, look
 from simulator.silence_study import Size
@@ -189,6 +189,15 @@ def test_a_collapse_is_found_as_if_it_had_been_the_only_thing_that_happened(
         assert before[before <= at][-1] > alive[-1]
 
 
+def test_whoever_collapses_is_at_home_whatever_the_calendar_says(untouched: Heard) -> None:
+    at_noon, row = DAY + 12 * 60, np.array([3])
+    told = untouched.told.copy()
+    told[at_noon + 1 :, 3] |= AWAY
+    away = look(SILENCE, replace(untouched, told=told), {at_noon: row}).collapses
+    known = look(SILENCE, untouched, {at_noon: row}).collapses
+    assert away.after_min[0, 0] == known.after_min[0, 0] != MISSED
+
+
 def test_collapses_leave_the_untouched_days_as_they_are(untouched: Heard, looked: Looked) -> None:
     alone = look(SILENCE, untouched, {}).alarms
     for f in fields(Alarms):
@@ -234,6 +243,8 @@ def days_of(condition: Condition, days: int) -> Lived:
     )
 
 
+NONE: Final = np.zeros(0, np.intp)
+NO_ALARMS: Final = Alarms(NONE, NONE, NONE, np.zeros(0))
 NOBODY: Final = Collapses(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros((0, HARD + 1), np.intp))
 
 
@@ -277,6 +288,17 @@ def test_false_alarms_are_counted_once_against_what_was_asked(figures: dict[str,
     assert all_homes["kinds"]["bathroom-overstay"]["where"] == {"bed": 1}
     assert all_homes["kinds"]["inactivity-prompt"]["false"] == 1
     assert all_homes["kinds"]["inactivity"]["where"] == {"home": 1, "elsewhere": 1, "visited": 1}
+
+
+def test_days_away_by_the_calendar_and_blind_ones_do_not_count() -> None:
+    heard = made_up(np.ones((12 * DAY, 2), np.bool_))
+    heard.told[at(3, 0) : at(4, 12), 0] |= AWAY
+    heard.told[at(5, 0) : at(5, 12), 0] |= BLIND
+    heard.told[at(1, 0) : at(2, 0), 1] |= BLIND  # while it learns
+    lived = [days_of(Condition.PLAIN, 12), days_of(Condition.GUESTS, 12)]
+    told = silence_figures.figures(SILENCE, 2, heard, lived, {21.0: Looked(NO_ALARMS, NOBODY)})
+    groups = told["asked"]["21"]
+    assert (groups["plain"]["home_days"], groups["guests"]["home_days"]) == (8.0, 10.0)
 
 
 def test_alarms_by_the_rule_of_the_longest_silence_stand_apart(figures: dict[str, Any]) -> None:

@@ -83,6 +83,7 @@ async def _off(
 async def _crash(centre: Centre, case: Case, rng: np.random.Generator, *, points: tuple[str, ...]) -> None:
     _ = case
     await centre.switch_off()
+    centre.crashes -= 1  # only to have the point watched: no text was in hand yet
     centre.switch_on(Crash(centre, str(rng.choice(points))))
 
 

@@ -2,7 +2,9 @@
 
 Takes a case, gives when somebody would have been inside. The nearest on shift is asked first; whoever says
 no, or nothing for 60 s, is followed by the next; an acceptance, even a late one, ends it, and whoever has
-accepted goes. After the last one it begins again. On the same draws as everything else.
+accepted goes. After the last one it begins again. On the same draws as everything else, but nothing goes
+wrong with Guardian or the provider: the figure beside a fault is what paging one by one reaches without it.
+Who accepts and does not go, or turns back, is taken as somebody who does not answer, in its favour.
 """
 
 from typing import Final

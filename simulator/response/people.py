@@ -55,7 +55,6 @@ class Crowd:
     """Who accepts and says a minute later that they cannot."""
     ways: list[Way] = field(default_factory=list)
     texts: int = 0
-    pages: int = 0
 
     def __post_init__(self) -> None:
         self.ways = [Way() for _ in self.district.duty.responders]
@@ -72,7 +71,6 @@ class Crowd:
         if called_off(body):
             way.stays = True
         elif is_page(body):
-            self.pages += 1
             way.asked_ms = way.asked_ms or self.now_ms()
             if not way.busy and way.door_ms is None:
                 way.busy, way.stays = True, False

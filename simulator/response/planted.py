@@ -67,7 +67,7 @@ def hunt(
     Raises
     ------
     LookupError
-        a bug whose source has changed, or that is none.
+        a bug whose source has changed, that is none, or whose copy does not run.
     """
     every = {b.name: b for b in bugs()}
     if strange := sorted(set(names) - every.keys()):
@@ -100,9 +100,9 @@ def _hunted(bug: Bug, where: Path, seed: int) -> Found:
     asked = [sys.executable, "-m", "simulator.response.planted", str(seed), ",".join(bug.faults)]
     env = {**os.environ, "PYTHONPATH": str(where), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(asked, cwd=where, env=env, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:  # it did not even run to the end
+    if done.returncode:  # a copy that does not run proves nothing
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        return Found(bug.name, last[:100], 0, 0.0)
+        raise LookupError(f"{bug.name}: the copy does not run: {last}")
     told = json.loads(done.stdout.splitlines()[-1])
     return Found(bug.name, told["seen"], told["incidents"], told["seconds"])
 
