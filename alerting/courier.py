@@ -37,6 +37,7 @@ from alerting.ledger import (
     due_responders,
     incident,
     leased_messages,
+    message,
     message_of_sid,
     next_due_ms,
     next_for,
@@ -49,7 +50,7 @@ from alerting.ledger import (
 )
 from alerting.paths import Health, Way
 from alerting.policy import Policy
-from alerting.readiness import after_refusal, take_in_hand, ways_to
+from alerting.readiness import Ready, after_refusal, take_in_hand, ways_to
 
 CRASH_POINTS: Final = ("planning", "planned", "before-lease", "leased", "sending", "sent", "recorded")
 """Where a test may kill the process: `planning` inside the transaction that holds a new wave, `planned`
@@ -126,6 +127,7 @@ class Courier:
         self._crash_point = crash_point
         self._on_last_resort = on_last_resort
         self._health = Health()
+        self._known_ways: tuple[Duty, Sequence[str], dict[str, list[Way]]] | None = None
         self._in_hand: set[str] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._polled: dict[str, _Polled] = {}
@@ -203,28 +205,37 @@ class Courier:
     async def _deliver(self, responder: str) -> None:
         """Send what is due to one person, one text after the other, HIGH pages first."""
         try:
-            while True:
-                now_ms = self._clock.now_ms()
-                text = await self._ledger.transact(partial(next_for, responder=responder, now_ms=now_ms))
-                if text is None:
-                    return
+            there_may_be_more = True
+            while there_may_be_more:
                 async with self._slots:
-                    await self._send(text)
+                    there_may_be_more = await self._send_next(responder)
         finally:
             self._in_hand.discard(responder)
             self.wake.set()
 
-    async def _send(self, text: Message) -> None:
-        if text.attempts and await self._settled(text):
-            return
-        self._crash_point("before-lease")
+    async def _send_next(self, responder: str) -> bool:
+        """Send somebody's next text that is due; False when there is none."""
         now_ms, duty = self._clock.now_ms(), self._duty()
         sick = self._sick(now_ms)
-        ready = await self._ledger.transact(
-            lambda tx: take_in_hand(tx, text.id, duty, self._channels, self._policy, now_ms, sick=sick)
+        lease = partial(
+            take_in_hand, duty=duty, channels=self._channels, policy=self._policy, now_ms=now_ms, sick=sick
         )
-        if ready is None:
-            return
+
+        def work(tx: Tx) -> tuple[Message | None, Ready | None]:
+            text = next_for(tx, responder, now_ms)
+            return text, lease(tx, text) if text is not None and not text.attempts else None
+
+        self._crash_point("before-lease")
+        text, ready = await self._ledger.transact(work)
+        if text is None:
+            return False
+        if text.attempts and not await self._settled(text):
+            ready = await self._ledger.transact(lambda tx: lease(tx, message(tx, text.id)))
+        if ready is not None:
+            await self._send(ready)
+        return True
+
+    async def _send(self, ready: Ready) -> None:
         self._crash_point("leased")
         valid_s = max(1, (ready.message.valid_until_ms - self._clock.now_ms()) // 1000)
         try:
@@ -317,8 +328,12 @@ class Courier:
 
     def _ways(self, duty: Duty, now_ms: int) -> dict[str, list[Way]]:
         """Give the ways to everybody, best first."""
-        sick = self._sick(now_ms)
-        return {r: ways_to(one.phone, self._channels, sick) for r, one in duty.responders.items()}
+        sick, known = self._sick(now_ms), self._known_ways
+        if known is not None and known[0] is duty and known[1] == sick:
+            return known[2]
+        ways = {r: ways_to(one.phone, self._channels, sick) for r, one in duty.responders.items()}
+        self._known_ways = duty, sick, ways
+        return ways
 
     def _sick(self, now_ms: int) -> list[str]:
         return [name for name in self._channels if self._health.is_sick(name, now_ms)]

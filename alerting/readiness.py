@@ -16,7 +16,7 @@ needs, or None after writing down why not. Never sends.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -38,7 +38,6 @@ from alerting.ledger import (
     hold_back,
     incident,
     lease,
-    message,
     record_failed,
     sent_to,
     withdraw,
@@ -73,7 +72,7 @@ class _Letter:
 
 def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     tx: Tx,
-    message_id: int,
+    text: Message,
     duty: Duty,
     channels: Mapping[str, Channel],
     policy: Policy,
@@ -81,8 +80,7 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     *,
     sick: Collection[str] = (),
 ) -> Ready | None:
-    """Lease a due text; None when it is not to be sent now. `sick`: channels that are asked last."""
-    text = message(tx, message_id)
+    """Lease a due text, as read in `tx`; None when it is not to be sent now. `sick`: asked last."""
     if text.state != "due":
         return None
     about = None if text.incident is None else incident(tx, text.incident)
@@ -114,7 +112,16 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         group_low(tx, text, now_ms)
     until_ms = now_ms + int(policy.lease_send_s * 1000)
     lease(tx, text.id, now_ms, until_ms, channel=channel, body=body)
-    return Ready(message(tx, text.id), person.phone, body, channels[channel])
+    leased = replace(
+        text,
+        state="leased",
+        lease_until_ms=until_ms,
+        channel=channel,
+        body=body,
+        attempts=text.attempts + 1,
+        copies=text.copies + 1,
+    )
+    return Ready(leased, person.phone, body, channels[channel])
 
 
 def has_paths(text: Message, about: Incident | None) -> bool:

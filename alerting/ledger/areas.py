@@ -10,6 +10,7 @@ from alerting.concern import AREA
 from alerting.incident import State
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
+from alerting.ledger.sql import one_of
 from alerting.schema import area_home
 from alerting.schema import incident as incident_table
 from alerting.schema import message as message_table
@@ -51,13 +52,13 @@ _TOLD = (
     .distinct()
     .where(
         _M.incident == bindparam("number"),
-        _M.purpose.in_(("page", "news")),
-        _M.state.in_(("due", "leased", "sent")),
+        one_of(_M.purpose, ("page", "news")),
+        one_of(_M.state, ("due", "leased", "sent")),
     )
     .order_by(_M.responder)
 )
 _LAST_NEWS = select(func.max(_M.created_ms)).where(
-    _M.incident == bindparam("number"), _M.purpose.in_(("page", "news"))
+    _M.incident == bindparam("number"), one_of(_M.purpose, ("page", "news"))
 )
 # From the incident to its messages: the outbox is never read whole.
 _OVER = select(_I.id).where(
@@ -73,7 +74,7 @@ _TO_TELL_OVER = (
     .join(incident_table, _I.id == _M.incident)
     .where(
         _M.incident.in_(_OVER),
-        _M.purpose.in_(("page", "news")),
+        one_of(_M.purpose, ("page", "news")),
         or_(_M.sent_ms.is_not(None), _M.lease_until_ms.is_not(None)),
         ~exists().where(
             _LATER.c.incident == _M.incident,

@@ -2,17 +2,18 @@
 
 from typing import Final
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, select
 
 from alerting.concern import Kind
 from alerting.incident import State
 from alerting.ledger.engine import Tx
+from alerting.ledger.sql import word
 from alerting.schema import inbound as inbound_table
 from alerting.schema import incident as incident_table
 from alerting.schema import move as move_table
 
 _I, _M, _IN = incident_table.c, move_table.c, inbound_table.c
-DRILL: Final = _I.kind == literal(Kind.DRILL.value, literal_execute=True)
+DRILL: Final = _I.kind == word(Kind.DRILL)
 
 
 def drills_begun(tx: Tx) -> dict[str, int]:

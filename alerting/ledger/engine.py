@@ -92,7 +92,7 @@ class Ledger:
         """
 
         def run() -> T:
-            with _told(), self._engine.begin() as conn:
+            with _told(), _begun(self._engine) as conn:
                 return work(Tx(conn))
 
         return await self._run(run)
@@ -127,21 +127,28 @@ def _engine(path: Path | None) -> Engine:
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
     return engine
+
+
+@contextmanager
+def _begun(engine: Engine) -> Iterator[Connection]:
+    """One transaction, which holds the write lock from its first statement on.
+
+    No listener to SQLAlchemy's "begin": that would make every statement dearer.
+    """
+    with engine.begin() as conn:
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+        yield conn
 
 
 def _prepare(engine: Engine, *, integrity: bool) -> None:
     with _told():
         if integrity:
-            with engine.begin() as conn:
+            with _begun(engine) as conn:
                 found = conn.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
                 raise LedgerError(f"the ledger is damaged: {found}", permanent=True)
-        with engine.begin() as conn:
+        with _begun(engine) as conn:
             migrate(conn)
 
 

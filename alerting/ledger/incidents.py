@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from alerting.concern import AREA, Concern, Kind, Severity
 from alerting.incident import Accepted, EnRoute, Incident, IncidentEvent, State, Word, step
 from alerting.ledger.engine import LedgerError, Tx
+from alerting.ledger.sql import one_of, word
 from alerting.schema import concern as concern_table
 from alerting.schema import incident as incident_table
 from alerting.schema import move as move_table
 
 _COLUMNS = [incident_table.c[f.name] for f in fields(Incident)]
-OPEN = incident_table.c.state != literal(State.CLOSED.value, literal_execute=True)
+OPEN = incident_table.c.state != word(State.CLOSED)
 """Written out in the statement, so that SQLite uses the index over open incidents."""
 
 # Statements of every look and every word are made once: building one costs as much as running it.
@@ -39,7 +40,7 @@ _SAID = (
     .where(
         OPEN,
         or_(_I.severity > Severity.LOW, _I.wave == 0),
-        _M.event.in_(("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
+        one_of(_M.event, ("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
         _M.t_ms >= _I.decided_ms,
     )
     .order_by(_M.id)
@@ -51,8 +52,23 @@ _LAST_WORD = (
     .limit(1)
 )
 _SINCE = func.min(func.coalesce(_I.suspected_ms, _I.decided_ms, _I.t0_ms))
-_OPEN_SINCE = select(_SINCE).where(OPEN)
-_CLOSED_SINCE = select(_SINCE).where(_I.closed_ms > bindparam("after_ms"))
+_WANTED_SINCE = select(
+    select(_SINCE).where(OPEN).scalar_subquery(),
+    select(_SINCE).where(_I.closed_ms > bindparam("after_ms")).scalar_subquery(),
+)
+_MOVE = insert(move_table)
+_MOVES_OF = select(move_table).where(_M.incident == bindparam("number")).order_by(_M.id)
+_CHANGE = (
+    update(incident_table)
+    .where(
+        _I.id == bindparam("number"),
+        _I.state == bindparam("was_state"),
+        _I.round_ms == bindparam("was_round"),
+        _I.severity.is_not_distinct_from(bindparam("was_severity")),
+        _I.acceptor.is_not_distinct_from(bindparam("was_acceptor")),
+    )
+    .values({f.name: bindparam(f"new_{f.name}") for f in fields(Incident) if f.name not in {"id", "home"}})
+)
 _NEXT_WAVE = (
     update(incident_table)
     .where(_I.id == bindparam("number"), _I.round_ms == bindparam("round"))
@@ -85,9 +101,8 @@ def answers_wanted_since_ms(tx: Tx, closed_after_ms: int) -> int | None:
 
     None when there is no such incident.
     """
-    begun = tx.conn.execute(_OPEN_SINCE).scalar_one()
-    past = tx.conn.execute(_CLOSED_SINCE, {"after_ms": closed_after_ms}).scalar_one()
-    return min((ms for ms in (begun, past) if ms is not None), default=None)
+    begun = tx.conn.execute(_WANTED_SINCE, {"after_ms": closed_after_ms}).one()
+    return min((ms for ms in begun if ms is not None), default=None)
 
 
 def uncleared_suspicions(tx: Tx, suspected_by_ms: int) -> list[Incident]:
@@ -198,19 +213,10 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
         if isinstance(event, Word) and not _said_last(tx, move):
             _write(tx, move)
         return before
-    changed = {f.name: getattr(after, f.name) for f in fields(Incident)}
-    statement = (
-        update(incident_table)
-        .where(
-            incident_table.c.id == incident_id,
-            incident_table.c.state == before.state,
-            incident_table.c.round_ms == before.round_ms,
-            incident_table.c.severity.is_not_distinct_from(before.severity),
-            incident_table.c.acceptor.is_not_distinct_from(before.acceptor),
-        )
-        .values({k: v for k, v in changed.items() if v != getattr(before, k)})
-    )
-    if tx.conn.execute(statement).rowcount != 1:
+    values = {f"new_{f.name}": getattr(after, f.name) for f in fields(Incident)}
+    values |= {"number": incident_id, "was_state": before.state, "was_round": before.round_ms}
+    values |= {"was_severity": before.severity, "was_acceptor": before.acceptor}
+    if tx.conn.execute(_CHANGE, values).rowcount != 1:
         raise LedgerError(f"incident {incident_id} was changed by somebody else", permanent=False)
     _write(tx, move)
     return after
@@ -262,8 +268,7 @@ def concerns(tx: Tx, incident_id: int) -> list[Concern]:
 
 def moves(tx: Tx, incident_id: int) -> list[Move]:
     """Give everything that has happened to an incident, in order."""
-    query = select(move_table).where(move_table.c.incident == incident_id).order_by(move_table.c.id)
-    return [_move(r) for r in tx.conn.execute(query)]
+    return [_move(r) for r in tx.conn.execute(_MOVES_OF, {"number": incident_id})]
 
 
 def words_since_decision(tx: Tx) -> dict[int, list[Move]]:
@@ -281,7 +286,7 @@ def _said_last(tx: Tx, move: Move) -> bool:
 
 def _write(tx: Tx, move: Move) -> None:
     values = {f.name: getattr(move, f.name) for f in fields(Move) if f.name not in {"id", "detail"}}
-    tx.conn.execute(insert(move_table).values({**values, "detail": json.dumps(dict(move.detail))}))
+    tx.conn.execute(_MOVE, {**values, "detail": json.dumps(dict(move.detail))})
 
 
 def _incident(row: Row[Any]) -> Incident:

@@ -27,6 +27,7 @@ from alerting.incident import State
 from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
+from alerting.ledger.sql import one_of
 from alerting.schema import inbound as inbound_table
 from alerting.schema import incident as incident_table
 from alerting.schema import message as message_table
@@ -124,9 +125,22 @@ _PAGES = (
 )
 _SENT = (
     update(message_table)
-    .where(_M.id == bindparam("number"), _M.state.in_(("leased", "due")))
+    .where(_M.id == bindparam("number"), one_of(_M.state, ("leased", "due")))
     .values(state="sent", sid=bindparam("its_sid"), sent_ms=bindparam("now"), lease_until_ms=None, error=None)
 )
+_LEASE = (
+    update(message_table)
+    .where(_M.id == bindparam("number"), _M.state == "due", _M.due_ms <= bindparam("now"))
+    .values(
+        state="leased",
+        lease_until_ms=bindparam("until"),
+        attempts=_M.attempts + 1,
+        copies=_M.copies + 1,
+        body=func.coalesce(_M.body, bindparam("its_body")),
+        channel=func.coalesce(bindparam("by"), _M.channel),
+    )
+)
+_TAKE_IN = sqlite.insert(inbound_table).on_conflict_do_nothing(index_elements=["sid"])
 _TOLD, _SPOKE = message_table.alias("told"), move_table.alias("spoke")
 _TO_STAND_DOWN = (
     select(_M.incident, _M.responder)
@@ -147,7 +161,7 @@ _TO_STAND_DOWN = (
         ~exists().where(
             _SPOKE.c.incident == _M.incident,
             _SPOKE.c.by == _M.responder,
-            _SPOKE.c.event.in_(("cannot-go", "arrived")),
+            one_of(_SPOKE.c.event, ("cannot-go", "arrived")),
             _SPOKE.c.t_ms >= _M.created_ms,
         ),
     )
@@ -225,19 +239,8 @@ def lease(
 
     Counts one attempt and one possible copy. `body` and `channel` are written where none stand yet.
     """
-    m = message_table.c
-    values: dict[str, Any] = {
-        "state": "leased",
-        "lease_until_ms": until_ms,
-        "attempts": m.attempts + 1,
-        "copies": m.copies + 1,
-    }
-    if body is not None:
-        values["body"] = func.coalesce(m.body, body)
-    if channel is not None:
-        values["channel"] = channel
-    statement = update(message_table).where(m.id == message_id, m.state == "due", m.due_ms <= now_ms)
-    return bool(tx.conn.execute(statement.values(values)).rowcount)
+    values = {"number": message_id, "now": now_ms, "until": until_ms, "its_body": body, "by": channel}
+    return bool(tx.conn.execute(_LEASE, values).rowcount)
 
 
 def release(tx: Tx, message_id: int, now_ms: int) -> bool:
@@ -386,8 +389,7 @@ def take_inbound(  # noqa: PLR0917  # the row, column by column
         "body": body,
         "taken_as": taken_as,
     }
-    statement = sqlite.insert(inbound_table).values(row).on_conflict_do_nothing(index_elements=["sid"])
-    return bool(tx.conn.execute(statement).rowcount)
+    return bool(tx.conn.execute(_TAKE_IN, row).rowcount)
 
 
 def _message(row: Row[Any]) -> Message:

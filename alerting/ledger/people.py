@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Table, func, insert, or_, select, update
+from sqlalchemy import Table, bindparam, func, insert, or_, select, update
 
 from alerting import schema
 from alerting.duty import Language
@@ -19,6 +19,31 @@ CODE_REST_MS: Final = 24 * 3600 * 1000
 LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # no I, no O: they read as 1 and 0
 _CODES: Final = tuple(f"{letter}{number}" for letter in LETTERS for number in range(1, 100))
 _STRIDE: Final = 577  # coprime to 2,376, the number of codes: incidents that follow each other look different
+
+
+_C, _I, _P, _R = schema.code.c, schema.incident.c, schema.person.c, schema.responder.c
+# Statements of every text and every answer are made once: building one costs as much as running it.
+_NEWEST = select(func.max(schema.roster_version.c.version))
+_OF_PHONE = (
+    select(_P.id)
+    .join(schema.responder, _R.id == _P.id)
+    .where(_P.phone == bindparam("number"), _R.version == _NEWEST.scalar_subquery())
+    .order_by(_P.id)
+    .limit(1)
+)
+_OF_RESPONDER = (
+    select(_C.code, _C.incident)
+    .join(schema.incident, _I.id == _C.incident)
+    .where(_C.responder == bindparam("who"))
+    .order_by(_C.id)
+)
+_CODES_OPEN = _OF_RESPONDER.where(OPEN)
+_CODES_CLOSED = _OF_RESPONDER.where(_I.state == State.CLOSED, _I.closed_ms > bindparam("since"))
+_CODE_OF = select(_C.code).where(_C.responder == bindparam("who"), _C.incident == bindparam("number"))
+_CODES_USED = _OF_RESPONDER.where(
+    or_(_C.given_ms > bindparam("since"), OPEN, _I.closed_ms > bindparam("since"))
+)
+_NEW_CODE = insert(schema.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +116,7 @@ def person_phone(tx: Tx, person: str) -> str | None:
 
 def responder_of_phone(tx: Tx, phone: str) -> str | None:
     """Give the responder of the newest roster who has this number (E.164)."""
-    p, r = schema.person.c, schema.responder.c
-    query = (
-        select(p.id)
-        .join(schema.responder, r.id == p.id)
-        .where(p.phone == phone, r.version == _newest(tx))
-        .order_by(p.id)
-        .limit(1)
-    )
-    found: str | None = tx.conn.execute(query).scalar_one_or_none()
+    found: str | None = tx.conn.execute(_OF_PHONE, {"number": phone}).scalar_one_or_none()
     return found
 
 
@@ -123,26 +140,13 @@ def site_timezone(tx: Tx) -> str:
 
 def codes(tx: Tx, responder: str) -> dict[str, int]:
     """Give somebody's codes of open incidents: code → incident."""
-    c, i = schema.code.c, schema.incident.c
-    query = (
-        select(c.code, c.incident)
-        .join(schema.incident, i.id == c.incident)
-        .where(c.responder == responder, OPEN)
-        .order_by(c.id)
-    )
-    return {r.code: r.incident for r in tx.conn.execute(query)}
+    return {r.code: r.incident for r in tx.conn.execute(_CODES_OPEN, {"who": responder})}
 
 
 def closed_codes(tx: Tx, responder: str, now_ms: int) -> dict[str, int]:
     """Give somebody's codes of incidents closed within the last 24 h: code → incident."""
-    c, i = schema.code.c, schema.incident.c
-    query = (
-        select(c.code, c.incident)
-        .join(schema.incident, i.id == c.incident)
-        .where(c.responder == responder, i.state == State.CLOSED, i.closed_ms > now_ms - CODE_REST_MS)
-        .order_by(c.id)
-    )
-    return {r.code: r.incident for r in tx.conn.execute(query)}
+    found = tx.conn.execute(_CODES_CLOSED, {"who": responder, "since": now_ms - CODE_REST_MS})
+    return {r.code: r.incident for r in found}
 
 
 def code_for(tx: Tx, incident_id: int, responder: str, now_ms: int) -> str:
@@ -151,31 +155,21 @@ def code_for(tx: Tx, incident_id: int, responder: str, now_ms: int) -> str:
     A letter and a number; unlike any that this person has had within 24 h or has open. Raises
     LookupError when somebody has used up all 2,376.
     """
-    c, i = schema.code.c, schema.incident.c
-    mine = select(c.code).where(c.responder == responder, c.incident == incident_id)
-    known: str | None = tx.conn.execute(mine).scalar_one_or_none()
+    mine = {"who": responder, "number": incident_id}
+    known: str | None = tx.conn.execute(_CODE_OF, mine).scalar_one_or_none()
     if known is not None:
         return known
-    rest_ms = now_ms - CODE_REST_MS
-    query = (
-        select(c.code)
-        .join(schema.incident, i.id == c.incident)
-        .where(
-            c.responder == responder,
-            or_(c.given_ms > rest_ms, i.state != State.CLOSED, i.closed_ms > rest_ms),
-        )
-    )
-    taken = set(tx.conn.execute(query).scalars())
+    used = tx.conn.execute(_CODES_USED, {"who": responder, "since": now_ms - CODE_REST_MS})
+    taken = set(used.scalars())
     start = incident_id * _STRIDE % len(_CODES)
     fresh = next((code for code in _CODES[start:] + _CODES[:start] if code not in taken), None)
     if fresh is None:
         raise LookupError("no code is left")
-    tx.conn.execute(
-        insert(schema.code).values(incident=incident_id, responder=responder, code=fresh, given_ms=now_ms)
-    )
+    row = {"incident": incident_id, "responder": responder, "code": fresh, "given_ms": now_ms}
+    tx.conn.execute(_NEW_CODE, row)
     return fresh
 
 
 def _newest(tx: Tx) -> int | None:
-    found: int | None = tx.conn.execute(select(func.max(schema.roster_version.c.version))).scalar_one()
+    found: int | None = tx.conn.execute(_NEWEST).scalar_one()
     return found
