@@ -46,6 +46,8 @@ from alerting.ledger import (
     record_sent,
     release,
     reroute,
+    sent_with,
+    ungroup,
     withdraw,
 )
 from alerting.paths import Health, Way
@@ -165,6 +167,7 @@ class Courier:
             orphans = leased_messages(tx)
             for orphan in orphans:
                 release(tx, orphan.id, self._clock.now_ms())
+                ungroup(tx, orphan)  # whether or not it was sent: two texts are better than none
             return len(orphans)
 
         log.info("recovered", texts_in_hand=await self._ledger.transact(take_over))
@@ -254,7 +257,7 @@ class Courier:
         else:
             self._health.took(ready.channel.name)
             self._crash_point("sent")
-            await self._record(ready.message, sid)
+            await self._record(ready.message, sid, stands_for_others=ready.stands_for_others)
 
     async def _settled(self, text: Message) -> bool:
         """Step 1, for a text that was tried before: whether there is nothing left to do."""
@@ -267,7 +270,12 @@ class Courier:
         if text.copies < self._policy.max_copies:
             return False
         why = f"not confirmed after {text.copies} copies"
-        await self._ledger.transact(lambda tx: withdraw(tx, text.id, why))
+
+        def work(tx: Tx) -> None:
+            ungroup(tx, text)
+            withdraw(tx, text.id, why)
+
+        await self._ledger.transact(work)
         log.warning("text not confirmed", message=text.id, copies=text.copies)
         return True
 
@@ -289,12 +297,14 @@ class Courier:
         # Contained, not equal: a trial account puts a sentence of its own in front.
         return next((t for t in listed if text.body in t.body), None)
 
-    async def _record(self, text: Message, sid: str) -> None:
+    async def _record(self, text: Message, sid: str, *, stands_for_others: bool = False) -> None:
         now_ms = self._clock.now_ms()
 
         def work(tx: Tx) -> None:
             if record_sent(tx, text.id, sid, now_ms) and text.purpose == "page" and text.incident is not None:
-                apply(tx, text.incident, Paged(), now_ms, "guardian")
+                behind = sent_with(tx, text, sid, now_ms) if stands_for_others else ()
+                for one in (text.incident, *behind):
+                    apply(tx, one, Paged(), now_ms, "guardian")
 
         await self._ledger.transact(work)
         self._crash_point("recorded")
@@ -308,6 +318,7 @@ class Courier:
             another = None
             if person is not None:
                 another = after_refusal(text, about, person.phone, self._channels)
+            ungroup(tx, text)
             if another is None:
                 record_failed(tx, text.id, reason, permanent=True, retry_ms=None)
             else:
@@ -319,11 +330,12 @@ class Courier:
     async def _try_again(self, text: Message, reason: str, *, maybe_taken: bool) -> None:
         waits_s = self._policy.retry_s
         retry_ms = self._clock.now_ms() + int(waits_s[min(text.attempts, len(waits_s)) - 1] * 1000)
-        await self._ledger.transact(
-            lambda tx: record_failed(
-                tx, text.id, reason, permanent=False, retry_ms=retry_ms, maybe_taken=maybe_taken
-            )
-        )
+
+        def work(tx: Tx) -> None:
+            ungroup(tx, text)
+            record_failed(tx, text.id, reason, permanent=False, retry_ms=retry_ms, maybe_taken=maybe_taken)
+
+        await self._ledger.transact(work)
         log.warning("text not sent yet", message=text.id, attempts=text.attempts, why=reason)
 
     def _ways(self, duty: Duty, now_ms: int) -> dict[str, list[Way]]:

@@ -92,14 +92,16 @@ def _next(
     unconfirmed = newest.state == "withdrawn" and newest.copies >= policy.max_copies
     if newest.state == "failed" or unconfirmed or newest.receipt in NOT_REACHED:
         return (now_ms, left[0]) if left else None
-    if newest.state == "due" and not newest.attempts:
-        return None  # nobody has refused it: it waits for its turn
+    high, last = incident.severity is Severity.HIGH, pages[0].template == "last-resort"
+    if newest.state == "due" and not newest.attempts:  # nobody has refused it: it waits for its turn
+        return (now_ms, calls[0]) if high and last and calls else None
     if newest.state in {"due", "leased"}:
-        return (newest.created_ms + int(policy.second_path_s * 1000), left[0]) if left else None
+        begun_ms = newest.due_ms if newest.attempts == 1 and newest.state == "leased" else newest.created_ms
+        return (begun_ms + int(policy.second_path_s * 1000), left[0]) if left else None
     sent_ms = max((p.sent_ms for p in pages if p.sent_ms is not None), default=None)
-    if incident.severity is not Severity.HIGH or not calls or sent_ms is None:
+    if not high or not calls or sent_ms is None:
         return None
-    waits_s = 0.0 if pages[0].template == "last-resort" else policy.voice_after_s
+    waits_s = 0.0 if last else policy.voice_after_s
     return sent_ms + int(waits_s * 1000), calls[0]
 
 

@@ -7,15 +7,16 @@ needs, or None after writing down why not. Never sends.
    incident is closed): withdrawn.
 2. The person is gone from the roster, no channel reaches the number, or the words do not fit one text:
    failed for good.
-3. Ten texts in ten minutes have gone to that person: this and the rest wait, but for HIGH pages. Texts of
-   drills count for drills alone.
+3. Ten texts in ten minutes, HIGH pages not counted, have gone to that person: this and the rest wait, but for
+   HIGH pages. Texts of drills count for drills alone. A HIGH page waits for 30 s after the last HIGH text to
+   the same person, and names the codes of all others that are due to them.
 4. A text that a provider has surely not taken goes by the way that is best now; a HIGH or MEDIUM page stays
    where it was begun, for paths.py sees to it.
 5. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
    at the board, stands for all the other LOW pages that are due to the same person.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -34,9 +35,13 @@ from alerting.ledger import (
     code_for,
     codes,
     concerns,
+    group_high,
     group_low,
+    high_beside,
     hold_back,
+    hold_high,
     incident,
+    last_high,
     lease,
     record_failed,
     sent_to,
@@ -48,6 +53,10 @@ from alerting.policy import Policy
 STORM_TEXTS: Final = 10
 STORM_MS: Final = 600_000
 """At most ten texts in ten minutes and person (DESIGN section 6)."""
+HIGH_APART_MS: Final = 30_000
+"""Beside these one HIGH text at most, which names every new code (DESIGN section 6)."""
+MOST_NAMED: Final = 5
+"""Codes that fit a Chinese text of one segment whatever its number; what is left goes with the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class Ready:
     phone: str
     body: str
     channel: Channel
+    stands_for_others: bool
+    """Other pages are behind it (ledger/groups.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +113,24 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     if free_ms is not None:
         hold_back(tx, text.responder, free_ms, drills_alone=_is_drill(about))
         return None
+    others = list[Message]()
+    if _is_high_page(text, about) and not channels[channel].abilities.voice:
+        had = last_high(tx, text.responder, now_ms - HIGH_APART_MS)
+        texts = [ms for name, ms in had.items() if name not in channels or not channels[name].abilities.voice]
+        if texts and not text.attempts:
+            hold_high(tx, text.responder, max(texts) + HIGH_APART_MS)
+            return None
+        others = _beside(tx, text, channel, now_ms)
     try:
         letter = _Letter(text, person, about, channels[channel].abilities)
-        body = text.body or _body(tx, letter, duty, policy, now_ms)
+        body = text.body or _body(tx, letter, duty, policy, now_ms, others)
     except wording.SegmentError as e:
         record_failed(tx, text.id, str(e), permanent=True, retry_ms=None)
         return None
     if text.purpose == "page" and about is not None and about.severity is Severity.LOW:
         group_low(tx, text, now_ms)
+    if others:
+        group_high(tx, text, others)
     until_ms = now_ms + int(policy.lease_send_s * 1000)
     lease(tx, text.id, now_ms, until_ms, channel=channel, body=body)
     leased = replace(
@@ -121,7 +142,7 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         attempts=text.attempts + 1,
         copies=text.copies + 1,
     )
-    return Ready(leased, person.phone, body, channels[channel])
+    return Ready(leased, person.phone, body, channels[channel], stands_for_others=bool(others))
 
 
 def has_paths(text: Message, about: Incident | None) -> bool:
@@ -168,17 +189,38 @@ def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:
 
 def _storm_over_ms(tx: Tx, text: Message, about: Incident | None, now_ms: int) -> int | None:
     """When a text that would be one too many may go; None = now."""
-    if text.purpose == "page" and about is not None and about.severity is Severity.HIGH:
+    if _is_high_page(text, about):
         return None
     times = sent_to(tx, text.responder, now_ms - STORM_MS, drills=_is_drill(about))
     return None if len(times) < STORM_TEXTS else times[-STORM_TEXTS] + STORM_MS + 1
+
+
+def _is_high_page(text: Message, about: Incident | None) -> bool:
+    return text.purpose == "page" and about is not None and about.severity is Severity.HIGH
+
+
+def _beside(tx: Tx, text: Message, channel: str, now_ms: int) -> list[Message]:
+    """Give the HIGH pages that this one can stand for: of other incidents, still wanted, as many as fit."""
+    if text.body is not None:
+        return []
+    wanted = list[Message]()
+    for other in high_beside(tx, text, channel, now_ms):
+        about = None if other.incident is None else incident(tx, other.incident)
+        why = _unneeded(other, about, now_ms)
+        if why is not None:
+            withdraw(tx, other.id, why)
+        else:
+            wanted.append(other)
+    return wanted[: MOST_NAMED - 1]
 
 
 def _is_drill(about: Incident | None) -> bool:
     return about is not None and about.kind is Kind.DRILL
 
 
-def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> str:
+def _body(  # noqa: PLR0917  # each is a fact of its own
+    tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int, others: Sequence[Message] = ()
+) -> str:
     text, person, about = letter.text, letter.person, letter.about
     deadline_ms = eta_ms = card = homes = minutes = None
     if about is not None:
@@ -192,6 +234,10 @@ def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> s
         known = codes(tx, person.id)
         code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""
     template = text.template
+    if others:
+        template = "high-many"
+        also = (code_for(tx, m.incident, person.id, now_ms) for m in others if m.incident is not None)
+        code = " ".join([code, *also])
     if _is_drill(about) and text.purpose != "page":  # the page is one already
         template = wording.of_drill(template)
     say = partial(spoken.words, keys=letter.by.two_way) if letter.by.spoken else wording.text

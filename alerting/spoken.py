@@ -35,6 +35,7 @@ _ABOUT_NONE: Final = wording.ABOUT_NONE | {"keys", "not-noted"}
 # {h} how many homes, {m} how many minutes.
 _ZH: dict[tuple[str, str | None], str] = {
     ("page", "high"): "紧急。代码{c}{k}，请{by}到场。{how}",
+    ("page", "high-many"): "紧急。代码{c}，都要人到场。{how}",
     ("page", "medium"): "重要。代码{c}{k}，请{by}到场。{how}",
     ("page", "low"): "提示。代码{c}{k}，请查看看板。{how}",
     ("page", "drill"): "这是演练，不是真事。代码{c}{k}，请照常{by}到场。{how}",
@@ -62,6 +63,7 @@ _ZH: dict[tuple[str, str | None], str] = {
 }
 _EN: dict[tuple[str, str | None], str] = {
     ("page", "high"): "Urgent. Code{c}{k}: be there {by}. {how}",
+    ("page", "high-many"): "Urgent. Codes{c}: each needs somebody. {how}",
     ("page", "medium"): "Important. Code{c}{k}: be there {by}. {how}",
     ("page", "low"): "Notice. Code{c}{k}: please look at the board. {how}",
     ("page", "drill"): "This is a test, nothing has happened. Code{c}{k}: be there {by}. {how}",

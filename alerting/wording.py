@@ -66,6 +66,7 @@ def card_fits(card: str) -> bool:
 # incident is open for that phone.
 _ZH: dict[tuple[str, str | None], str] = {
     ("page", "high"): "紧急{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
+    ("page", "high-many"): "紧急{c}都要人到场,先去能到的。逐个回,如{first} 1=接手 {first} 3=不能 #{n}.",
     ("page", "medium"): "重要{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "low"): "提示{c}{k} 请查看看板。回{c} 1=接手 {c} 3=不能 #{n}.",
     ("page", "drill"): "演练{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
@@ -91,6 +92,8 @@ _ZH: dict[tuple[str, str | None], str] = {
 _EN: dict[tuple[str, str | None], str] = {
     ("page", "high"): "URGENT {c}{k}: be there {by}. "
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
+    ("page", "high-many"): "URGENT {c}: each needs somebody, go where you can be first. "
+    "Answer each: {first} 1 = I go, {first} 3 = I cannot. #{n}.",
     ("page", "medium"): "IMPORTANT {c}{k}: be there {by}. "
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("page", "low"): "NOTICE {c}{k}: please look at the board. Reply {c} 1 = I go, {c} 3 = I cannot. #{n}.",
@@ -142,6 +145,8 @@ _EN_DRILL: dict[str, str] = {
 
 ABOUT_NONE: Final = frozenset({"which-code", "nothing-open"})
 """Answers about no incident: they have no text of a drill."""
+LISTS: Final = frozenset({"which-code", "high-many"})
+"""Templates that name several codes."""
 
 
 def of_drill(template: str | None) -> str:
@@ -181,7 +186,7 @@ TEMPLATES: frozenset[tuple[str, str | None]] = frozenset(_ZH)
 
 
 def code_list(codes: Iterable[str]) -> str:
-    """Put a responder's codes into one value for the template "which-code"."""
+    """Put a responder's codes into one value for a template of `LISTS`."""
     return " ".join(sorted(codes))
 
 
@@ -231,7 +236,7 @@ def text(
     purpose, template
         one of `TEMPLATES`.
     code
-        the responder's code of the incident; "" where none is known; for "which-code" all of them with
+        the responder's code of the incident; "" where none is known; for `LISTS` all of them with
         blanks between (`code_list`). As many as fit are named.
     number
         the message's number, 1 to 999,999,999; makes the body unique.

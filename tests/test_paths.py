@@ -7,7 +7,7 @@ from alerting.channels import Abilities, ChannelError
 from alerting.concern import Kind
 from alerting.courier import Courier
 from alerting.duty import Duty
-from alerting.incident import Accepted, CannotGo
+from alerting.incident import Accepted, CannotGo, Closed
 from alerting.ledger import record_receipt
 from tests.alerting_people import concern, duty, responder
 from tests.courier_world import NOW, POLICY, THREE, Centre, FakeProvider, centre
@@ -92,16 +92,18 @@ async def test_a_sick_provider_is_asked_last_until_it_has_rested() -> None:
         c.provider.refuse = {
             r.phone: ChannelError("HTTP 503", permanent=False) for r in c.people.responders.values()
         }
-        await c.notice(concern())
+        falls = [await c.notice(concern())]
         await c.step()
-        await c.notice(concern(home="h02"))
+        falls.append(await c.notice(concern(home="h02")))
         await c.step(NOW + 500)
         assert len(other.taken) == 3
         c.provider.refuse = {}
         await c.step(NOW + 90_000)
         taken = len(c.provider.taken)
+        for fall in falls:
+            await c.event(fall, Closed("real"), "board")
         await c.notice(concern(home="h03"))
-        await c.step(NOW + 91_000)
+        await c.step(NOW + 121_000)
         assert len(c.provider.taken) > taken
 
 

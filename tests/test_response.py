@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from simulator.response import onebyone, planted
-from simulator.response.centre import Outcome
 from simulator.response.district import (
     DECISION,
     ON_SHIFT,
@@ -20,6 +19,7 @@ from simulator.response.district import (
     district,
 )
 from simulator.response.faults import FAULTS
+from simulator.response.outcome import Outcome
 from simulator.response.run import Job, play, run
 from tests.alerting_people import shipped_policy
 

@@ -28,6 +28,16 @@ from alerting.ledger.areas import (
 from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, LedgerError, Tx
+from alerting.ledger.groups import (
+    group_high,
+    group_low,
+    high_beside,
+    hold_back,
+    hold_high,
+    last_high,
+    sent_with,
+    ungroup,
+)
 from alerting.ledger.incidents import (
     Move,
     add_concern,
@@ -52,8 +62,6 @@ from alerting.ledger.outbox import (
     due_messages,
     due_responders,
     enqueue,
-    group_low,
-    hold_back,
     lease,
     leased_messages,
     message,
@@ -127,16 +135,20 @@ __all__ = [
     "end_absence",
     "end_silence",
     "enqueue",
+    "group_high",
     "group_low",
     "held_concerns",
+    "high_beside",
     "hold",
     "hold_back",
+    "hold_high",
     "homes_drilled",
     "incident",
     "incident_of",
     "incidents_to_look_at",
     "last_answers",
     "last_beat",
+    "last_high",
     "last_news_ms",
     "lease",
     "leased_messages",
@@ -172,6 +184,7 @@ __all__ = [
     "save_beat",
     "save_roster",
     "sent_to",
+    "sent_with",
     "set_next_wave",
     "silence_of",
     "silences",
@@ -182,6 +195,7 @@ __all__ = [
     "to_tell_over",
     "told_of_area",
     "uncleared_suspicions",
+    "ungroup",
     "withdraw",
     "words_since_decision",
 ]

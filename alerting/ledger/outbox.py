@@ -79,11 +79,13 @@ class Message:
 
 _COLUMNS = [message_table.c[f.name] for f in fields(Message)]
 _M, _I = message_table.c, incident_table.c
-_HIGH_PAGE: Final[ColumnElement[bool]] = and_(
+_OF_HIGH = and_(
     _M.purpose == "page",
-    _M.incident.in_(select(_I.id).where(OPEN, _I.severity == Severity.HIGH)),
+    exists().where(_I.id == _M.incident, _I.severity == Severity.HIGH).correlate(message_table),
 )
-_OF_DRILL: Final[ColumnElement[bool]] = exists().where(_I.id == _M.incident, DRILL).correlate(message_table)
+OPEN_HIGH: Final = select(_I.id).where(OPEN, _I.severity == Severity.HIGH)
+HIGH_PAGE: Final[ColumnElement[bool]] = and_(_M.purpose == "page", _M.incident.in_(OPEN_HIGH))
+OF_DRILL: Final[ColumnElement[bool]] = exists().where(_I.id == _M.incident, DRILL).correlate(message_table)
 
 # Statements of every look and every text are made once: building one costs as much as running it.
 _INSERT = insert(message_table).returning(_M.id)
@@ -94,16 +96,16 @@ _DUE_TO = select(_M.responder).where(_DUE).group_by(_M.responder).order_by(func.
 _NEXT_FOR = (
     select(*_COLUMNS)
     .where(_DUE, _M.responder == bindparam("who"))
-    .order_by(case((_HIGH_PAGE, 0), (_OF_DRILL, 2), else_=1), _M.id)
+    .order_by(case((HIGH_PAGE, 0), (OF_DRILL, 2), else_=1), _M.id)
     .limit(1)
 )
 _NEXT_DUE = select(func.min(_M.due_ms)).where(_M.state == "due")
 _SENT_TO = (
     select(_M.sent_ms)
-    .where(_M.responder == bindparam("who"), _M.sent_ms >= bindparam("since"))
+    .where(_M.responder == bindparam("who"), _M.sent_ms >= bindparam("since"), _M.state == "sent", ~_OF_HIGH)
     .order_by(_M.sent_ms)
 )
-_SENT_IN_EARNEST = _SENT_TO.where(~_OF_DRILL)
+_SENT_IN_EARNEST = _SENT_TO.where(~OF_DRILL)
 # From the incident to its messages: the outbox is never read whole.
 _URGENT = select(_I.id).where(OPEN, _I.severity > Severity.LOW)
 _OVER = union_all(
@@ -302,34 +304,6 @@ def withdraw(tx: Tx, message_id: int, why: str) -> bool:
     return bool(tx.conn.execute(statement.values(state="withdrawn", error=why[:120])).rowcount)
 
 
-def hold_back(tx: Tx, responder: str, until_ms: int, *, drills_alone: bool) -> None:
-    """Make everything that is due to somebody wait until then, but for HIGH pages; or drills' texts alone."""
-    m = message_table.c
-    statement = update(message_table).where(
-        m.responder == responder, m.state == "due", m.due_ms < until_ms, ~_HIGH_PAGE
-    )
-    if drills_alone:
-        statement = statement.where(_OF_DRILL)
-    tx.conn.execute(statement.values(due_ms=until_ms))
-
-
-def group_low(tx: Tx, leader: Message, now_ms: int) -> int:
-    """Let one LOW page stand for all the others that are due to the same person; give how many."""
-    m, i = message_table.c, incident_table.c
-    low = select(i.id).where(OPEN, i.severity == Severity.LOW)
-    statement = update(message_table).where(
-        m.responder == leader.responder,
-        m.state == "due",
-        m.due_ms <= now_ms,
-        m.purpose == "page",
-        m.template.is_distinct_from("area"),  # it says how many
-        m.incident.in_(low),
-        m.id != leader.id,
-        m.copies == 0,
-    )
-    return tx.conn.execute(statement.values(state="grouped", error=f"with {leader.id}")).rowcount
-
-
 def record_receipt(tx: Tx, sid: str, status: str) -> bool:
     """Note the provider's word about a text; forward only, unknown words and texts change nothing."""
     rank = next((i for i, words in enumerate(RECEIPTS) if status in words), None)
@@ -353,7 +327,10 @@ def pages_of_open(tx: Tx) -> dict[int, list[Message]]:
 
 
 def sent_to(tx: Tx, responder: str, since_ms: int, *, drills: bool = True) -> Sequence[int]:
-    """Give the times of the texts that have gone to somebody since then, oldest first, drills' or not."""
+    """Give the times of the texts that have gone to somebody since then, but for HIGH pages, oldest first.
+
+    `drills`: those of drills, too.
+    """
     query = _SENT_TO if drills else _SENT_IN_EARNEST
     return tx.conn.execute(query, {"who": responder, "since": since_ms}).scalars().all()
 

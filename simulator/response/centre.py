@@ -5,11 +5,12 @@ runs inline; every so many incidents a new one is opened. Nothing here decides a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -25,15 +26,20 @@ from alerting.ledger import (
     Move,
     Tx,
     apply,
+    codes,
     incident,
     messages,
     moves,
+    recent_incidents,
     save_roster,
 )
 from alerting.policy import Policy
 from guardian.clock import LiveClock
+from simulator.responders import read_code
 from simulator.response import invariants, onebyone
-from simulator.response.district import SEND, TARGET_S, Case, District, roster_rows
+from simulator.response.disk import Disk, FaultyLedger
+from simulator.response.district import SEND, Case, District, roster_rows
+from simulator.response.outcome import Outcome
 from simulator.response.people import Crowd
 from simulator.response.provider import Provider, Trouble
 
@@ -43,63 +49,13 @@ GIVE_UP_S: Final = 1800.0
 """An incident that nobody has closed by then is closed by the board."""
 START_S: Final = 5.0
 """From the end of the process to the courier running again: RestartSec=1 and the start."""
+MOST_BESIDE: Final = 8
+"""Incidents among which those beside the one that is played are looked for."""
 PAUSE_S: Final = 200.0
 """Between two incidents: nobody has ten texts in ten minutes."""
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one incident went; times in seconds since the onset, NaN = never."""
-
-    number: int
-    feasible: int
-    """How many people could have been inside in time, had they been paged at the decision."""
-    decided_s: float
-    provider_s: float
-    accepted_s: float
-    en_route_s: float
-    door_s: float
-    inside_s: float
-    texts: int
-    went: int
-    """How many left for the home."""
-    last_resort: bool
-    late_at_decision: bool
-    still_feasible: int
-    """As `feasible`, counted from when the fault let anything out again."""
-    one_by_one_s: float
-    """When somebody would have been inside, asked one by one."""
-    broken: tuple[str, ...] = ()
-    """What did not hold (invariants.py)."""
-
-    @property
-    def in_time(self) -> bool:
-        """Somebody was with the resident within ten minutes of the onset."""
-        return self.inside_s <= TARGET_S
-
-
-@dataclass(slots=True)
-class Disk:
-    """What the ledger's disk does at the moment."""
-
-    error: LedgerError | None = None
-    slow_s: float = 0.0
-
-
-class FaultyLedger(Ledger):
-    """The real ledger on a disk that may refuse or be slow."""
-
-    disk: Disk
-
-    async def transact(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in one transaction, if the disk lets it."""
-        if self.disk.slow_s:
-            await asyncio.sleep(self.disk.slow_s)
-        if self.disk.error is not None:
-            raise self.disk.error
-        return await super().transact(work)
+if TYPE_CHECKING:
+    from simulator.response.strangers import Door
 
 
 @dataclass(slots=True)
@@ -124,6 +80,16 @@ class Centre:
     disk: Disk = field(default_factory=Disk)
     crashes: int = 0
     """How often texts in hand may have been lost sight of."""
+    door: "Door | None" = None
+    """The real webhook application, where a fault wants it; otherwise answers are taken straight."""
+    codes: dict[str, list[str]] = field(default_factory=dict)
+    """Number → the codes that this phone has had, the newest last."""
+    beside_others: bool = False
+    """Other incidents run beside the one that is played: their texts ring nobody."""
+    playing: int = 0
+    """Number of the incident that is played."""
+    held_s: float = 0.0
+    """How long a page may wait because the same people were paged for another fall."""
     off_ms: tuple[int, int] = (0, 0)
     """From when until when a fault has let nothing out."""
 
@@ -190,6 +156,28 @@ class Centre:
         self.wake()
         return touched[0]
 
+    async def beside_it(self, found: Sequence[Concern]) -> list[Incident]:
+        """Hand over what is found in other homes."""
+        self.beside_others = True
+        now_ms = self.clock.now_ms()
+        touched = await self.ledger.transact(
+            lambda tx: triage.take(tx, found, self.duty, self.policy, now_ms)
+        )
+        self.wake()
+        return touched
+
+    async def ends_beside(self, some: Sequence[Incident], after_s: float) -> None:
+        """Close other incidents after a while, as the board does."""
+        await asyncio.sleep(after_s)
+        now_ms = self.clock.now_ms()
+
+        def close(tx: Tx) -> None:
+            for one in some:
+                apply(tx, one.id, Closed("real"), now_ms, "board")
+
+        await self.ledger.transact(close)
+        self.wake()
+
     def wake(self) -> None:
         """Tell the courier that something has changed."""
         if self.courier is not None:
@@ -200,6 +188,9 @@ class Centre:
         provider = self.providers[self.texted_by.get(phone, "sms")]
         sid = provider.take_answer(phone, body)
         if provider.trouble.lose_webhooks or provider.trouble.down or self.disk.error is not None:
+            return
+        if self.door is not None:
+            await self.door.told(sid, phone, body)
             return
         now_ms = self.clock.now_ms()
         told = replies.Inbound(sid, phone, body, now_ms, "webhook")
@@ -215,6 +206,7 @@ class Centre:
         self.disk.error, self.disk.slow_s = None, 0.0
         for provider in self.providers.values():
             provider.trouble, provider.clock_off_ms = Trouble(), 0
+        self.beside_others, self.door, self.held_s = False, None, 0.0
         if self.courier is None:
             self.switch_on()
 
@@ -230,6 +222,7 @@ class Centre:
         """Let one fall happen and be looked after."""
         onset_ms = self.clock.now_ms()
         self.off_ms, crashes = (0, 0), self.crashes
+        self.playing = 0
         taken = {name: len(p.taken) for name, p in self.providers.items()}
         crowd = Crowd(self.district, case, self.clock.now_ms, self.hear, self.start, dead, ghosts, turners)
         self.crowd = crowd
@@ -237,16 +230,19 @@ class Centre:
         decided_ms = self.clock.now_ms()
         said_ms = onset_ms + int(1000 * onset_error_s)
         one = await self._noticed(Concern(case.home, Kind.FALL_CONFIRMED, said_ms, decided_ms, 0.9))
+        self.playing = one.id
         working = [k not in dead | ghosts | turners for k in range(len(crowd.ways))]
         able = self.district.in_reach(case, self.policy, onset_ms, decided_ms, working)
         after = await self._closed(one.id, onset_ms)
         from_ms, until_ms = self.off_ms
-        out_ms = max(decided_ms, until_ms)
-        still = {k for k in able if until_ms == 0 or (crowd.ways[k].asked_ms or out_ms) < from_ms}
+        out_ms = max(decided_ms, until_ms) + int(1000 * self.held_s)
+        unhurt = until_ms == 0 and not self.held_s
+        still = {k for k in able if unhurt or (crowd.ways[k].asked_ms or out_ms) < from_ms}
         still |= set(self.district.in_reach(case, self.policy, onset_ms, out_ms, working))
         await asyncio.sleep(PAUSE_S)
         told = self._told(case, after, crowd, onset_ms, (len(able), len(still)))
         broken = invariants.broken(await self._record(after.id, taken, self.crashes - crashes, out_ms))
+        broken += [] if self.door is None else self.door.wrong
         by_one_s = onebyone.inside_s(self.district, case, dead | ghosts | turners)[0]
         return replace(told, one_by_one_s=by_one_s, broken=tuple(sorted(set(broken))))
 
@@ -255,14 +251,17 @@ class Centre:
     ) -> invariants.Record:
         """Collect what is known of an incident; `taken`: texts that each provider had before."""
 
-        def read(tx: Tx) -> tuple[Incident, list[Move], list[Message]]:
-            return incident(tx, number), moves(tx, number), messages(tx, number)
+        def read(tx: Tx) -> tuple[Incident, list[Move], list[Message], list[Message]]:
+            others = [i.id for i in recent_incidents(tx, MOST_BESIDE) if i.id != number]
+            beside = [m for n in others for m in messages(tx, n)] if self.beside_others else []
+            return incident(tx, number), moves(tx, number), messages(tx, number), beside
 
-        one, moved, sent = await self.ledger.transact(read)
+        one, moved, sent, beside = await self.ledger.transact(read)
         return invariants.Record(
             incident=one,
             moves=moved,
             messages=sent,
+            beside=beside,
             taken=[t for n, p in self.providers.items() for t in p.taken[taken[n] :]],
             duty=self.duty,
             policy=self.policy,
@@ -270,6 +269,7 @@ class Centre:
             said_yes=self.crowd is not None and any(w.willing for w in self.crowd.ways),
             crashes=crashes,
             out_ms=out_ms,
+            now_ms=self.clock.now_ms(),
             healthy=self.off_ms == (0, 0),
         )
 
@@ -326,8 +326,17 @@ class Centre:
     async def ring(self, provider: str, phone: str, body: str) -> None:
         """Let the phone of whoever has this number ring; they answer the number that has texted them."""
         self.texted_by[phone] = provider
-        if self.crowd is not None:
-            await self.crowd.ring(phone, body)
+        if self.crowd is None:
+            return
+        code = read_code(body)
+        if self.beside_others and self.playing and code is not None:  # is it about ours, too?
+            who = next(r.id for r in self.duty.responders.values() if r.phone == phone)
+            mine = await self.ledger.transact(partial(codes, responder=who))
+            code = next((c for c, n in mine.items() if n == self.playing and c in words_of(body)), None)
+        if code is not None:
+            if code not in self.codes.setdefault(phone, []):
+                self.codes[phone].append(code)
+            await self.crowd.ring(phone, body, code)
 
     async def _last_resort(self, one: Incident) -> None:
         self.called.append(one.id)
@@ -364,6 +373,11 @@ async def centre(
             for task in made.beside:  # somebody still thinks about an answer
                 task.cancel()
             await ledger.close()
+
+
+def words_of(body: str) -> list[str]:
+    """Give the words of a text, so that code A1 is not found in A12."""
+    return re.findall(r"[A-Z]\d{1,2}(?!\d)", body)
 
 
 async def _run(work: Awaitable[None]) -> None:

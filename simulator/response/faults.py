@@ -8,17 +8,23 @@ the broker, the history), or needs a real file or process, is tested there.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 import numpy as np
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 
 from alerting.channels import ChannelError
+from alerting.concern import Concern, Kind
 from alerting.ledger import LedgerError
+from guardian.history.influx import WRITE_TIMEOUT_S, InfluxHistory
+from simulator.response import storms, strangers
 from simulator.response.centre import START_S, Centre
 from simulator.response.district import Case
 
+NOWHERE: Final = "http://127.0.0.1:9"
+"""Nothing listens on the discard port."""
 BOOT_S: Final = 60.0
 """From a power cut to the courier running again. Source: judgement for a small machine with an SSD."""
 
@@ -37,6 +43,8 @@ class Fault:
     """Share of people who accept and do not go."""
     turners: float = 0.0
     """Share of people who accept and turn back."""
+    together: bool = False
+    """Everybody answers equally fast."""
     onset_error_s: float = 0.0
     """How far the onset may be off in either direction."""
     timezone: str = "Asia/Shanghai"
@@ -129,6 +137,42 @@ async def _line(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     trouble.down = False
 
 
+class _Away(InfluxHistory):
+    """The real queue in front of a server that does not answer; sockets know no virtual time."""
+
+    async def _write(self, client: InfluxDBClientAsync) -> bool:
+        _ = client
+        await asyncio.sleep(WRITE_TIMEOUT_S)
+        return False
+
+
+async def _history(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """F50: the history's server is away; findings are offered to it all the same."""
+    _ = rng
+    history = _Away(NOWHERE, "token", "org", "bucket", 1000, centre.clock)
+    running = asyncio.create_task(history.run())
+    for turn in range(120):
+        now_ms = centre.clock.now_ms()
+        history.offer_finding(Concern(case.home, Kind.FALL_CONFIRMED, now_ms, now_ms + turn, 0.9))
+        await asyncio.sleep(5.0)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def _token(centre: Centre, case: Case, rng: np.random.Generator) -> None:
+    """F61: the provider's token has expired; people are read anew meanwhile. The modem is left."""
+    await asyncio.sleep(float(rng.uniform(0, case.decision_s)))
+    trouble = centre.providers["sms"].trouble
+    trouble.refuse = ChannelError("twilio 20003: our credentials", permanent=False)
+    trouble.unlisted = True
+    centre.begins_off()
+    await asyncio.sleep(case.decision_s + centre.policy.second_path_s + 1.0)
+    centre.ends_off()
+    for _reload in range(20):
+        centre.district = replace(centre.district, duty=replace(centre.district.duty))
+        await asyncio.sleep(float(rng.uniform(10, 60)))
+
+
 async def _swallows(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     """Accepted, never delivered, for up to a minute."""
     for_s, trouble = float(rng.uniform(5, 60)), centre.providers["sms"].trouble
@@ -140,27 +184,18 @@ async def _swallows(centre: Centre, case: Case, rng: np.random.Generator) -> Non
     centre.ends_off()
 
 
-async def _ledger(centre: Centre, case: Case, rng: np.random.Generator, *, slow_s: float) -> None:
-    """The disk refuses, or takes seconds, for half a minute."""
+async def _ledger(
+    centre: Centre, case: Case, rng: np.random.Generator, *, slow_s: float, locked: bool = False
+) -> None:
+    """The disk refuses, or takes seconds, or the file is locked, for half a minute."""
     await asyncio.sleep(float(rng.uniform(0, case.decision_s + 60)))
     centre.begins_off()
     centre.disk.slow_s = slow_s
-    if not slow_s:
-        centre.disk.error = LedgerError("disk full", permanent=False)
+    if not slow_s or locked:
+        centre.disk.error = LedgerError("locked" if locked else "disk full", permanent=False)
     await asyncio.sleep(30.0)
     centre.disk.slow_s, centre.disk.error = 0.0, None
     centre.ends_off()
-
-
-async def _babble(centre: Centre, case: Case, rng: np.random.Generator) -> None:
-    """Unknown numbers, nonsense, wrong codes and old ones, all the time."""
-    _ = case
-    words = ("OK", "？", "1 1 1", "Z9 1", "A1 6", "好的", "STOP please", "\u200b", "6", "９９")
-    numbers = [r.phone for r in centre.duty.responders.values()]
-    for _turn in range(40):
-        await asyncio.sleep(float(rng.exponential(8.0)))
-        who = "+8613900999999" if rng.random() < 0.3 else str(rng.choice(numbers))
-        await centre.hear(who, str(rng.choice(words)))
 
 
 async def _hooks(centre: Centre, case: Case, rng: np.random.Generator) -> None:
@@ -177,6 +212,8 @@ FAULTS: Final = (
     Fault("F14", "the hour repeats", timezone="Europe/Berlin", start_ms=1_792_889_400_000),
     Fault("F15", "a device's clock is off", onset_error_s=2.0),
     Fault("F16", "the machine stands still for ten minutes", partial(_off, for_s=600, within_s=120)),
+    Fault("F35", "500 homes go dark in ten seconds, two others fall", storms.street_dark),
+    Fault("F36", "500 homes come back at once", storms.street_back),
     Fault("F40", "the loop is blocked for 30 s", partial(_off, for_s=30, within_s=120)),
     Fault("F41", "killed at any instant", partial(_off, for_s=START_S, within_s=120)),
     Fault(
@@ -186,14 +223,22 @@ FAULTS: Final = (
     Fault("F44", "power cut", partial(_off, for_s=BOOT_S, within_s=120)),
     Fault("F45", "disk full for 30 s", partial(_ledger, slow_s=0.0)),
     Fault("F46", "a commit takes 5 s", partial(_ledger, slow_s=5.0)),
+    Fault("F47", "the ledger is locked by somebody's shell", partial(_ledger, slow_s=5.0, locked=True)),
+    Fault("F50", "the history's server is away", _history),
     Fault("F51", "429, 5xx, no answer", _refuses),
     Fault("F51b", "the line is down, the modem is left", _line),
     Fault("F52", "accepted, never delivered", _swallows),
     Fault("F53", "webhooks come twice, or never", _hooks),
-    Fault("F55", "nonsense, strangers, wrong codes", _babble),
+    Fault("F54", "forged, changed and repeated webhooks", strangers.forges),
+    Fault("F55", "nonsense, strangers, wrong codes", strangers.babble),
+    Fault("F56", "codes of other incidents and of others", strangers.old_codes),
+    Fault("F57", "everybody answers at the same moment", together=True),
+    Fault("F57b", "three falls within a minute", storms.two_falls),
     Fault("F58", "accepts and does not go", ghosts=0.15),
     Fault("F58b", "accepts and turns back", turners=0.3),
     Fault("F59", "a third of the phones are dead", dead=1 / 3),
+    Fault("F60", "away by the calendar, silenced, and a fall", storms.away),
+    Fault("F61", "the provider's token has expired, people are read anew", _token),
     Fault("F62", "restarted by staff", partial(_off, for_s=10, within_s=120)),
 )
-"""By number. F57, two answers at once, happens by itself."""
+"""By number."""

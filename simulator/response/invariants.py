@@ -4,9 +4,10 @@ Takes what the ledger and the providers say of one incident, gives the sentences
 at how anything is done. Crashes may cost one more copy each, three in all.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from alerting.channels import ListedText
@@ -34,6 +35,8 @@ class Record:
     incident: Incident
     moves: Sequence[Move]
     messages: Sequence[Message]
+    beside: Sequence[Message]
+    """Texts about other incidents of the same time."""
     taken: Sequence[ListedText]
     """What the providers have taken."""
     duty: Duty
@@ -45,13 +48,16 @@ class Record:
     """How often Guardian was killed or the provider gave no answer."""
     out_ms: int
     """From when on the fault let texts out by some path; the decision, if there was none."""
+    now_ms: int
+    """When it was looked at."""
     healthy: bool
     """Nothing kept words and texts from getting through in time."""
 
 
 def broken(record: Record) -> list[str]:
     """Give what did not hold."""
-    return [*_ends(record), *_copies(record), *_people(record), *_truth(record), *_times(record)]
+    parts = (_ends, _copies, _people, _truth, _times, _storm)
+    return [what for part in parts for what in part(record)]
 
 
 def _ends(r: Record) -> Iterator[str]:
@@ -63,7 +69,7 @@ def _ends(r: Record) -> Iterator[str]:
         yield "somebody said yes, and nobody heard it"
     if r.moves and r.moves[-1].to_state.value == "closed" and r.moves[-1].by in {"guardian", None}:
         yield "closed by a machine"
-    left = [m for m in r.messages if m.state in {"due", "leased"}]
+    left = [m for m in r.messages if m.state in {"due", "leased"} and m.due_ms < r.now_ms - LAG_MS]
     if left:
         yield f"{len(left)} texts left lying"
 
@@ -76,7 +82,8 @@ def _copies(r: Record) -> Iterator[str]:
     bodies = [m.body for m in r.messages if m.body is not None]
     if len(bodies) != len(set(bodies)):
         yield "two texts that are alike"
-    unknown = {t.body for t in r.taken if is_page(t.body)} - set(bodies)
+    known = {m.body for m in r.beside}
+    unknown = {t.body for t in r.taken if is_page(t.body)} - set(bodies) - known
     if unknown:
         yield "a text that no row knows"
     lost = [m for m in r.messages if m.state == "sent" and m.body not in {t.body for t in r.taken}]
@@ -159,4 +166,25 @@ def _times(r: Record) -> Iterator[str]:
             yield "whoever held it cannot go, and nobody looks for another"
 
 
+def _storm(r: Record) -> Iterator[str]:
+    """At most one HIGH text in half a minute and person, and one text for a street."""
+    if not r.healthy or r.crashes:
+        return
+    by_person: dict[str, list[int]] = defaultdict(list)
+    for m in (*r.messages, *r.beside):
+        high = m.purpose == "page" and m.template in HIGH_PAGES and m.state == "sent"
+        if high and m.sent_ms is not None and m.sent_ms >= r.incident.t0_ms:
+            by_person[m.responder].append(m.sent_ms)
+    for times in by_person.values():
+        if any(later - one < HIGH_APART_MS for one, later in pairwise(sorted(times))):
+            yield "two HIGH texts to one person within half a minute"
+    streets = Counter(
+        (m.incident, m.responder) for m in r.beside if m.template == "area" and m.purpose == "page"
+    )
+    if max(streets.values(), default=0) > 1:
+        yield "more than one text that asks somebody to look at a street"
+
+
+HIGH_PAGES: Final = frozenset({"high", "last-resort"})
+HIGH_APART_MS: Final = 30_000
 ENDS_LEASE: Final = frozenset({"lease-lapsed", "arrived", "closed"})

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from simulator.responders import called_off, is_page, read_code
+from simulator.responders import called_off, is_page
 from simulator.response.district import ENTRY_S, TRIES, Case, District
 
 TURNS_S: Final = 60.0
@@ -59,15 +59,13 @@ class Crowd:
     def __post_init__(self) -> None:
         self.ways = [Way() for _ in self.district.duty.responders]
 
-    async def ring(self, phone: str, body: str) -> None:
-        """Take one text."""
+    async def ring(self, phone: str, body: str, code: str) -> None:
+        """Take one text, in which this code stands."""
         k = int(phone[-3:])
         self.texts += 1
         if k in self.dead:
             return
-        way, code = self.ways[k], read_code(body)
-        if code is None:
-            return
+        way = self.ways[k]
         if called_off(body):
             way.stays = True
         elif is_page(body):

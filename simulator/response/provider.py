@@ -29,6 +29,8 @@ class Trouble:
     """No connection at all: nothing goes out, comes in or can be listed."""
     swallow: bool = False
     """Takes texts, and no phone rings."""
+    unlisted: bool = False
+    """Nothing can be listed either."""
     list_lag_s: float = 0.0
     lose_webhooks: bool = False
     """What people send stands in the list only."""
@@ -73,13 +75,13 @@ class Provider:
 
     async def sent_since(self, phone: str, since_ms: int) -> Sequence[ListedText]:
         """List what was taken for this number."""
-        self._reached()
+        self._lists()
         until_ms = self._clock_ms() - int(self.trouble.list_lag_s * 1000)
         return [t for t in self.taken[-400:] if t.phone == phone and since_ms <= t.t_ms <= until_ms]
 
     async def received_since(self, since_ms: int) -> Sequence[ListedText]:
         """List what people have sent."""
-        self._reached()
+        self._lists()
         return [t for t in self.answers[-400:] if t.t_ms >= since_ms]
 
     async def close(self) -> None:
@@ -94,6 +96,11 @@ class Provider:
     def _reached(self) -> None:
         if self.trouble.down:
             raise ChannelError("no connection", permanent=False)
+
+    def _lists(self) -> None:
+        self._reached()
+        if self.trouble.unlisted and self.trouble.refuse is not None:
+            raise self.trouble.refuse
 
     def _clock_ms(self) -> int:
         return self.now_ms() + self.clock_off_ms

@@ -10,7 +10,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import looptime
@@ -20,9 +20,10 @@ import structlog
 from alerting.policy import Policy
 from simulator import statistics
 from simulator.cores import pool
-from simulator.response.centre import START_MS, Outcome, centre
-from simulator.response.district import ODDS, PEOPLE, TARGET_S, district
+from simulator.response.centre import START_MS, centre
+from simulator.response.district import ODDS, PEOPLE, REPLY, TARGET_S, district
 from simulator.response.faults import FAULTS
+from simulator.response.outcome import Outcome
 
 USUAL: Final = 0.30
 """The odds of the top-level figures."""
@@ -107,6 +108,8 @@ async def _play(job: Job, policy: Policy) -> list[Outcome]:
         for number in range(job.first, job.first + job.count):
             rng = np.random.default_rng([job.seed, job.fault, number])
             case = where.case(number)
+            if fault.together:
+                case = replace(case, reply_s=np.full_like(case.reply_s, REPLY.median_s))
             if fault.happens is not None:
                 here.start(fault.happens(here, case, rng))
             out.append(
