@@ -57,7 +57,9 @@ after it; `before-lease` and `leased` around the lease; `sending` just before th
 `sent` just after, `recorded` after the commit that says so."""
 
 AT_ONCE: Final = 32
-"""Texts in flight at the same time; a hung provider holds no more than these."""
+"""Texts in flight at the same time; a hung provider holds no more than these, and as many HIGH pages."""
+ANSWERS_AT_ONCE: Final = 4
+"""Answers in one transaction: each takes 1 to 2 ms, and every commit waits for the disk."""
 LIST_OVERLAP_MS: Final = 60_000
 """A provider's clock and list may be this far behind ours."""
 POLL_BACK_MS: Final = 24 * 3_600_000
@@ -127,7 +129,7 @@ class Courier:
         self._on_last_resort = on_last_resort
         self._health = Health()
         self._in_hand: set[str] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = {urgent: asyncio.Semaphore(AT_ONCE) for urgent in (True, False)}
         self._polled: dict[str, _Polled] = {}
         self._poll_due_ms = 0
 
@@ -201,18 +203,25 @@ class Courier:
     # --- sending ---------------------------------------------------------------------------------
 
     async def _deliver(self, responder: str) -> None:
-        """Send what is due to one person, one text after the other, HIGH pages first."""
+        """Send what is due to one person, one text after the other, HIGH pages first.
+
+        They do not queue behind the others: a notice to everybody takes seconds until all have it.
+        """
         try:
-            while True:
-                now_ms = self._clock.now_ms()
-                text = await self._ledger.transact(partial(next_for, responder=responder, now_ms=now_ms))
-                if text is None:
-                    return
-                async with self._slots:
-                    await self._send(text)
+            while (text := await self._next_for(responder)) is not None:
+                urgent = _is_urgent(text)
+                async with self._slots[urgent]:
+                    if not urgent:  # what was best may not be best any more when its turn has come
+                        text = await self._next_for(responder)
+                    if text is not None:
+                        await self._send(text)
         finally:
             self._in_hand.discard(responder)
             self.wake.set()
+
+    async def _next_for(self, responder: str) -> Message | None:
+        now_ms = self._clock.now_ms()
+        return await self._ledger.transact(partial(next_for, responder=responder, now_ms=now_ms))
 
     async def _send(self, text: Message) -> None:
         if text.attempts and await self._settled(text):
@@ -352,12 +361,21 @@ class Courier:
             log.warning("cannot fetch answers", channel=channel.name, why=str(e) or "no answer in time")
             return
         fresh = [t for t in listed if t.sid not in polled.seen]
-        for text in fresh:
-            said = replies.Inbound(text.sid, text.phone, text.body, text.t_ms, "poll")
-            await self._ledger.transact(
-                partial(replies.take, inbound=said, policy=self._policy, now_ms=now_ms)
-            )
+        for k in range(0, len(fresh), ANSWERS_AT_ONCE):
+            said = [
+                replies.Inbound(t.sid, t.phone, t.body, t.t_ms, "poll") for t in fresh[k : k + ANSWERS_AT_ONCE]
+            ]
+            await self._ledger.transact(partial(self._take_answers, said=said, now_ms=now_ms))
         polled.seen = {t.sid for t in listed}
         polled.since_ms = max(polled.since_ms, now_ms - LIST_OVERLAP_MS)
         if fresh:
             self.wake.set()
+
+    def _take_answers(self, tx: Tx, said: Sequence[replies.Inbound], now_ms: int) -> None:
+        for one in said:
+            replies.take(tx, one, self._policy, now_ms)
+
+
+def _is_urgent(text: Message) -> bool:
+    """Whether a text is a page of a HIGH incident, or a last resort."""
+    return text.purpose == "page" and text.template in {"high", "last-resort"}

@@ -1,8 +1,9 @@
-"""The centre of the alerts bench: a ledger on the disk, triage, planner, courier, hooks and the real SDK.
+"""The centre of the alerts bench: a ledger on the disk, triage, planner, courier and the real SDK.
 
 Takes a district and what is to happen (`Stage`), gives what the ledger says afterwards beside the provider's
 list. Real time throughout. Concerns are handed over as the daemon does it: every 200 ms one transaction with
-all that was decided since, then a call to the courier. There are no cameras and no detectors here.
+all that was decided since, then a call to the courier. There are no cameras and no detectors here. The
+centre has no inbound address: answers are fetched, and nobody reports the fate of texts.
 """
 
 import asyncio
@@ -17,7 +18,6 @@ from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import numpy as np
-from starlette.applications import Starlette
 
 from alerting import triage
 from alerting.channels.twilio_sms import TwilioSms
@@ -39,8 +39,6 @@ from alerting.ledger import (
 from alerting.policy import Policy
 from guardian.clock import LiveClock
 from guardian.watch import BEAT_MS, OVERDUE_LOOK_MS
-from guardian.web.hooks import STATUS_PATH, hooks_app
-from guardian.web.serve import Tcp, serve
 from simulator.bench.alert_phones import OURS, SID, TOKEN
 from simulator.response.district import DECISION, roster_rows
 
@@ -252,9 +250,9 @@ class _Provider:
 
 
 @asynccontextmanager
-async def _provider(hooks: str, seed: int) -> AsyncIterator[_Provider]:
+async def _provider(seed: int) -> AsyncIterator[_Provider]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "simulator.bench.alert_phones", hooks, str(seed),
+        sys.executable, "-m", "simulator.bench.alert_phones", str(seed),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -293,18 +291,9 @@ async def run(
     try:
         await ledger.transact(lambda tx: save_roster(tx, roster_rows(duty), "bench", "0" * 64, clock.now_ms()))
         ledger.timings = out.timings  # from here on
-        door = Starlette()
-        async with serve(door, Tcp(0)) as hooks, _provider(hooks.url, seed) as provider:
-            channel = TwilioSms(
-                SID, TOKEN, OURS, base_url=provider.url, status_callback=hooks.url + STATUS_PATH,
-                timeout_s=policy.send_timeout_s,
-            )  # fmt: skip
+        async with _provider(seed) as provider:
+            channel = TwilioSms(SID, TOKEN, OURS, base_url=provider.url, timeout_s=policy.send_timeout_s)
             courier = Courier(ledger, {"twilio": channel}, lambda: duty, policy, clock)
-            told = hooks_app(
-                ledger, account_sid=SID, tokens=[TOKEN], public_url=hooks.url,
-                on_change=courier.wake.set, clock=clock, policy=policy,
-            )  # fmt: skip
-            door.routes.extend(told.routes)
             centre = _Centre(duty, homes, policy, seed, ledger, clock, courier, out)
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(courier.run(), name="courier")

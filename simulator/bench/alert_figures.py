@@ -145,7 +145,11 @@ def _spread(took: Sequence[float]) -> dict[str, float]:
     if not took:
         return {"count": 0, "p50": 0.0, "p99": 0.0, "max": 0.0}
     p50, p99, most = np.percentile(took, (50, 99, 100))
-    return {"count": len(took), "p50": round(p50, 3), "p99": round(p99, 3), "max": round(most, 3)}
+    return {"count": len(took), "p50": _ms(p50), "p99": _ms(p99), "max": _ms(most)}
+
+
+def _ms(seconds: np.float64) -> float:
+    return round(float(seconds), 3)
 
 
 def _any(times: Sequence[int], from_ms: int, until_ms: int) -> bool:

@@ -1,6 +1,6 @@
 """The other end of the alerts bench: the fake Twilio and everybody's phones, in a process of their own.
 
-`python -m simulator.bench.alert_phones HOOKS SEED`: prints its address, serves until standard input ends, then
+`python -m simulator.bench.alert_phones SEED`: prints its address, serves until standard input ends, then
 prints what it has taken, in order: one JSON list of [sid, number, body, ms since 1970]. Whoever is paged says
 yes with the chance that the planner reckons with, after seconds instead of minutes, so that as many incidents
 stand open at once as on a bad day and not thousands; otherwise the phone stays silent.
@@ -12,11 +12,9 @@ import re
 import sys
 from typing import Final
 
-import httpx
 import numpy as np
 
 from guardian.clock import LiveClock
-from guardian.web.hooks import SMS_PATH
 from simulator.bench.alert_district import ODDS
 from simulator.providers import Answer, FakeTwilio, Text
 from simulator.responders import called_off
@@ -24,10 +22,10 @@ from simulator.responders import called_off
 SID: Final = "AC" + "a1" * 16
 TOKEN: Final = "b2" * 16
 OURS: Final = "+447700900999"
-ANSWER_S: Final = (2.0, 8.0)
+ANSWER_S: Final = (1.0, 4.0)
 """From the phone ringing to the answer."""
-WAY_S: Final = 8.0
-CARE_S: Final = 8.0
+WAY_S: Final = 4.0
+CARE_S: Final = 4.0
 URGENT: Final = ("URGENT", "紧急")
 _CODE: Final = re.compile(r"[A-Z][0-9]{1,2}(?![0-9])", re.ASCII)
 
@@ -66,16 +64,9 @@ class Phones:
             await self._fake.phone_sends(phone, f"{code} {words}")
 
 
-async def serve(hooks: str, seed: int) -> None:
-    """Be the provider of whoever listens at `hooks` until standard input ends."""
-    clock = LiveClock()
-    async with (
-        httpx.AsyncClient(timeout=15.0) as callbacks,
-        FakeTwilio(
-            SID, TOKEN, OURS, clock.now_ms, callbacks=callbacks, sms_webhook=hooks + SMS_PATH
-        ) as fake,
-        fake.serve() as url,
-    ):
+async def serve(seed: int) -> None:
+    """Be the provider until standard input ends."""
+    async with FakeTwilio(SID, TOKEN, OURS, LiveClock().now_ms) as fake, fake.serve() as url:
         fake.has_phones(Phones(fake, seed).take, _rings_unheard)
         print(url, flush=True)
         await asyncio.to_thread(sys.stdin.read)
@@ -87,4 +78,4 @@ async def _rings_unheard(_call: object) -> Answer:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[1])))

@@ -22,21 +22,22 @@ from simulator.bench.alert_figures import bars, figures, table
 __all__ = ["BenchError", "run_alerts", "stages", "table"]
 
 DISTRICT_PER_S: Final = 0.5
+"""Ten thousand homes have about one fall an hour, and ten false ones where each has one a month: this is what
+a district has in its worst minutes."""
+BLACKOUT_PER_S: Final = 4.0
 STRESS_PER_S: Final = 8.0
 DARK_HOMES: Final = 500
 
 
 def stages(alerts: int) -> list[Stage]:
-    """Share out the alerts.
+    """Share out the alerts: one in two hundred at the rate of a district, the others at sixteen times as many.
 
-    A hundredth at the rate of a district on its worst day: one fall in two seconds, where ten thousand homes
-    have about one an hour and false alarms ten. The rest at sixteen times as many. Besides, a twentieth as
-    many while 500 homes go dark.
+    Besides, one in twenty-five as many while 500 homes are dark.
     """
-    calm = max(1, alerts // 100)
+    calm = max(1, alerts // 200)
     return [
         Stage("district", calm, DISTRICT_PER_S),
-        Stage("blackout", max(1, alerts // 20), 4 * DISTRICT_PER_S, DARK_HOMES),
+        Stage("blackout", max(1, alerts // 25), BLACKOUT_PER_S, DARK_HOMES),
         Stage("stress", alerts - calm, STRESS_PER_S),
     ]
 
