@@ -17,7 +17,8 @@ For each text:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -45,6 +46,7 @@ from alerting.ledger import (
     record_sent,
     release,
     reroute,
+    urgently_due,
     withdraw,
 )
 from alerting.paths import Health, Way
@@ -129,6 +131,7 @@ class Courier:
         self._on_last_resort = on_last_resort
         self._health = Health()
         self._in_hand: set[str] = set()
+        self._waiting: dict[str, asyncio.Task[None]] = {}
         self._slots = {urgent: asyncio.Semaphore(AT_ONCE) for urgent in (True, False)}
         self._polled: dict[str, _Polled] = {}
         self._poll_due_ms = 0
@@ -174,21 +177,25 @@ class Courier:
     async def _look(self, group: asyncio.TaskGroup) -> int | None:
         now_ms, duty = self._clock.now_ms(), self._duty()
 
-        def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], int | None]:
+        def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], Sequence[str], int | None]:
             found = dispatch.look(tx, duty, self._policy, self._ways(duty, now_ms), now_ms)
             if found.enqueued:
                 self._crash_point("planning")
-            return found, due_responders(tx, now_ms), next_due_ms(tx)
+            return found, due_responders(tx, now_ms), urgently_due(tx, now_ms), next_due_ms(tx)
 
-        look, due, text_ms = await self._ledger.transact(work)
+        look, due, urgent, text_ms = await self._ledger.transact(work)
         self.looked_ms = now_ms
         if look.enqueued:
             self._crash_point("planned")
         if look.more:
             self.wake.set()
-        for responder in set(due) - self._in_hand:
-            self._in_hand.add(responder)
-            group.create_task(self._deliver(responder), name=f"courier-{responder}")
+        for responder in urgent:
+            if responder in self._waiting:  # with a text that hurries less; it begins anew at the next look
+                self._waiting.pop(responder).cancel()
+        for responder in due:
+            if responder not in self._in_hand:
+                self._in_hand.add(responder)
+                group.create_task(self._deliver(responder), name=f"courier-{responder}")
         for one in look.last_resort:
             await self._call_last_resort(one)
         later = [ms for ms in (look.next_ms, text_ms) if ms is not None and ms > now_ms]
@@ -209,15 +216,26 @@ class Courier:
         """
         try:
             while (text := await self._next_for(responder)) is not None:
-                urgent = _is_urgent(text)
-                async with self._slots[urgent]:
-                    if not urgent:  # what was best may not be best any more when its turn has come
-                        text = await self._next_for(responder)
-                    if text is not None:
-                        await self._send(text)
+                async with self._turn(responder, urgent=_is_urgent(text)):
+                    await self._send(text)
         finally:
             self._in_hand.discard(responder)
             self.wake.set()
+
+    @asynccontextmanager
+    async def _turn(self, responder: str, *, urgent: bool) -> AsyncIterator[None]:
+        """Wait for a free hand; `_look` ends the wait of somebody to whom a HIGH page has become due."""
+        waits = asyncio.current_task()
+        if waits is not None and not urgent:
+            self._waiting[responder] = waits
+        try:
+            await self._slots[urgent].acquire()
+        finally:
+            self._waiting.pop(responder, None)
+        try:
+            yield
+        finally:
+            self._slots[urgent].release()
 
     async def _next_for(self, responder: str) -> Message | None:
         now_ms = self._clock.now_ms()
@@ -363,7 +381,8 @@ class Courier:
         fresh = [t for t in listed if t.sid not in polled.seen]
         for k in range(0, len(fresh), ANSWERS_AT_ONCE):
             said = [
-                replies.Inbound(t.sid, t.phone, t.body, t.t_ms, "poll") for t in fresh[k : k + ANSWERS_AT_ONCE]
+                replies.Inbound(t.sid, t.phone, t.body, t.t_ms, "poll")
+                for t in fresh[k : k + ANSWERS_AT_ONCE]
             ]
             await self._ledger.transact(partial(self._take_answers, said=said, now_ms=now_ms))
         polled.seen = {t.sid for t in listed}

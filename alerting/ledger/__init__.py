@@ -70,6 +70,7 @@ from alerting.ledger.outbox import (
     sent_to,
     take_inbound,
     to_stand_down,
+    urgently_due,
     withdraw,
 )
 from alerting.ledger.past import past
@@ -182,6 +183,7 @@ __all__ = [
     "to_tell_over",
     "told_of_area",
     "uncleared_suspicions",
+    "urgently_due",
     "withdraw",
     "words_since_decision",
 ]

@@ -46,8 +46,6 @@ T = TypeVar("T")
 
 NAMED_S: Final = 30.0
 """Within this each new fall is named in somebody's text (DESIGN section 6, storms)."""
-REST_S: Final = 10.0
-"""After a stage: whatever is still on its way goes out."""
 
 
 class BenchError(Exception):
@@ -169,9 +167,7 @@ class _Centre:
             )
         if now_ms >= self.overdue_ms:
             self.overdue_ms = now_ms + OVERDUE_LOOK_MS
-            late = await self.ledger.transact(
-                lambda tx: triage.overdue(tx, self.duty, self.policy, now_ms)
-            )
+            late = await self.ledger.transact(lambda tx: triage.overdue(tx, self.duty, self.policy, now_ms))
             touched = [*touched, *late]
         if touched:
             self.courier.wake.set()
@@ -205,7 +201,7 @@ class _Centre:
             await self.clock.wait(never, due_ms)
         back_ms = self.clock.now_ms()
         await self.hand_over([Concern(h, Kind.IN_SIGHT, back_ms, back_ms, 1.0) for h in dark], back_ms)
-        until_ms = back_ms + int((NAMED_S + REST_S) * 1000)
+        until_ms = back_ms + int(2 * NAMED_S * 1000)
         while self.clock.now_ms() < until_ms and await self.ledger.transact(_untold):
             await self.hand_over((), self.clock.now_ms())
             await asyncio.sleep(1)
@@ -271,11 +267,15 @@ async def run(
     stages: Sequence[Stage],
     district: tuple[Duty, tuple[str, ...]],
     policy: Policy,
+    *,
     seed: int,
     folder: Path,
+    rest_s: float,
     say: Callable[[str], None],
 ) -> Run:
-    """Play the stages one after the other; the ledger stands in `folder`.
+    """Play the stages one after the other, each followed by a rest; the ledger stands in `folder`.
+
+    At the end the courier is stopped as by a stop of the daemon: a text may be in its hand then.
 
     Raises
     ------
@@ -289,7 +289,9 @@ async def run(
     clock = LiveClock()
     ledger = await TimedLedger.open(folder / "ledger.db")
     try:
-        await ledger.transact(lambda tx: save_roster(tx, roster_rows(duty), "bench", "0" * 64, clock.now_ms()))
+        await ledger.transact(
+            lambda tx: save_roster(tx, roster_rows(duty), "bench", "0" * 64, clock.now_ms())
+        )
         ledger.timings = out.timings  # from here on
         async with _provider(seed) as provider:
             channel = TwilioSms(SID, TOKEN, OURS, base_url=provider.url, timeout_s=policy.send_timeout_s)
@@ -300,7 +302,7 @@ async def run(
                 for number, stage in enumerate(stages):
                     say(f"{stage.name}: {stage.falls} falls, {stage.per_s:g} a second")
                     await centre.play(stage, number)
-                    await asyncio.sleep(REST_S)
+                    await asyncio.sleep(rest_s)
                 sending.cancel()
             await channel.close()
             out.sent = await provider.list()

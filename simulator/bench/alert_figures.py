@@ -94,21 +94,22 @@ def table(told: Mapping[str, Any]) -> str:
             rested = f"{of['rested_s']['max']:>13.2f}{of['lost']:>6}"
             lines.append(line + (rested if rate else ""))
     ledger = told["ledger"]
+    too_soon = told["high_texts_within_30_s_of_another"]
     lines += [
         f"texts: {told['texts']:,}, {told['high_texts']:,} of them HIGH",
-        f"HIGH texts within 30 s of another one to the same person: {told['high_texts_within_30_s_of_another']:,}",
+        f"HIGH texts within 30 s of another one to the same person: {too_soon:,}",
         f"most other texts to one person in 600 s: {told['most_other_texts_in_600_s']}",
-        f"ledger: {ledger['transactions']:,} transactions, longest {ledger['longest_transaction_ms']:.1f} ms; "
-        f"longest query {ledger['longest_query_ms']:.1f} ms ({ledger['longest_query']}), "
-        f"{ledger['queries_over_20_ms']:,} over 20 ms",
+        f"ledger: {ledger['transactions']:,} transactions, longest {ledger['longest_transaction_ms']:.1f} ms",
+        (
+            f"longest query: {ledger['longest_query_ms']:.1f} ms ({ledger['longest_query']}); "
+            f"{ledger['queries_over_20_ms']:,} took over 20 ms"
+        ),
     ]
     missed = [name.replace("_", " ") for name, kept in bars(told).items() if not kept]
     return "\n".join([*lines, f"missed: {', '.join(missed) or 'nothing'}"])
 
 
-def _stage(
-    done: Run, stage: Stage, named: Named, urgent: Mapping[str, Sequence[int]]
-) -> dict[str, Any]:
+def _stage(done: Run, stage: Stage, named: Named, urgent: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     number_of = {key: number for number, key in done.incidents.items()}
     took, rested, in_the_dark = list[float](), list[float](), list[float]()
     lost = 0
@@ -122,7 +123,9 @@ def _stage(
         first_s = (min(texts)[0] - alert.decided_ms) / 1000
         took.append(first_s)
         since_ms = alert.decided_ms - int(HIGH_S * 1000)
-        first_wave = {done.phones[m.responder] for m in done.pages[number] if m.purpose == "page" and m.wave == 1}
+        first_wave = {
+            done.phones[m.responder] for m in done.pages[number] if m.purpose == "page" and m.wave == 1
+        }
         free = {p for p in first_wave if not _any(urgent.get(p, ()), since_ms, alert.decided_ms)}
         if free:
             to_free = min((ms for ms, phone in texts if phone in free), default=None)

@@ -24,21 +24,21 @@ __all__ = ["BenchError", "run_alerts", "stages", "table"]
 DISTRICT_PER_S: Final = 0.5
 """Ten thousand homes have about one fall an hour, and ten false ones where each has one a month: this is what
 a district has in its worst minutes."""
-BLACKOUT_PER_S: Final = 4.0
+BLACKOUT_PER_S: Final = 2.0
 STRESS_PER_S: Final = 8.0
 DARK_HOMES: Final = 500
 
 
-def stages(alerts: int) -> list[Stage]:
-    """Share out the alerts: one in two hundred at the rate of a district, the others at sixteen times as many.
+def stages(alerts: int, stress_per_s: float = STRESS_PER_S) -> list[Stage]:
+    """Share out the alerts: one in fifty at a district's rate, the others as fast as is asked for.
 
-    Besides, one in twenty-five as many while 500 homes are dark.
+    Besides, one for each ten of them while 500 homes are dark, but no more than 400.
     """
-    calm = max(1, alerts // 200)
+    calm = max(1, min(100, alerts // 50))
     return [
         Stage("district", calm, DISTRICT_PER_S),
-        Stage("blackout", max(1, alerts // 25), BLACKOUT_PER_S, DARK_HOMES),
-        Stage("stress", alerts - calm, STRESS_PER_S),
+        Stage("blackout", max(1, min(400, alerts // 10)), BLACKOUT_PER_S, DARK_HOMES),
+        Stage("stress", alerts - calm, stress_per_s),
     ]
 
 
@@ -48,6 +48,7 @@ def run_alerts(
     seed: int,
     *,
     quarters: int = QUARTERS,
+    rest_s: float = 10.0,
     folder: Path | None = None,
     say: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
@@ -55,11 +56,24 @@ def run_alerts(
 
     `folder`: where a folder for the ledger is made, for a certain disk.
     """
-    with tempfile.TemporaryDirectory(dir=folder) as made, (Path(made) / "log").open("w", encoding="utf-8") as log:
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as made,
+        (Path(made) / "log").open("w", encoding="utf-8") as log,
+    ):
         before = structlog.get_config()
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(log))  # the courier logs each text
         try:
-            done = asyncio.run(run(plan, district(seed, quarters), policy, seed, Path(made), say))
+            done = asyncio.run(
+                run(
+                    plan,
+                    district(seed, quarters),
+                    policy,
+                    seed=seed,
+                    folder=Path(made),
+                    rest_s=rest_s,
+                    say=say,
+                )
+            )
         finally:
             structlog.configure(**before)
     told = figures(done, plan)

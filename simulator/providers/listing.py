@@ -36,9 +36,7 @@ def page_of(
         {
             "end": page * size + max(len(part) - 1, 0),
             "first_page_uri": at(0),
-            "next_page_uri": (
-                f"{at(page + 1)}&PageToken=PA{part[-1]['sid']}" if len(kept) > size else None
-            ),
+            "next_page_uri": (f"{at(page + 1)}&PageToken=PA{part[-1]['sid']}" if len(kept) > size else None),
             "page": page,
             "page_size": size,
             "previous_page_uri": at(page - 1) if page else None,
