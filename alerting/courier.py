@@ -131,6 +131,7 @@ class Courier:
         self._on_last_resort = on_last_resort
         self._health = Health()
         self._in_hand: set[str] = set()
+        self._urgent: Sequence[str] = ()
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._slots = {urgent: asyncio.Semaphore(AT_ONCE) for urgent in (True, False)}
         self._polled: dict[str, _Polled] = {}
@@ -183,13 +184,13 @@ class Courier:
                 self._crash_point("planning")
             return found, due_responders(tx, now_ms), urgently_due(tx, now_ms), next_due_ms(tx)
 
-        look, due, urgent, text_ms = await self._ledger.transact(work)
+        look, due, self._urgent, text_ms = await self._ledger.transact(work)
         self.looked_ms = now_ms
         if look.enqueued:
             self._crash_point("planned")
         if look.more:
             self.wake.set()
-        for responder in urgent:
+        for responder in self._urgent:
             if responder in self._waiting:  # with a text that hurries less; it begins anew at the next look
                 self._waiting.pop(responder).cancel()
         for responder in due:
@@ -216,7 +217,7 @@ class Courier:
         """
         try:
             while (text := await self._next_for(responder)) is not None:
-                async with self._turn(responder, urgent=_is_urgent(text)):
+                async with self._turn(responder, urgent=responder in self._urgent):
                     await self._send(text)
         finally:
             self._in_hand.discard(responder)
@@ -224,7 +225,10 @@ class Courier:
 
     @asynccontextmanager
     async def _turn(self, responder: str, *, urgent: bool) -> AsyncIterator[None]:
-        """Wait for a free hand; `_look` ends the wait of somebody to whom a HIGH page has become due."""
+        """Wait for a free hand; `_look` ends the wait of somebody to whom a HIGH page has become due.
+
+        What is urgent is the look's word alone: by another measure somebody could be called off for ever.
+        """
         waits = asyncio.current_task()
         if waits is not None and not urgent:
             self._waiting[responder] = waits
@@ -393,8 +397,3 @@ class Courier:
     def _take_answers(self, tx: Tx, said: Sequence[replies.Inbound], now_ms: int) -> None:
         for one in said:
             replies.take(tx, one, self._policy, now_ms)
-
-
-def _is_urgent(text: Message) -> bool:
-    """Whether a text is a page of a HIGH incident, or a last resort."""
-    return text.purpose == "page" and text.template in {"high", "last-resort"}
