@@ -17,7 +17,8 @@ For each text:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -48,6 +49,7 @@ from alerting.ledger import (
     reroute,
     sent_with,
     ungroup,
+    urgently_due,
     withdraw,
 )
 from alerting.paths import Health, Way
@@ -60,7 +62,9 @@ after it; `before-lease` and `leased` around the lease; `sending` just before th
 `sent` just after, `recorded` after the commit that says so."""
 
 AT_ONCE: Final = 32
-"""Texts in flight at the same time; a hung provider holds no more than these."""
+"""Texts in flight at the same time; a hung provider holds no more than these, and as many HIGH pages."""
+ANSWERS_AT_ONCE: Final = 4
+"""Answers in one transaction: each takes 1 to 2 ms, and every commit waits for the disk."""
 LIST_OVERLAP_MS: Final = 60_000
 """A provider's clock and list may be this far behind ours."""
 POLL_BACK_MS: Final = 24 * 3_600_000
@@ -131,7 +135,9 @@ class Courier:
         self._health = Health()
         self._known_ways: tuple[Duty, Sequence[str], dict[str, list[Way]]] | None = None
         self._in_hand: set[str] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._urgent: Sequence[str] = ()
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._slots = {urgent: asyncio.Semaphore(AT_ONCE) for urgent in (True, False)}
         self._polled: dict[str, _Polled] = {}
         self._poll_due_ms = 0
 
@@ -177,21 +183,25 @@ class Courier:
     async def _look(self, group: asyncio.TaskGroup) -> int | None:
         now_ms, duty = self._clock.now_ms(), self._duty()
 
-        def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], int | None]:
+        def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], Sequence[str], int | None]:
             found = dispatch.look(tx, duty, self._policy, self._ways(duty, now_ms), now_ms)
             if found.enqueued:
                 self._crash_point("planning")
-            return found, due_responders(tx, now_ms), next_due_ms(tx)
+            return found, due_responders(tx, now_ms), urgently_due(tx, now_ms), next_due_ms(tx)
 
-        look, due, text_ms = await self._ledger.transact(work)
+        look, due, self._urgent, text_ms = await self._ledger.transact(work)
         self.looked_ms = now_ms
         if look.enqueued:
             self._crash_point("planned")
         if look.more:
             self.wake.set()
-        for responder in set(due) - self._in_hand:
-            self._in_hand.add(responder)
-            group.create_task(self._deliver(responder), name=f"courier-{responder}")
+        for responder in self._urgent:
+            if responder in self._waiting:  # with a text that hurries less; it begins anew at the next look
+                self._waiting.pop(responder).cancel()
+        for responder in due:
+            if responder not in self._in_hand:
+                self._in_hand.add(responder)
+                group.create_task(self._deliver(responder), name=f"courier-{responder}")
         for one in look.last_resort:
             await self._call_last_resort(one)
         later = [ms for ms in (look.next_ms, text_ms) if ms is not None and ms > now_ms]
@@ -206,15 +216,36 @@ class Courier:
     # --- sending ---------------------------------------------------------------------------------
 
     async def _deliver(self, responder: str) -> None:
-        """Send what is due to one person, one text after the other, HIGH pages first."""
+        """Send what is due to one person, one text after the other, HIGH pages first.
+
+        They do not queue behind the others: a notice to everybody takes seconds until all have it.
+        """
         try:
             there_may_be_more = True
             while there_may_be_more:
-                async with self._slots:
+                async with self._turn(responder, urgent=responder in self._urgent):
                     there_may_be_more = await self._send_next(responder)
         finally:
             self._in_hand.discard(responder)
             self.wake.set()
+
+    @asynccontextmanager
+    async def _turn(self, responder: str, *, urgent: bool) -> AsyncIterator[None]:
+        """Wait for a free hand; `_look` ends the wait of somebody to whom a HIGH page has become due.
+
+        What is urgent is the look's word alone: by another measure somebody could be called off for ever.
+        """
+        waits = asyncio.current_task()
+        if waits is not None and not urgent:
+            self._waiting[responder] = waits
+        try:
+            await self._slots[urgent].acquire()
+        finally:
+            self._waiting.pop(responder, None)
+        try:
+            yield
+        finally:
+            self._slots[urgent].release()
 
     async def _send_next(self, responder: str) -> bool:
         """Send somebody's next text that is due; False when there is none."""
@@ -379,12 +410,17 @@ class Courier:
             log.warning("cannot fetch answers", channel=channel.name, why=str(e) or "no answer in time")
             return
         fresh = [t for t in listed if t.sid not in polled.seen]
-        for text in fresh:
-            said = replies.Inbound(text.sid, text.phone, text.body, text.t_ms, "poll")
-            await self._ledger.transact(
-                partial(replies.take, inbound=said, policy=self._policy, now_ms=now_ms)
-            )
+        for k in range(0, len(fresh), ANSWERS_AT_ONCE):
+            said = [
+                replies.Inbound(t.sid, t.phone, t.body, t.t_ms, "poll")
+                for t in fresh[k : k + ANSWERS_AT_ONCE]
+            ]
+            await self._ledger.transact(partial(self._take_answers, said=said, now_ms=now_ms))
         polled.seen = {t.sid for t in listed}
         polled.since_ms = max(polled.since_ms, now_ms - LIST_OVERLAP_MS)
         if fresh:
             self.wake.set()
+
+    def _take_answers(self, tx: Tx, said: Sequence[replies.Inbound], now_ms: int) -> None:
+        for one in said:
+            replies.take(tx, one, self._policy, now_ms)

@@ -130,7 +130,8 @@ def _held(case: _Case) -> Plan:
     expected = {r: _inside_ms(case, r) for r in who}
     silent_ms = case.now_ms - int(policy.lease_s * 1000)  # the lease of who holds it ends by itself
     going = {r: ms for r, ms in expected.items() if r == incident.acceptor or ms >= silent_ms}
-    latest = {r: ms for r, ms in latest.items() if r not in case.away and r not in going}
+    away = case.away
+    latest = {r: ms for r, ms in latest.items() if r not in away and r not in going}
     standing = Standing(
         due_ms=due_by_ms(incident, policy),
         going=going,
@@ -253,8 +254,14 @@ def quiet_until_ms(duty: Duty, policy: Policy, now_ms: int) -> int | None:
 
 def _latest(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int) -> dict[str, int]:
     """Give the latest page of everybody on duty."""
-    people = (duty.responders[r] for r in on_duty(duty, now_ms))
-    return {p.id: latest_page_ms(p, home, deadline_ms, duty, policy) for p in people}
+    send_s, entry_s = policy.send_p95_s, duty.entry_s.get(home, policy.entry_default_s)
+    factor, travel_s, default_s = duty.travel_factor, duty.travel_s, duty.default_travel_s
+    latest = dict[str, int]()
+    for r in on_duty(duty, now_ms):  # `latest_page_ms` written out: hundreds of people, at every look
+        p = duty.responders[r]
+        way_s = factor * travel_s.get((r, home), default_s)
+        latest[r] = deadline_ms - int((send_s + p.reply_p90_s + p.turnout_p90_s + way_s + entry_s) * 1000)
+    return latest
 
 
 def _low(case: _Case) -> Plan:
@@ -272,9 +279,9 @@ def _low(case: _Case) -> Plan:
 def _wave(case: _Case) -> Plan | None:
     """Steps 1 to 4; None when nobody can be added and no answer can be hoped for."""
     incident, duty, policy, now_ms = case.incident, case.duty, case.policy, case.now_ms
-    margin_ms = int(policy.margin_s * 1000)
+    margin_ms, away = int(policy.margin_s * 1000), case.away
     everybody = _latest(incident.home, due_by_ms(incident, policy), duty, policy, now_ms)
-    latest = {r: ms for r, ms in everybody.items() if r not in case.away}
+    latest = {r: ms for r, ms in everybody.items() if r not in away}
     asked = {r: _hope_ends_ms(case, r, latest[r]) for r in latest if r in case.asked.paged}
     hope = {r: ms for r, ms in asked.items() if ms > now_ms}
     fresh = sorted(

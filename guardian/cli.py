@@ -489,6 +489,25 @@ def bench_ingest(
     print(ingest.table(figures))
 
 
+@bench_app.command("alerts")
+def bench_alerts(
+    alerts: Annotated[int, typer.Option(min=20, help="Falls; 10,000 take some 25 minutes.")] = 10_000,
+    per_s: Annotated[float, typer.Option(min=0.1, help="Falls a second in the last, hardest stage.")] = 8.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the district, the falls and the answers.")] = 1,
+    json_file: JsonFile = None,
+) -> None:
+    """From a decision to a text that the provider has: falls in a district, in a blackout, and too many."""
+    from simulator.bench import alerts as bench
+
+    policy = load(CONFIG / "guardian.toml").policy  # as shipped
+    try:
+        figures = bench.run_alerts(bench.stages(alerts, per_s), policy, seed, say=err.print)
+    except bench.BenchError as e:
+        fail(str(e))
+    _write(json_file, figures, seed)
+    print(bench.table(figures))
+
+
 @train_app.command("posture")
 def train_posture(  # noqa: PLR0917  # typer fills them by name
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights on one machine.")],

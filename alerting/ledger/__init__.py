@@ -78,6 +78,7 @@ from alerting.ledger.outbox import (
     sent_to,
     take_inbound,
     to_stand_down,
+    urgently_due,
     withdraw,
 )
 from alerting.ledger.past import past
@@ -196,6 +197,7 @@ __all__ = [
     "told_of_area",
     "uncleared_suspicions",
     "ungroup",
+    "urgently_due",
     "withdraw",
     "words_since_decision",
 ]

@@ -93,6 +93,7 @@ _BY_ID = select(*_COLUMNS).where(_M.id == bindparam("number"))
 _OF_INCIDENT = select(*_COLUMNS).where(_M.incident == bindparam("number")).order_by(_M.id)
 _DUE = and_(_M.state == "due", _M.due_ms <= bindparam("now"))
 _DUE_TO = select(_M.responder).where(_DUE).group_by(_M.responder).order_by(func.min(_M.id))
+_URGENTLY_DUE_TO = select(_M.responder).where(_DUE, HIGH_PAGE).distinct()
 _NEXT_FOR = (
     select(*_COLUMNS)
     .where(_DUE, _M.responder == bindparam("who"))
@@ -208,6 +209,11 @@ def due_messages(tx: Tx, now_ms: int) -> list[Message]:
 def due_responders(tx: Tx, now_ms: int) -> Sequence[str]:
     """Give those who have a text due by now, whoever waits longest first."""
     return tx.conn.execute(_DUE_TO, {"now": now_ms}).scalars().all()
+
+
+def urgently_due(tx: Tx, now_ms: int) -> Sequence[str]:
+    """Give those who have a HIGH page due by now."""
+    return tx.conn.execute(_URGENTLY_DUE_TO, {"now": now_ms}).scalars().all()
 
 
 def next_for(tx: Tx, responder: str, now_ms: int) -> Message | None:

@@ -81,7 +81,7 @@ class Texts:
 
     async def tell(self, sid: str, webhook: str | None) -> None:
         """POST the signed webhook of an inbound text, again if it has been told before."""
-        text = next(t for t in self.kept if t.sid == sid)
+        text = next(t for t in reversed(self.kept) if t.sid == sid)
         if webhook is not None:
             await self._account.webhook(
                 webhook,
@@ -117,7 +117,7 @@ class Texts:
             await self._account.wait(knobs.answer_s)
         youngest = self._account.now_ms() - int(knobs.list_lag_s * 1000)
         asked = request.query_params
-        found = [t for t in reversed(self.kept) if t.created_ms <= youngest and _asked_for(t, asked)]
+        found = (t for t in reversed(self.kept) if t.created_ms <= youngest and _asked_for(t, asked))
         return page_of(request, "messages", found, self._shape)
 
     async def _get(self, request: Request) -> Response:
