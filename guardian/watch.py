@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from alerting import triage
+from alerting import arrival, triage
 from alerting.concern import Concern, Kind
 from alerting.duty import Duty
 from alerting.incident import Incident
@@ -33,6 +33,7 @@ BEAT_MS: Final = 200  # DESIGN section 5
 SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute; and after each finding
 FIRST_SNAPSHOT_MS: Final = 10_000  # by then a sensor is ready (5 s) and has something worth keeping
 OVERDUE_LOOK_MS: Final = 1_000  # how often open suspicions, areas and silences are looked at
+ARRIVALS_LOOK_MS: Final = 1_000  # how often homes to which somebody is on the way are
 SIGHT_LOOK_MS: Final = (
     5_000  # how often homes that somebody waits for are; their health is judged each minute
 )
@@ -120,7 +121,7 @@ class Watch:
         self._on_beat = on_beat
         self._crash_point = crash_point
         self._last_row = 0
-        self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = 0
+        self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = self._arrivals_due_ms = 0
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -182,6 +183,7 @@ class Watch:
             if asked or (incident.home in suspected and incident.severity is None):
                 self._voice.prompt(incident.home, incident.kind, incident.id, now_ms)
         incidents = [*incidents, *await self._overdue(now_ms), *await self._in_sight(now_ms)]
+        incidents += await self._arrivals(now_ms)
         noticed = Noticed(concerns, incidents)
         if concerns or incidents:
             self._on_noticed(noticed)
@@ -197,6 +199,19 @@ class Watch:
             return ()
         self._overdue_due_ms = now_ms + OVERDUE_LOOK_MS
         return await self._ledger.transact(lambda tx: triage.overdue(tx, self._duty(), self._policy, now_ms))
+
+    async def _arrivals(self, now_ms: int) -> Sequence[Incident]:
+        """Once a second: whether whoever is on the way has come in, as doors and bodies tell."""
+        if now_ms < self._arrivals_due_ms:
+            return ()
+        self._arrivals_due_ms = now_ms + ARRIVALS_LOOK_MS
+        awaited = await self._ledger.transact(
+            lambda tx: arrival.awaited(tx, self._duty(), self._policy, now_ms)
+        )
+        seen = self._lookout.arrivals(awaited, self._policy, now_ms) if awaited else {}
+        if not seen:
+            return ()
+        return await self._ledger.transact(lambda tx: arrival.take(tx, seen, self._policy, now_ms))
 
     async def _in_sight(self, now_ms: int) -> Sequence[Incident]:
         """Tell triage which of the homes that it waits for are in sight again."""

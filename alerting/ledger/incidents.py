@@ -38,7 +38,7 @@ _SAID = (
     .join(incident_table, _I.id == _M.incident)
     .where(
         OPEN,
-        or_(_I.severity > Severity.LOW, _I.wave == 0),
+        or_(_I.severity > Severity.LOW, _I.wave == 0, _I.lease_until_ms.is_not(None)),
         _M.event.in_(("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
         _M.t_ms >= _I.decided_ms,
     )
@@ -53,6 +53,9 @@ _LAST_WORD = (
 _SINCE = func.min(func.coalesce(_I.suspected_ms, _I.decided_ms, _I.t0_ms))
 _OPEN_SINCE = select(_SINCE).where(OPEN)
 _CLOSED_SINCE = select(_SINCE).where(_I.closed_ms > bindparam("after_ms"))
+_HELD = _ALL.where(
+    OPEN, _I.severity > Severity.LOW, _I.state.in_((State.ACCEPTED, State.EN_ROUTE)), _I.sensed_ms.is_(None)
+).order_by(_I.id)
 _NEXT_WAVE = (
     update(incident_table)
     .where(_I.id == bindparam("number"), _I.round_ms == bindparam("round"))
@@ -70,7 +73,7 @@ class Move:
     from_state: State | None
     to_state: State
     by: str | None
-    """Responder id, "board", "home" or "guardian"."""
+    """Responder id, "board", "desk", "home", "sensor" or "guardian"."""
     detail: Mapping[str, Any]
     id: int = 0
 
@@ -112,6 +115,11 @@ def incident_of(tx: Tx, home: str) -> Incident | None:
     """Give the home's open incident."""
     row = tx.conn.execute(_OF_HOME, {"home": home}).one_or_none()
     return None if row is None else _incident(row)
+
+
+def held_incidents(tx: Tx) -> list[Incident]:
+    """Give the open incidents to which somebody is on the way by his or her own word, LOW ones left out."""
+    return [_incident(r) for r in tx.conn.execute(_HELD)]
 
 
 def open_homes(tx: Tx) -> dict[str, int]:
@@ -189,7 +197,8 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
     detail = {k: v for k, v in asdict(event).items() if k != "lease_s" and v is not None}
     if detail.get("responder") == by:  # said by that person; else it is whom the board has sent
         del detail["responder"]
-    if before.acceptor is not None and after.acceptor is None:
+    handed = before.named is not None and after.acceptor == before.named
+    if before.acceptor not in {None, after.acceptor} and (after.acceptor is None or handed):
         detail["released"] = before.acceptor
     if isinstance(event, Accepted | EnRoute) and event.responder in {after.acceptor, after.helper}:
         detail["goes"] = True
@@ -208,7 +217,7 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
             incident_table.c.severity.is_not_distinct_from(before.severity),
             incident_table.c.acceptor.is_not_distinct_from(before.acceptor),
         )
-        .values({k: v for k, v in changed.items() if v != getattr(before, k)})
+        .values({k: _stored(v) for k, v in changed.items() if v != getattr(before, k)})
     )
     if tx.conn.execute(statement).rowcount != 1:
         raise LedgerError(f"incident {incident_id} was changed by somebody else", permanent=False)
@@ -284,8 +293,13 @@ def _write(tx: Tx, move: Move) -> None:
     tx.conn.execute(insert(move_table).values({**values, "detail": json.dumps(dict(move.detail))}))
 
 
+def _stored(value: object) -> object:
+    return " ".join(value) if isinstance(value, tuple) else value
+
+
 def _incident(row: Row[Any]) -> Incident:
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+    values["added"] = tuple(values["added"].split())
     values["kind"] = Kind(values["kind"])
     values["state"] = State(values["state"])
     values["severity"] = None if values["severity"] is None else Severity(values["severity"])
