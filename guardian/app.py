@@ -32,6 +32,7 @@ from guardian.foresight import Foresight
 from guardian.history.influx import InfluxHistory
 from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
+from guardian.named import Named
 from guardian.protection import Protection
 from guardian.pulse import Pulse
 from guardian.quiet import Silences
@@ -172,6 +173,7 @@ async def run(
         drills = Drills(
             ledger, lambda: book.roster, lambda: book.people, channels, loaded.policy, clock, changed
         )
+        named = Named(ledger, lambda: book.people, loaded.policy, clock, changed)
 
         # doors: staff, provider, commands
         staff = staff_app(
@@ -180,6 +182,7 @@ async def run(
             clock,
             changed,
             people.site,
+            policy=loaded.policy,
             people=lambda: book.people,
             feed=feed,
             forecast=lambda: foresight.latest,
@@ -215,7 +218,7 @@ async def run(
             import_roster=partial(import_roster, ledger, book, clock),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
-            more=people_routes(foresight, drills),
+            more=people_routes(foresight, drills, named),
             silences=Silences(ledger, clock, changed),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
