@@ -37,6 +37,9 @@ ARRIVALS_LOOK_MS: Final = 1_000  # how often homes to which somebody is on the w
 SIGHT_LOOK_MS: Final = (
     5_000  # how often homes that somebody waits for are; their health is judged each minute
 )
+MOST_WAITING: Final = 15_000
+"""Events that the broker is left without an acknowledgement for while the ledger is in memory alone: below
+the link's PAUSE_AT, a quarter of its window."""
 REPLAY_PATIENCE_S: Final = 5.0  # how long a replay's beat waits for readings that were announced
 
 CRASH_POINTS: Final = ("taken", "committed")
@@ -121,6 +124,7 @@ class Watch:
         self._on_beat = on_beat
         self._crash_point = crash_point
         self._last_row = 0
+        self._acked = AckMark(0, 0)
         self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = self._arrivals_due_ms = 0
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
@@ -172,10 +176,7 @@ class Watch:
             each = self._lookout.spread(concerns)
             incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, each, now_ms))
             self._crash_point("committed")
-        self._acks.acknowledge(mark)
-        for r in readings:
-            if r.id is not None:
-                self._voice.ack(r.home, r.sensor, r.id)
+        self._acknowledge(mark, readings)
         suspected = {c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED}
         silent = {c.home for c in concerns if c.kind is Kind.INACTIVITY_PROMPT}
         for incident in incidents:
@@ -188,10 +189,28 @@ class Watch:
         if concerns or incidents:
             self._on_noticed(noticed)
             self._snapshot_due_ms = now_ms  # a restart in the dwell must not forget the suspicion
-        if self._directory is not None and now_ms >= self._snapshot_due_ms and self._to_save.empty():
+        saves = self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
+        if saves and now_ms >= self._snapshot_due_ms and self._to_save.empty():
             self._snapshot_due_ms = now_ms + SNAPSHOT_MS
             self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
         return noticed
+
+    def _acknowledge(self, mark: AckMark, readings: Sequence[Reading]) -> None:
+        """Tell the broker and the devices what is on the disk; what is in memory alone they keep.
+
+        Devices that repeat do so until it is. The broker's window is finite, so that it gets its
+        acknowledgements from MOST_WAITING on all the same: new events matter more than old ones twice.
+        """
+        if self._ledger.on_memory is not None:
+            waiting = mark.count - (self._acked.count if mark.connection == self._acked.connection else 0)
+            if waiting <= MOST_WAITING:
+                return
+            readings = ()
+        self._acks.acknowledge(mark)
+        self._acked = mark
+        for r in readings:
+            if r.id is not None:
+                self._voice.ack(r.home, r.sensor, r.id)
 
     async def _overdue(self, now_ms: int) -> Sequence[Incident]:
         """Once a second: what time alone brings, such as suspicions that nobody has cleared or confirmed."""

@@ -152,6 +152,7 @@ def staff_app(
             causes=FALSE_CAUSES,
             segment_names=SEGMENTS,
             forecast=forecast(),
+            in_memory=ledger.on_memory,
             hours_ahead=HOURS,
             **values,
         )
@@ -188,7 +189,8 @@ def staff_app(
     async def get_incidents(_request: Request) -> Response:
         now_ms = clock.now_ms()
         incidents, recent, beside = await ledger.transact(lambda tx: _read(tx, now_ms))
-        return JSONResponse(as_json(incidents, recent, board_state(), people(), now_ms, beside=beside))
+        found = as_json(incidents, recent, board_state(), people(), now_ms, beside=beside)
+        return JSONResponse({**found, "ledger_in_memory": ledger.on_memory})
 
     async def get_incident(request: Request) -> Response:
         number = request.path_params["number"]

@@ -27,6 +27,7 @@ class Words:
     lost: str
     lost_since: str
     no_script: str
+    in_memory: str
     open_incidents: str
     none_open: str
     none_open_more: str
@@ -163,6 +164,7 @@ ZH = Words(
     lost="连接已中断，下面的内容可能已过时",
     lost_since="请检查本机的守护服务；恢复后会自动重新连接。",
     no_script="浏览器未启用脚本：本页每 10 秒刷新一次。",
+    in_memory="磁盘故障：告警在内存中继续，此时若断电，之后的记录会丢失。请立即检查磁盘。",
     open_incidents="未结事件",
     none_open="没有未结事件",
     none_open_more="新的事件会自动出现在这里。",
@@ -391,6 +393,8 @@ EN = Words(
     lost="Connection lost: what you see may be out of date",
     lost_since="Check Guardian on this machine; the page reconnects by itself.",
     no_script="Scripts are off: this page reloads every 10 seconds.",
+    in_memory="The disk fails: alerting goes on in memory, and what happens now is lost if the power goes. "
+    "See to the disk at once.",
     open_incidents="Open incidents",
     none_open="No open incidents",
     none_open_more="New ones appear here by themselves.",
