@@ -50,9 +50,13 @@ class Doorstep:
         """Give the arrivals that are seen now: incident → `BOTH` or `DOOR`.
 
         Two bodies count when they were first seen together after the door had opened, within
-        `policy.sensed_body_s`; a visitor who was there before is no proof.
+        `policy.sensed_body_s`; a visitor who was there before is no proof. Call it also when nobody is
+        waited for: what was seen of bodies is forgotten then.
         """
         awaited = [a for a in awaited if a.home in self._row]
+        if not awaited:
+            self._two_ms[:] = position.NEVER
+            return {}
         home = np.array([self._row[a.home] for a in awaited], np.intp)
         bodies = position.bodies(self._params, self._state, home, now_ms)
         two_ms = np.where(bodies.people < 2, position.NEVER, self._two_ms[home])

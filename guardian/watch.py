@@ -227,7 +227,7 @@ class Watch:
         awaited = await self._ledger.transact(
             lambda tx: arrival.awaited(tx, self._duty(), self._policy, now_ms)
         )
-        seen = self._lookout.arrivals(awaited, self._policy, now_ms) if awaited else {}
+        seen = self._lookout.arrivals(awaited, self._policy, now_ms)
         if not seen:
             return ()
         return await self._ledger.transact(lambda tx: arrival.take(tx, seen, self._policy, now_ms))

@@ -112,6 +112,14 @@ def test_a_patch_that_splits_in_two_for_a_moment_is_nobody() -> None:
         assert flat.arrived(s + 1, s + 3, LIES) is None
 
 
+def test_what_was_seen_while_nobody_was_waited_for_is_no_matter() -> None:
+    flat = Flat()
+    assert flat.arrived(0, 20, LIES, COMES) is None
+    assert flat.doorstep.look([], POLICY, T + 21_000) == {}
+    flat.sees(30, LIES).door(100)
+    assert flat.arrived(101, 110, LIES, COMES, accepted_s=40, door_s=None) == BOTH
+
+
 def test_homes_that_the_board_does_not_know_and_none_at_all_are_no_trouble() -> None:
     flat = Flat()
     assert flat.doorstep.look([Awaited(1, "gone", "a", 0, None)], POLICY, T) == {}

@@ -42,3 +42,19 @@ async def test_a_help_button_on_a_full_disk_is_paged_within_ten_seconds(
         assert log.count("goes on in memory alone") == 1, "said once"
         assert "on the disk again" in log
         c.phones.nobody_else_got_a_message()
+
+
+async def test_a_daemon_that_is_started_on_a_full_disk_pages_too(tmp_path: Path, small_disk: Path) -> None:
+    (tmp_path / "state").symlink_to(small_disk)
+    async with centre(tmp_path) as c:
+        async with daemon(c.place):
+            await connected(c.place)
+        filler = fill(small_disk)
+        async with daemon(c.place):
+            await connected(c.place)
+            await c.press("e1")
+            assert await c.phones[PHONE].expects_text("", within_s=10)
+            found = await asyncio.to_thread(desk.call, c.place.state, "GET", "/status")
+            assert found["ledger_in_memory"] is not None
+            filler.unlink()
+        assert c.rows("select kind from incident") == [("sos",)], "written back at the orderly stop"

@@ -37,7 +37,7 @@ _SAID = (
     select(move_table)
     .join(incident_table, _I.id == _M.incident)
     .where(
-        OPEN,
+        _M.incident.in_(select(_I.id).where(OPEN)),  # from the few incidents to their moves
         or_(_I.severity > Severity.LOW, _I.wave == 0, _I.lease_until_ms.is_not(None)),
         _M.event.in_(("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
         _M.t_ms >= _I.decided_ms,
@@ -55,7 +55,7 @@ _OPEN_SINCE = select(_SINCE).where(OPEN)
 _CLOSED_SINCE = select(_SINCE).where(_I.closed_ms > bindparam("after_ms"))
 _HELD = _ALL.where(
     OPEN, _I.severity > Severity.LOW, _I.state.in_((State.ACCEPTED, State.EN_ROUTE)), _I.sensed_ms.is_(None)
-).order_by(_I.id)
+)
 _NEXT_WAVE = (
     update(incident_table)
     .where(_I.id == bindparam("number"), _I.round_ms == bindparam("round"))
