@@ -116,7 +116,8 @@ def test_what_was_seen_while_nobody_was_waited_for_is_no_matter() -> None:
     flat = Flat()
     assert flat.arrived(0, 20, LIES, COMES) is None
     assert flat.doorstep.look([], POLICY, T + 21_000) == {}
-    flat.sees(30, LIES).door(100)
+    flat.sees(30, LIES)
+    flat.door(100)
     assert flat.arrived(101, 110, LIES, COMES, accepted_s=40, door_s=None) == BOTH
 
 
