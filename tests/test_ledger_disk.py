@@ -273,6 +273,27 @@ async def test_a_lock_that_somebody_holds_is_no_matter_of_the_disk(
     await ledger.close()
 
 
+async def test_a_shell_that_holds_the_file_delays_the_way_back_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerting.ledger.engine.BUSY_MS", 50)
+    monkeypatch.setattr("alerting.ledger.engine.RETRY_S", 0.0)
+    path = tmp_path / "ledger.db"
+    ledger = await Ledger.open(path, stand_in=True)
+    with broken():
+        await ledger.transact(lambda tx: save_beat(tx, NOW, b"1"))
+    shell = sqlite3.connect(path, isolation_level=None)
+    shell.execute("BEGIN IMMEDIATE")
+    async with asyncio.timeout(10):
+        assert await ledger.transact(lambda tx: save_beat(tx, NOW, b"2")) == 2
+    assert why(ledger) is not None
+    shell.execute("ROLLBACK")
+    shell.close()
+    assert await ledger.transact(last_beat) == 2
+    assert why(ledger) is None
+    await ledger.close()
+
+
 async def test_guardian_starts_on_a_full_disk_with_what_the_file_holds(small_disk: Path) -> None:
     path = small_disk / "ledger.db"
     first = await Ledger.open(path)

@@ -20,7 +20,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -180,7 +180,7 @@ class Ledger:
             with _driver(copy) as to:
                 try:
                     with _driver(self._engine) as of:
-                        of.backup(to)
+                        of.backup(to, progress=_unless_locked)
                 except (sqlite3.Error, DatabaseError):
                     _read_alone(self._path, to)
         except (sqlite3.Error, OSError) as e:
@@ -202,8 +202,9 @@ class Ledger:
                 if shutil.disk_usage(self._path.parent).free < ROOM * pages * size:
                     return
                 with _driver(self._engine) as to:
-                    of.backup(to)
-                    to.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+                    of.backup(to, progress=_unless_locked)
+                    with suppress(sqlite3.Error):  # it is in the WAL, and safe there
+                        to.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
         except (sqlite3.Error, DatabaseError, OSError) as e:
             log.debug("the disk fails still", why=str(e))
             self._engine.dispose()  # a connection that has seen an error is opened anew
@@ -231,6 +232,12 @@ def _driver(engine: Engine) -> Iterator[sqlite3.Connection]:
     with closing(engine.raw_connection()) as held:
         driver: Any = held.driver_connection
         yield driver
+
+
+def _unless_locked(status: int, _left: int, _all: int) -> None:
+    """End a copy that waits for somebody's lock: by itself it would wait for ever, and hold up everybody."""
+    if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        raise sqlite3.OperationalError("database is locked")
 
 
 def _read_alone(path: Path | None, to: sqlite3.Connection) -> None:
