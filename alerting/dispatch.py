@@ -12,7 +12,8 @@ sends. The steps, for each incident:
 3. The planner says whom to page, also while somebody goes but may not be in time; each gets one row, unless
    one is still waiting to be sent.
 4. A page that its provider does not take, or that nobody answers, also goes by another path (paths.py).
-5. Whoever was asked and is not needed any more gets a stand-down; whoever knows of an area is told how it
+5. Whoever has handed it over is told once somebody else has taken it.
+6. Whoever was asked and is not needed any more gets a stand-down; whoever knows of an area is told how it
    stands (area.py).
 """
 
@@ -30,6 +31,7 @@ from alerting.ledger import (
     apply,
     enqueue,
     incidents_to_look_at,
+    messages,
     pages_of_open,
     set_next_wave,
     to_stand_down,
@@ -37,7 +39,10 @@ from alerting.ledger import (
 )
 from alerting.paths import NOT_REACHED, Way
 from alerting.policy import Policy
+from alerting.readiness import BY_NAME, RELEASED
 
+NAMED = "named"
+"""Template of the page to somebody whom staff have named, unless it is LOW or a drill."""
 STAND_DOWN_MS = 600_000
 """How long after closing it is still worth telling somebody not to go."""
 LOW_GATHER_MS = 30_000
@@ -76,6 +81,10 @@ class _Asked:
     going: dict[str, planner.Going] = field(default_factory=dict)
     said: dict[str, int] = field(default_factory=dict)
     """Those who have accepted and were told to stay → when."""
+    released: dict[str, int] = field(default_factory=dict)
+    """Those who held it until somebody named by staff took over → when."""
+    heard: dict[str, int] = field(default_factory=dict)
+    """Everybody's last word → when."""
 
     def told(self) -> planner.Asked:
         """Give what the planner needs of it."""
@@ -105,23 +114,22 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
         asked.unreachable |= cut_off
         if incident.lease_until_ms is not None:
             waits.append(_cap(tx, incident, asked, duty, policy, now_ms))
-        plan = planner.plan(incident, duty, asked.told(), policy, now_ms)
+        plan = planner.plan(incident.by_word(), duty, asked.told(), policy, now_ms)
         if plan.backup:
             apply(tx, incident.id, BackupWanted(), now_ms, "guardian")
-        page = [r for r in plan.page if r not in asked.waiting]
-        wave = incident.wave + bool(page)
-        for responder in page:
-            enqueue(tx, _page(incident, responder, wave, policy, now_ms, last_resort=plan.last_resort))
-        enqueued += len(page)
-        asked.pages = [p for p in asked.pages if p.responder not in page]
-        if incident.severity is not Severity.LOW and incident.wants_people:
-            spoke = asked.declined | asked.going.keys() | asked.said.keys()
-            others, again_ms = paths.others(paths.Round(incident, asked.pages, ways, spoke), policy, now_ms)
+        asks = [r for r in plan.page if r not in asked.waiting]
+        wave = incident.wave + bool(asks)
+        for responder in asks:
+            enqueue(tx, page(incident, responder, wave, policy, now_ms, last_resort=plan.last_resort))
+        enqueued += len(asks) + _released(tx, incident, asked, now_ms)
+        asked.pages = [p for p in asked.pages if p.responder not in asks]
+        if incident.severity is not Severity.LOW and (incident.wants_people or incident.called):
+            others, again_ms = paths.others(_round(incident, asked, ways), policy, now_ms)
             for other in others:
                 enqueue(tx, _again(incident, other, policy, now_ms))
             enqueued += len(others)
             waits += [] if again_ms is None else [again_ms]
-        if page or plan.next_ms != incident.next_wave_ms:
+        if asks or plan.next_ms != incident.next_wave_ms:
             set_next_wave(tx, incident.id, incident.round_ms, wave, plan.next_ms)
         if plan.next_ms is not None:
             waits.append(plan.next_ms)
@@ -132,7 +140,7 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
                 waits.append(now_ms + repeat_ms)
             else:
                 waits.append(called_ms + repeat_ms)
-    enqueued += _stand_down(tx, now_ms)
+    enqueued += _stand_down(tx, {i.id: i.called for i in opened}, now_ms)
     told, news_ms = area.news(tx, policy, now_ms)
     enqueued += told
     waits += [] if news_ms is None else [news_ms]
@@ -143,8 +151,27 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
 def _again(incident: Incident, other: paths.Another, policy: Policy, now_ms: int) -> Message:
     """Give the page that goes by another path."""
     last_resort = other.template == "last-resort"
-    page = _page(incident, other.responder, other.wave, policy, now_ms, last_resort=last_resort)
-    return replace(page, channel=other.channel)
+    again = page(incident, other.responder, other.wave, policy, now_ms, last_resort=last_resort)
+    return replace(again, channel=other.channel)
+
+
+def _round(incident: Incident, asked: _Asked, ways: Mapping[str, Sequence[Way]]) -> paths.Round:
+    """Give the pages that still want an answer; one to somebody by name does, whatever was said before."""
+    by_name = [p for p in asked.pages if p.wave == BY_NAME and p.responder in incident.called]
+    waited = {p.responder for p in by_name if p.created_ms > asked.heard.get(p.responder, 0)}
+    spoke = (asked.declined | asked.going.keys() | asked.said.keys()) - waited
+    return paths.Round(incident, asked.pages if incident.wants_people else by_name, ways, spoke)
+
+
+def _released(tx: Tx, incident: Incident, asked: _Asked, now_ms: int) -> int:
+    """Tell those who held it that somebody else has taken over, once."""
+    told = 0
+    for who, since_ms in asked.released.items():
+        texts = messages(tx, incident.id)
+        if not any(m.responder == who and m.template == RELEASED and m.created_ms >= since_ms for m in texts):
+            enqueue(tx, _no_need(incident.id, who, RELEASED, now_ms))
+            told += 1
+    return told
 
 
 def _lapse(tx: Tx, incident: Incident, now_ms: int) -> Incident:
@@ -170,7 +197,11 @@ def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) 
         if word.event == "lease-lapsed":
             asked.lapsed.add(word.detail["released"])
             asked.going.pop(word.detail["released"], None)
-        elif word.by is not None:
+            continue
+        if word.event != "cannot-go" and "released" in word.detail:
+            asked.going.pop(word.detail["released"], None)
+            asked.released[word.detail["released"]] = word.t_ms
+        if word.by is not None:
             _note(asked, word, word.detail.get("responder", word.by))
     asked.paged = dict.fromkeys(asked.lapsed, 0)
     asked.pages = [p for p in pages if p.created_ms >= incident.round_ms]
@@ -192,6 +223,7 @@ def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) 
 
 def _note(asked: _Asked, word: Move, who: str) -> None:
     """Note somebody's word; the last one counts."""
+    asked.heard[who] = word.t_ms
     if word.event == "cannot-go":
         asked.declined.add(who)
         asked.going.pop(who, None)
@@ -202,17 +234,19 @@ def _note(asked: _Asked, word: Move, who: str) -> None:
         asked.said[who] = word.t_ms
         return
     asked.said.pop(who, None)
+    asked.released.pop(who, None)
     minutes = word.detail.get("minutes")
     if minutes is not None or who not in asked.going:  # a time said before holds on
         asked.going[who] = planner.Going(word.t_ms, minutes)
 
 
-def _page(
-    incident: Incident, responder: str, wave: int, policy: Policy, now_ms: int, *, last_resort: bool
+def page(
+    incident: Incident, responder: str, wave: int, policy: Policy, now_ms: int, *, last_resort: bool = False
 ) -> Message:
+    """Give the page that asks somebody to go; of wave `BY_NAME` it says so, and waits for no others."""
     severity = incident.severity or Severity.LOW
     low = severity is Severity.LOW
-    usual = severity.name.lower()
+    usual = NAMED if wave == BY_NAME and not low else severity.name.lower()
     if incident.is_area:
         usual = "area"
     elif incident.kind is Kind.DRILL:
@@ -223,24 +257,31 @@ def _page(
         template="last-resort" if last_resort else usual,
         incident=incident.id,
         wave=wave,
-        due_ms=now_ms + (LOW_GATHER_MS if low and not incident.is_area else 0),
+        due_ms=now_ms + (LOW_GATHER_MS if low and not incident.is_area and wave != BY_NAME else 0),
         valid_until_ms=now_ms + (LOW_VALID_MS if low else int(policy.target_s * 1000)),
         created_ms=now_ms,
     )
 
 
-def _stand_down(tx: Tx, now_ms: int) -> int:
-    found = to_stand_down(tx, now_ms - STAND_DOWN_MS)
-    for incident_id, responder in found:
-        enqueue(
-            tx,
-            Message(
-                responder=responder,
-                purpose="stand-down",
-                incident=incident_id,
-                due_ms=now_ms,
-                valid_until_ms=now_ms + STAND_DOWN_MS,
-                created_ms=now_ms,
-            ),
-        )
+def _stand_down(tx: Tx, called: Mapping[int, frozenset[str]], now_ms: int) -> int:
+    """Tell who is not needed any more; `called`: of each open incident, whom staff have sent for."""
+    found = [
+        (number, who)
+        for number, who in to_stand_down(tx, now_ms - STAND_DOWN_MS)
+        if who not in called.get(number, ())
+    ]
+    for number, who in found:
+        enqueue(tx, _no_need(number, who, None, now_ms))
     return len(found)
+
+
+def _no_need(number: int, who: str, template: str | None, now_ms: int) -> Message:
+    return Message(
+        responder=who,
+        purpose="stand-down",
+        template=template,
+        incident=number,
+        due_ms=now_ms,
+        valid_until_ms=now_ms + STAND_DOWN_MS,
+        created_ms=now_ms,
+    )

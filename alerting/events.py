@@ -72,6 +72,35 @@ class NeedsHelp:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Staff have named who is to take it over; until that person accepts, whoever holds it keeps it."""
+
+    name: ClassVar[str] = "handed-over"
+    responder: str
+    owner: str | None = None
+    """Who says so, where it is known: a name that colleagues know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Staff have sent for somebody beside those who go."""
+
+    name: ClassVar[str] = "added"
+    responder: str
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """Door and bodies say that whoever goes is there; `seen` names what was seen."""
+
+    name: ClassVar[str] = "arrived-by-sensor"
+    seen: str
+    lease_s: float
+    """How long that counts without the person's own word, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Ended, with an outcome: safe, real, false:CAUSE, drill; recovered or cancelled for a suspicion."""
 
@@ -154,6 +183,9 @@ IncidentEvent = (
     | LeaseLapsed
     | LeaseCapped
     | BackupWanted
+    | HandedOver
+    | Added
+    | Sensed
     | Suspected
     | Raised
     | Contradicted

@@ -1,4 +1,4 @@
-"""An incident: from open to a person at the door to closed, as a pure table of moves.
+"""An incident: from open to a person at the door to closed, as pure moves.
 
 Takes an incident, an event and the time; gives the incident after it. Never reads a clock, writes or
 sends. An event that says nothing new gives the same incident back, so every event may come twice.
@@ -21,20 +21,27 @@ sends. An event that says nothing new gives the same incident back, so every eve
     Any other one with a severity is latched until a human closes it.
 10. `CancelledByHome` closes those; afterwards it is recorded and stops nothing.
 11. `ReportedFalse` is recorded and stops nothing, unless the one who says so is on scene: then it closes.
-12. Segment times: the first one wins and stays.
+12. Segment times: the first one wins and stays; only an arrival that nobody's word confirmed is taken back.
 13. A drill closes as `drill`, whatever was said, and is not brought back.
+14. `HandedOver`: staff name who is to take over. Whoever holds it keeps it, lease and all, until the named
+    one accepts, or, where somebody is at the door, arrives; then the old holder is released. The named one's
+    `CannotGo` changes nothing else. `Added`: whom staff name goes beside whoever goes. Both stand until they
+    are answered by a no, or it is closed.
+15. `Sensed`: door and bodies say that whoever goes is there. On scene, but the lease stays, with a length of
+    its own, others are asked as if he or she were still on the way, and a rise goes back to open. The
+    holder's word confirms it (`Arrived`, `NeedsHelp`, what closes) or ends it (`CannotGo`; on the way again).
+    Of a holder whose word contradicts them, sensors say nothing more.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Final
 
-from alerting.concern import AREA, Kind, Severity
+from alerting.concern import Kind, Severity
 from alerting.events import (
     LEASE_S,
     Accepted,
+    Added,
     Arrived,
     BackupWanted,
     CancelledByHome,
@@ -42,6 +49,7 @@ from alerting.events import (
     Closed,
     Contradicted,
     EnRoute,
+    HandedOver,
     IncidentEvent,
     LastResort,
     LeaseCapped,
@@ -50,15 +58,18 @@ from alerting.events import (
     Paged,
     Raised,
     ReportedFalse,
+    Sensed,
     Suspected,
     Word,
 )
+from alerting.record import ANSWERED, MOVES, IllegalMove, Incident, State
 
 __all__ = [
     "FALLS",
     "LEASE_S",
     "MOVES",
     "Accepted",
+    "Added",
     "Arrived",
     "BackupWanted",
     "CancelledByHome",
@@ -66,6 +77,7 @@ __all__ = [
     "Closed",
     "Contradicted",
     "EnRoute",
+    "HandedOver",
     "IllegalMove",
     "Incident",
     "IncidentEvent",
@@ -76,103 +88,12 @@ __all__ = [
     "Paged",
     "Raised",
     "ReportedFalse",
+    "Sensed",
     "State",
     "Suspected",
     "Word",
     "step",
 ]
-
-
-class State(StrEnum):
-    """Where an incident stands."""
-
-    OPEN = "open"
-    NOTIFIED = "notified"
-    ACCEPTED = "accepted"
-    EN_ROUTE = "en-route"
-    ON_SCENE = "on-scene"
-    CLOSED = "closed"
-    REOPENED = "reopened"
-
-
-_ANSWERED: Final = frozenset({State.ACCEPTED, State.EN_ROUTE, State.ON_SCENE})
-
-MOVES: Final[Mapping[State, frozenset[State]]] = {
-    State.OPEN: _ANSWERED | {State.NOTIFIED, State.CLOSED},
-    State.NOTIFIED: _ANSWERED | {State.OPEN, State.CLOSED},
-    State.ACCEPTED: frozenset({State.EN_ROUTE, State.ON_SCENE, State.CLOSED, State.REOPENED, State.OPEN}),
-    State.EN_ROUTE: frozenset({State.ON_SCENE, State.CLOSED, State.REOPENED, State.OPEN}),
-    State.ON_SCENE: frozenset({State.CLOSED, State.REOPENED}),
-    State.CLOSED: frozenset({State.REOPENED}),
-    State.REOPENED: _ANSWERED | {State.NOTIFIED, State.CLOSED, State.OPEN},
-}
-"""From a state to those it may move to. Back to `open` only by a rise in severity."""
-
-
-class IllegalMove(Exception):  # noqa: N818  # it names the move, as the table does
-    """An event that the table of moves forbids in this state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """One row of table `incident`; times in ms since 1970, UTC."""
-
-    id: int
-    home: str
-    kind: Kind
-    severity: Severity | None
-    """None: only suspected; pages nobody."""
-    state: State
-    t0_ms: int
-    round_ms: int
-    """Start of the present round of paging: decision, rise or reopening. Earlier pages do not count."""
-    suspected_ms: int | None = None
-    decided_ms: int | None = None
-    deadline_ms: int | None = None
-    late_at_decision: bool = False
-    room: str | None = None
-    acceptor: str | None = None
-    lease_until_ms: int | None = None
-    eta_ms: int | None = None
-    eta_minutes: int | None = None
-    """As last said by the acceptor; the same figure again is the same word."""
-    help_ms: int | None = None
-    """When the acceptor asked for a second person; None = nobody asked."""
-    helper: str | None = None
-    backup_ms: int | None = None
-    """Since when somebody else is wanted beside those who go, in case; None = nobody is."""
-    wave: int = 0
-    """Waves sent in this round."""
-    next_wave_ms: int | None = None
-    last_resort_ms: int | None = None
-    """When voice to all, siren and 120 were last called for in this round."""
-    reported_false: bool = False
-    cancelled_by_home_ms: int | None = None
-    provider_ms: int | None = None
-    accepted_ms: int | None = None
-    en_route_ms: int | None = None
-    on_scene_ms: int | None = None
-    closed_ms: int | None = None
-    outcome: str | None = None
-
-    @property
-    def is_area(self) -> bool:
-        """Whether it is about homes that went dark together; they stand on its list (ledger/areas.py)."""
-        return self.home == AREA
-
-    @property
-    def wants_help(self) -> bool:
-        """Whether a second person is wanted who has not been found yet."""
-        asked = self.help_ms is not None or (self.backup_ms is not None and self.state is not State.ON_SCENE)
-        return asked and self.helper is None and self.state in _ANSWERED
-
-    @property
-    def wants_people(self) -> bool:
-        """Whether paging goes on."""
-        if self.severity is None or self.state is State.CLOSED:
-            return False
-        return self.wants_help or self.state not in _ANSWERED
-
 
 FALLS: Final = frozenset({Kind.FALL_CONFIRMED, Kind.LONG_LIE})
 _OUTCOME: Final = re.compile(r"safe|real|drill|recovered|cancelled|false:[a-z0-9-]{1,26}")
@@ -208,8 +129,14 @@ def _after(i: Incident, event: IncidentEvent, now_ms: int) -> Incident:
             return _declined(i, responder, now_ms)
         case ReportedFalse(responder):
             return _reported_false(i, responder, now_ms)
-        case NeedsHelp():
-            return _help_wanted(i, now_ms)
+        case NeedsHelp(responder):
+            return _help_wanted(i, responder, now_ms)
+        case HandedOver(responder):
+            return _handed_over(i, responder)
+        case Added(responder):
+            return _added(i, responder)
+        case Sensed(_, lease_s):
+            return _sensed(i, lease_s, now_ms)
         case Closed(outcome):
             return _closed(i, outcome, now_ms)
         case LeaseLapsed():
@@ -217,7 +144,8 @@ def _after(i: Incident, event: IncidentEvent, now_ms: int) -> Incident:
             return _reopened(i, now_ms) if lapsed else i
         case LeaseCapped(until_ms):
             longer = i.lease_until_ms is not None and i.lease_until_ms > until_ms
-            return replace(i, lease_until_ms=until_ms) if longer and i.eta_ms is None else i
+            spared = i.eta_ms is not None or i.is_sensed
+            return replace(i, lease_until_ms=until_ms) if longer and not spared else i
         case BackupWanted():
             return _backup_wanted(i, now_ms)
         case Suspected(decided_ms):
@@ -249,9 +177,12 @@ def _held(
 ) -> Incident:
     if i.state is State.CLOSED:
         raise IllegalMove("accepted: it is closed")
+    takes_over = i.named == responder and i.acceptor not in {None, responder}
+    if takes_over and i.state is not State.ON_SCENE:
+        i = _released(i, responder)
     if i.acceptor not in {None, responder}:
-        return replace(i, helper=responder) if i.wants_help else i
-    if i.state is State.ON_SCENE:
+        return replace(i, helper=responder) if i.wants_help or responder in i.called else i
+    if i.is_there or (i.is_sensed and not departs):
         return i
     state = State.EN_ROUTE if departs or i.state is State.EN_ROUTE else State.ACCEPTED
     if i.acceptor == responder and state is i.state and minutes in {None, i.eta_minutes}:
@@ -264,33 +195,98 @@ def _held(
         i,
         state=state,
         acceptor=responder,
+        named=None if i.named == responder else i.named,
         lease_until_ms=until_ms,
         eta_ms=eta_ms,
         eta_minutes=eta_minutes,
         accepted_ms=_first(i.accepted_ms, now_ms),
         en_route_ms=_first(i.en_route_ms, now_ms) if departs else i.en_route_ms,
+        on_scene_ms=_on_scene_ms(i),
+    )
+
+
+def _released(i: Incident, to: str) -> Incident:
+    """Nobody holds it for the moment in which somebody takes over."""
+    return replace(
+        i,
+        state=State.ACCEPTED,
+        acceptor=None,
+        helper=None if i.helper == to else i.helper,
+        lease_until_ms=None,
+        eta_ms=None,
+        eta_minutes=None,
+        sensed_ms=None,
     )
 
 
 def _arrived(i: Incident, responder: str, now_ms: int) -> Incident:
-    if i.state is State.ON_SCENE:
-        return replace(i, helper=responder) if i.wants_help and responder != i.acceptor else i
+    helper = None if i.helper == responder else i.helper
+    named = None if i.named == responder else i.named
+    if i.is_there:
+        if i.acceptor != responder == i.named:
+            return replace(i, acceptor=responder, helper=helper, named=None)
+        goes_too = i.acceptor != responder and (i.wants_help or responder in i.called)
+        return replace(i, helper=responder) if goes_too else i
     return replace(
         i,
         state=State.ON_SCENE,
         acceptor=responder,
-        helper=None if i.helper == responder else i.helper,
+        helper=helper,
+        named=named,
         lease_until_ms=None,
         eta_ms=None,
         eta_minutes=None,
+        sensed_ms=None,
         accepted_ms=_first(i.accepted_ms, now_ms),
         on_scene_ms=_first(i.on_scene_ms, now_ms),
     )
 
 
+def _sensed(i: Incident, lease_s: float, now_ms: int) -> Incident:
+    goes = i.state in {State.ACCEPTED, State.EN_ROUTE} and i.sensed_ms is None
+    urgent = i.severity is not None and i.severity > Severity.LOW and i.kind is not Kind.DRILL
+    if not goes or not urgent:
+        return i
+    return replace(
+        i,
+        state=State.ON_SCENE,
+        lease_until_ms=now_ms + int(lease_s * 1000),
+        eta_ms=None,
+        eta_minutes=None,
+        sensed_ms=now_ms,
+        on_scene_ms=_first(i.on_scene_ms, now_ms),
+    )
+
+
+def _on_scene_ms(i: Incident) -> int | None:
+    """When somebody was first there, without what sensors alone say now."""
+    return None if i.is_sensed and i.on_scene_ms == i.sensed_ms else i.on_scene_ms
+
+
+def _handed_over(i: Incident, responder: str) -> Incident:
+    _must_page(i)
+    return replace(i, named=None if responder == i.acceptor else responder)
+
+
+def _added(i: Incident, responder: str) -> Incident:
+    _must_page(i)
+    goes = responder in {i.acceptor, i.helper, *i.called}
+    return i if goes else replace(i, added=(*i.added, responder))
+
+
+def _must_page(i: Incident) -> None:
+    if i.state is State.CLOSED or i.severity is None:
+        raise IllegalMove("nobody is sent: it is closed, or only suspected")
+
+
 def _declined(i: Incident, responder: str, now_ms: int) -> Incident:
     if i.state is State.CLOSED:
         return i
+    i = replace(
+        i,
+        named=None if i.named == responder else i.named,
+        added=tuple(r for r in i.added if r != responder),
+    )
     if i.acceptor == responder:
         return _reopened(i, now_ms)
     if i.helper != responder:
@@ -306,10 +302,12 @@ def _reported_false(i: Incident, responder: str, now_ms: int) -> Incident:
     return _closed(said, "false:reported", now_ms) if there else said
 
 
-def _help_wanted(i: Incident, now_ms: int) -> Incident:
+def _help_wanted(i: Incident, responder: str, now_ms: int) -> Incident:
     if i.state is State.CLOSED:
         return _contradicted(i, now_ms)
-    if i.state not in _ANSWERED or (i.help_ms is not None and i.wants_help):  # paging goes on anyway
+    if i.is_sensed and i.acceptor == responder:
+        i = replace(i, sensed_ms=None, lease_until_ms=None)
+    if i.state not in ANSWERED or (i.help_ms is not None and i.wants_help):  # paging goes on anyway
         return i
     return replace(
         i, help_ms=now_ms, helper=None, round_ms=now_ms, wave=0, next_wave_ms=None, last_resort_ms=None
@@ -321,7 +319,7 @@ def _contradicted(i: Incident, now_ms: int) -> Incident:
 
 
 def _backup_wanted(i: Incident, now_ms: int) -> Incident:
-    held = i.state in {State.ACCEPTED, State.EN_ROUTE} and i.help_ms is None and not i.wants_help
+    held = i.by_word().state in {State.ACCEPTED, State.EN_ROUTE} and i.help_ms is None and not i.wants_help
     return replace(i, backup_ms=now_ms, helper=None) if held else i
 
 
@@ -340,6 +338,9 @@ def _closed(i: Incident, outcome: str, now_ms: int) -> Incident:
         outcome=outcome,
         closed_ms=now_ms,
         lease_until_ms=None,
+        named=None,
+        added=(),
+        sensed_ms=None,
         next_wave_ms=None,
     )
 
@@ -372,7 +373,7 @@ def _raised(i: Incident, event: Raised, now_ms: int) -> Incident:
         late_at_decision=event.late,
         room=event.room or i.room,
     )
-    return risen if i.state is State.ON_SCENE else _new_round(risen, State.OPEN, now_ms)
+    return risen if i.is_there else _new_round(risen, State.OPEN, now_ms)
 
 
 def _reopened(i: Incident, now_ms: int) -> Incident:
@@ -392,6 +393,8 @@ def _new_round(i: Incident, state: State, now_ms: int) -> Incident:
         help_ms=None,
         helper=None,
         backup_ms=None,
+        sensed_ms=None,
+        on_scene_ms=_on_scene_ms(i),
         next_wave_ms=None,
         last_resort_ms=None,
     )

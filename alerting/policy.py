@@ -45,6 +45,12 @@ class Policy:
     """The longest that one call to a provider may take."""
     poll_s: float
     """Between two fetches of answers while an incident is open."""
+    sensed_hold_s: float
+    """How long an arrival that only sensors have seen counts without the person's own word."""
+    sensed_body_s: float
+    """How long after the outside door a second body still belongs to it."""
+    sensed_earliest: float
+    """Share of the expected way before which the door alone is nobody's arrival; 0 to 1."""
     last_resort_repeat_s: float
     """Between two calls for the last resort while nobody accepts."""
     area_homes: int
@@ -61,7 +67,9 @@ class Policy:
     """Until this one; the same as `quiet_from_h`: they never wait."""
 
     def __post_init__(self) -> None:
-        """Refuse hours that no clock shows. Raises ValueError."""
+        """Refuse hours that no clock shows, and shares that are none. Raises ValueError."""
         for name in ("quiet_from_h", "quiet_to_h"):
             if not 0 <= getattr(self, name) <= 24:
                 raise ValueError(f"escalation.{name}: an hour from 0 to 24")
+        if not 0 <= self.sensed_earliest <= 1:
+            raise ValueError("escalation.sensed_earliest: a share from 0 to 1")

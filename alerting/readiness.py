@@ -50,6 +50,10 @@ from alerting.ledger import (
 from alerting.paths import Way
 from alerting.policy import Policy
 
+BY_NAME: Final = 0
+"""Wave of a page to somebody whom staff have named; the planner's begin at 1."""
+RELEASED: Final = "released"
+"""Template of the stand-down for whoever held it before somebody else took over."""
 STORM_TEXTS: Final = 10
 STORM_MS: Final = 600_000
 """At most ten texts in ten minutes and person (DESIGN section 6)."""
@@ -178,12 +182,18 @@ def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:
         return "too late"
     if about is None or text.purpose == "answer":
         return None
+    if text.purpose == "confirm":
+        asked = about.is_sensed and about.acceptor == text.responder
+        return None if asked else "answered"
+    if text.purpose == "stand-down" and text.template == RELEASED:
+        return "goes after all" if about.acceptor == text.responder else None
     if text.purpose == "stand-down":
         return "asked again" if about.wants_people else None
     if text.purpose == "news":
         over = text.template == "area-over"
         return None if over == (about.state is State.CLOSED) else "not so any more"
     wanted = about.wants_people and text.created_ms >= about.round_ms
+    wanted |= text.wave == BY_NAME and text.responder in about.called
     return None if wanted else "not needed any more"
 
 

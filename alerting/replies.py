@@ -339,9 +339,9 @@ def _accepted_as(after: Incident, who: str, reply: Reply) -> str:
     if who not in {after.acceptor, after.helper}:
         return "already-taken"
     holds = who == after.acceptor
-    if holds and after.state is State.ON_SCENE:
+    if holds and after.is_there:
         return "arrived"
-    departs = reply.minutes is not None or (holds and after.state is State.EN_ROUTE)
+    departs = reply.minutes is not None or (holds and after.by_word().state is State.EN_ROUTE)
     return "on-the-way" if departs else "accepted"
 
 

@@ -178,6 +178,11 @@ incident = Table(
     Column("help_ms", BigInteger),  # a second person is wanted since
     Column("helper", String(32)),  # responder id of that second person
     Column("backup_ms", BigInteger),  # somebody else is wanted beside those who go, since
+    Column("named", String(32)),  # responder id: whom staff have named to take over
+    Column(
+        "added", Text, nullable=False, server_default=text("''")
+    ),  # sent for by staff; a blank between two
+    Column("sensed_ms", BigInteger),  # sensors alone have said that the acceptor is there
     Column("round_ms", BigInteger, nullable=False),  # pages before this do not count any more
     Column("wave", Integer, nullable=False, server_default=text("0")),
     Column("next_wave_ms", BigInteger),
@@ -210,7 +215,7 @@ move = Table(  # every change of an incident's state, and every word said about 
     Column("event", String(32), nullable=False),
     Column("from_state", String(16)),
     Column("to_state", String(16), nullable=False),
-    Column("by", String(32)),  # responder id, "board", "home", "guardian"
+    Column("by", String(32)),  # responder id, "board", "desk", "home", "sensor", "guardian"
     Column("detail", Text, nullable=False),  # JSON
 )
 
@@ -304,11 +309,11 @@ message = Table(  # the outbox
     Column("id", Integer, primary_key=True),
     Column("incident", ForeignKey("incident.id"), index=True),  # null: an answer about none
     Column("responder", String(32), nullable=False),
-    Column("purpose", String(16), nullable=False),  # page, answer, stand-down, news
+    Column("purpose", String(16), nullable=False),  # page, answer, confirm, stand-down, news
     Column("wave", Integer, nullable=False, server_default=text("0")),
     Column("channel", String(16), nullable=False),  # "" until the courier has chosen one
     Column("body", Text),  # null until wording has run; then fixed for ever
-    Column("template", String(32)),  # which answer
+    Column("template", String(32)),  # which of that purpose
     Column("state", String(12), nullable=False),  # due, leased, sent, failed, withdrawn, grouped
     Column("due_ms", BigInteger, nullable=False),
     Column("lease_until_ms", BigInteger),

@@ -40,6 +40,7 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("page", "low"): "提示。代码{c}{k}，请查看看板。{how}",
     ("page", "drill"): "这是演练，不是真事。代码{c}{k}，请照常{by}到场。{how}",
     ("page", "area"): "提示。代码{c}，{h}户同时看不到，请查看看板。{how}",
+    ("page", "named"): "紧急。代码{c}{k}，指定您去，请{by}到场。{how}",
     ("page", "last-resort"): "紧急。代码{c}{k}，无人到场，请马上去！{how}",
     ("answer", "accepted"): "谢谢。代码{c}由您接手，请{by}到。请按路上需要的分钟数，然后按井号。",
     ("answer", "on-the-way"): "代码{c}，已记您在路上{eta}。去不了请按3，要帮手请按5。"
@@ -57,7 +58,9 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("answer", "nothing-open"): "您现在没有待处理的呼叫。有事请打中心电话。",
     ("answer", "keys"): "接手请按1，到了请按2，不能去请按3，误报请按4，要帮手请按5，平安请按6。",
     ("answer", "not-noted"): "刚才没有记下，请再按一次。",
+    ("confirm", "sensed"): "代码{c}，有人进门，是您吗？到了请按2，去不了请按3。",
     ("stand-down", None): "代码{c}已不用去了，谢谢您。",
+    ("stand-down", "released"): "代码{c}已由别人接替，您不用去了，谢谢您。",
     ("news", "area"): "代码{c}，现在仍有{h}户看不到。",
     ("news", "area-over"): "代码{c}已结束：{h}户，{m}分钟。仍看不到的另行通知。",
 }
@@ -69,6 +72,7 @@ _EN: dict[tuple[str, str | None], str] = {
     ("page", "drill"): "This is a test, nothing has happened. Code{c}{k}: be there {by}. {how}",
     ("page", "area"): "Notice. Code{c}: {h} homes cannot be seen since the same moment, "
     "please look at the board. {how}",
+    ("page", "named"): "Urgent. Code{c}{k}: you were named, be there {by}. {how}",
     ("page", "last-resort"): "Urgent. Code{c}{k}: nobody is there yet, go now! {how}",
     ("answer", "accepted"): "Thank you. Code{c} is yours, be there {by}. "
     "Press how many minutes you need, then the hash key.",
@@ -92,7 +96,9 @@ _EN: dict[tuple[str, str | None], str] = {
     ("answer", "keys"): "I go: press 1. I am there: press 2. I cannot: press 3. False alarm: press 4. "
     "I need help: press 5. Resident safe: press 6.",
     ("answer", "not-noted"): "That was not written down. Please press it again.",
+    ("confirm", "sensed"): "Code{c}: the door has opened. If it is you press 2. If you cannot go press 3.",
     ("stand-down", None): "Code{c}: no need to go any more. Thank you.",
+    ("stand-down", "released"): "Code{c}: somebody else has taken over, no need to go. Thank you.",
     ("news", "area"): "Code{c}: now {h} homes cannot be seen.",
     ("news", "area-over"): "Code{c} is over: {h} homes, {m} minutes. Any that cannot be seen yet come alone.",
 }

@@ -71,6 +71,7 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("page", "low"): "提示{c}{k} 请查看看板。回{c} 1=接手 {c} 3=不能 #{n}.",
     ("page", "drill"): "演练{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "area"): "提示{c} {h}户同时看不到,请查看看板。回{c} 1=接手 {c} 3=不能 #{n}.",
+    ("page", "named"): "紧急{c}{k} 派您,{by}到。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "last-resort"): "紧急{c}{k} 无人到场,请马上去!回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("answer", "accepted"): "{c}由您接手,请{by}到。出发回{c} 1 分钟数,到了回{c} 2,去不了回{c} 3 #{n}.",
     ("answer", "on-the-way"): "{c}已记您在路上{eta}。到了回{c} 2,去不了回{c} 3,要帮手回{c} 5 #{n}.",
@@ -85,7 +86,9 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("answer", "which-code"): "请带您的代码回复,如 {first} 1。您现有:{c} #{n}.",
     ("answer", "not-understood"): "没看懂。请回:{c} 1接手,{c} 2到了,{c} 3不能,{c} 5要帮手 #{n}.",
     ("answer", "nothing-open"): "您现在没有待处理的呼叫。有事请打中心电话 #{n}.",
+    ("confirm", "sensed"): "{c}有人进门,是您吗?到了回{c} 2,还没到回{c} 1 分钟数,去不了回{c} 3 #{n}.",
     ("stand-down", None): "{c}已不用去了,谢谢您。#{n}.",
+    ("stand-down", "released"): "{c}已由别人接替,您不用去了,谢谢您。#{n}.",
     ("news", "area"): "{c}现在仍有{h}户看不到。#{n}.",
     ("news", "area-over"): "{c}已结束:{h}户,{m}分钟。仍看不到的另行通知 #{n}.",
 }
@@ -101,6 +104,8 @@ _EN: dict[tuple[str, str | None], str] = {
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("page", "area"): "NOTICE {c}: {h} homes cannot be seen since the same moment, please look at the board. "
     "Reply {c} 1 = I go, {c} 3 = I cannot. #{n}.",
+    ("page", "named"): "URGENT {c}{k}: you were named, be there {by}. "
+    "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("page", "last-resort"): "URGENT {c}{k}: nobody is there yet, go now! "
     "Reply {c} 1 = I go, {c} 1 8 = on my way, 8 min, {c} 3 = I cannot. #{n}.",
     ("answer", "accepted"): "{c} is yours, be there {by}. "
@@ -125,7 +130,10 @@ _EN: dict[tuple[str, str | None], str] = {
     ("answer", "not-understood"): "Not understood. "
     "Reply {c} 1 = I go, {c} 2 = there, {c} 3 = I cannot, {c} 5 = need help. #{n}.",
     ("answer", "nothing-open"): "Nothing is open for you now. If something is wrong call the centre. #{n}.",
+    ("confirm", "sensed"): "{c}: the door has opened. You? There: {c} 2. "
+    "Not yet: {c} 1 and the minutes. Cannot go: {c} 3. #{n}.",
     ("stand-down", None): "{c}: no need to go any more. Thank you. #{n}.",
+    ("stand-down", "released"): "{c}: somebody else has taken over, no need to go. Thank you. #{n}.",
     ("news", "area"): "{c}: now {h} homes cannot be seen. #{n}.",
     (
         "news",

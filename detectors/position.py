@@ -279,6 +279,28 @@ def _activity(  # noqa: PLR0917  (what `answer` has found out)
     return picked
 
 
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """What is seen of bodies in some homes, first axis N."""
+
+    people: NDArray[np.int8]
+    """(N,) as `Where.people`."""
+    lying: Bools
+    """(N,) a camera that looks sees somebody lie, not on furniture and in no bed."""
+    visit_ms: NDArray[np.int64]
+    """(N,) as `Where.visit_ms`."""
+
+
+def bodies(params: PositionParams, state: PositionState, home: Rows, now_ms: int) -> Bodies:
+    """Give what is seen of bodies in these homes (N,) at `now_ms`; changes nothing."""
+    s, looks = state, _looks(params, state, now_ms)
+    low = np.zeros(s.layout.homes, np.bool_)
+    lies = looks & (s.people > 0) & (s.posture == LYING) & (s.bed[s.layout.camera_room] != 1)
+    low[s.layout.camera_home[lies]] = True
+    still = signs.company(params, s, home, now_ms) >= params.company_over
+    return Bodies(_people(s, looks)[home], low[home], np.where(still, s.visit_ms[home], NEVER))
+
+
 def alibis(params: PositionParams, state: PositionState, camera: Rows, now_ms: int) -> NDArray[np.int64]:
     """Give, for these cameras (N,), the latest onset of a fall in the room of each that the one resident has
     an alibi for: since then they have acted in another room. ms since 1970; NEVER = for none at all.

@@ -32,6 +32,7 @@ from guardian.foresight import Foresight
 from guardian.history.influx import InfluxHistory
 from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
+from guardian.named import Named
 from guardian.protection import Protection
 from guardian.pulse import Pulse
 from guardian.quiet import Silences
@@ -85,7 +86,7 @@ async def run(
     async with AsyncExitStack() as stack:
         stack.enter_context(lock_state(state))
         clock = ReplayClock() if replay else LiveClock()
-        ledger = await Ledger.open(state / "ledger.db")
+        ledger = await Ledger.open(state / "ledger.db", stand_in=True)
         stack.push_async_callback(ledger.close)
 
         # who and where
@@ -141,6 +142,12 @@ async def run(
                 if history is not None:
                     history.offer_finding(concern)
 
+        def memory_said(why: str | None) -> None:
+            feed.changed()
+            pulse.say("working" if why is None else f"the disk fails, alerting goes on in memory: {why}")
+            if why is not None and informer is not None:
+                informer.offer("Guardian", f"{why}. Alerting goes on in memory. 磁盘故障,告警在内存中继续。")
+
         def home_rows() -> Sequence[HomeRow]:
             return rows_of(board, book.roster.duty.cards, clock.now_ms(), lookout.protection)
 
@@ -172,6 +179,7 @@ async def run(
         drills = Drills(
             ledger, lambda: book.roster, lambda: book.people, channels, loaded.policy, clock, changed
         )
+        named = Named(ledger, lambda: book.people, loaded.policy, clock, changed)
 
         # doors: staff, provider, commands
         staff = staff_app(
@@ -180,6 +188,7 @@ async def run(
             clock,
             changed,
             people.site,
+            policy=loaded.policy,
             people=lambda: book.people,
             feed=feed,
             forecast=lambda: foresight.latest,
@@ -211,11 +220,11 @@ async def run(
             door = serve(Starlette(routes=hooks), Tcp(settings.web.hooks_port))
             hooks_port = (await stack.enter_async_context(door)).port
         commands = desk.desk_app(
-            status=partial(_status, link, board, clock),
+            status=partial(_status, link, board, ledger, clock),
             import_roster=partial(import_roster, ledger, book, clock),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
-            more=people_routes(foresight, drills),
+            more=people_routes(foresight, drills, named),
             silences=Silences(ledger, clock, changed),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
@@ -227,7 +236,7 @@ async def run(
             loop.add_signal_handler(number, stop.set)
         parts: dict[str, Coroutine[Any, Any, None]] = {
             "pulse": pulse.run(),
-            "vitals": _vitals(ledger, courier, pulse, clock),
+            "vitals": _vitals(ledger, courier, pulse, clock, memory_said),
             **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
             **({"informer": informer.run()} if informer else {}),
             "courier": courier.run(),
@@ -250,9 +259,10 @@ async def run(
                 await asyncio.wait([task])
 
 
-def _status(link: Link, board: Board, clock: Clock) -> desk.Answer:
+def _status(link: Link, board: Board, ledger: Ledger, clock: Clock) -> desk.Answer:
     return {
         "now_ms": clock.now_ms(),
+        "ledger_in_memory": ledger.on_memory,
         "connected": dict(link.connected),
         "homes": len(board.homes),
         "frames": board.frames_taken,
@@ -266,14 +276,22 @@ def _status(link: Link, board: Board, clock: Clock) -> desk.Answer:
     }
 
 
-async def _vitals(ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock) -> None:
-    """Mark the progress of the ledger and the courier for the watchdog; record steps of the wall clock."""
-    stepped_ms = 0
+async def _vitals(
+    ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock, memory_said: Callable[[str | None], None]
+) -> None:
+    """Mark the progress of the ledger and the courier for the watchdog; record steps of the wall clock.
+
+    Says once when the ledger goes on in memory alone, and once when it is on the disk again.
+    """
+    stepped_ms, said = 0, None
     while True:
         if isinstance(clock, LiveClock) and abs(clock.wall_step_ms() - stepped_ms) > WALL_STEP_MS:
             stepped_ms = clock.wall_step_ms()
             log.warning("the wall clock was set; nothing moves", by_ms=stepped_ms)
         await ledger.transact(lambda _tx: None)
+        if ledger.on_memory != said:
+            said = ledger.on_memory
+            memory_said(said)
         pulse.mark("ledger", clock.now_ms())
         pulse.mark("courier", courier.looked_ms)
         courier.wake.set()  # an idle courier looks too, so that a hung one is told from it

@@ -25,6 +25,7 @@ from alerting.ledger import LedgerError
 from guardian import cli_people, desk
 from guardian.broker import BrokerError
 from guardian.cli_homes import away_app, quiet_app, roster_app
+from guardian.cli_incidents import incidents_app
 from guardian.cli_parts import DEFAULT_CONFIG, err, fail
 from guardian.link import BrokerAddress
 from guardian.memory import keep_freed
@@ -40,6 +41,7 @@ app.add_typer(away_app, name="away")
 for _command in (cli_people.coverage, cli_people.drill, cli_people.ready):
     app.command()(_command)
 app.add_typer(quiet_app, name="quiet")
+app.add_typer(incidents_app, name="incidents")
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")

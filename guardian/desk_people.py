@@ -1,4 +1,4 @@
-"""The desk's routes about people: coverage, readiness, drills."""
+"""The desk's routes about people: coverage, readiness, drills, who is named for an incident."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -8,9 +8,10 @@ from alerting.coverage import HOURS
 from guardian.desk import Refused
 from guardian.drills import Drills
 from guardian.foresight import Foresight
+from guardian.named import Named
 
 
-def people_routes(foresight: Foresight, drills: Drills) -> list[Route]:
+def people_routes(foresight: Foresight, drills: Drills, named: Named) -> list[Route]:
     """Make the routes; each may answer with `Refused`."""
 
     async def coverage(request: Request) -> JSONResponse:
@@ -29,7 +30,15 @@ def people_routes(foresight: Foresight, drills: Drills) -> list[Route]:
     async def ready(_request: Request) -> JSONResponse:
         return JSONResponse(dict(await drills.ready()))
 
+    async def incidents(_request: Request) -> JSONResponse:
+        return JSONResponse(dict(await named.listing()))
+
+    async def name(request: Request) -> JSONResponse:
+        return JSONResponse(dict(await named.name(await request.body())))
+
     return [
+        Route("/incidents", incidents),
+        Route("/incidents/name", name, methods=["POST"]),
         Route("/coverage", coverage),
         Route("/drill", begin, methods=["POST"]),
         Route("/drill/due", due),

@@ -11,7 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.arrival import Awaited
 from alerting.concern import Concern, Kind
+from alerting.policy import Policy
 from detectors import fall, position
 from detectors.bodystate import Trend
 from detectors.fallstate import FallState
@@ -118,6 +120,10 @@ class Lookout:
         """Give `in-sight` of each of these homes (→ dark since, ms since 1970) that can be seen again."""
         homes = self._rounds.health.in_sight(dark)
         return [Concern(home, Kind.IN_SIGHT, now_ms, now_ms, confidence=1.0) for home in homes]
+
+    def arrivals(self, awaited: Sequence[Awaited], policy: Policy, now_ms: int) -> dict[int, str]:
+        """Give the arrivals that doors and bodies show now: incident → what was seen."""
+        return self._rounds.doorstep.look(awaited, policy, now_ms)
 
     def spread(self, concerns: Sequence[Concern]) -> list[Concern]:
         """Give concerns with one that is about our own connection repeated for each home that it hides."""

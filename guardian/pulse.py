@@ -80,6 +80,10 @@ class Pulse:
         self._marks |= dict.fromkeys(self._limits_ms, now_ms)
         notify(self._address, "READY=1", f"STATUS={status}")
 
+    def say(self, status: str) -> None:
+        """Show a line in systemd's status."""
+        notify(self._address, f"STATUS={status}")
+
     def stopping(self) -> None:
         """Say that an orderly stop has begun."""
         notify(self._address, "STOPPING=1", "STATUS=stopping")

@@ -23,6 +23,7 @@ from detectors.inactivitystate import HAS_DOOR
 from detectors.layout import Moment, Rows
 from detectors.params import Params
 from guardian.board import Board, Group
+from guardian.doorstep import Doorstep
 from guardian.health import HealthWatch, Rooms
 from guardian.plan import must_be_watched
 
@@ -73,6 +74,8 @@ class Rounds:
         """Which sensors can be relied on, and what could be detected right now."""
         self._position = position.fresh(params.position, board.layout)
         board.locate(params.position, self._position)
+        self.doorstep = Doorstep(board.homes, board.layout, params.position, self._position)
+        """Who has come in."""
         watched = np.array([must_be_watched(name) for _, name in board.sensor_names], np.bool_)
         self._ambient = ambient.fresh(board.layout)
         self._appliance = appliance.fresh(board.layout, watched)
@@ -101,6 +104,7 @@ class Rounds:
         trends.hear(self._trends, layout, heard, moment)
         position.step(params.position, self._position, heard, now_ms, moment.minute)
         self.health.hear(heard)
+        self.doorstep.hear(heard)
         self._board.mute(self.health.chattering(now_ms))
         findings = ambient.step(params.ambient, self._ambient, heard, now_ms)
         findings += appliance.step(params.appliance, self._appliance, heard, now_ms)

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from alerting import triage
+from alerting import arrival, triage
 from alerting.concern import Concern, Kind
 from alerting.duty import Duty
 from alerting.incident import Incident
@@ -33,9 +33,13 @@ BEAT_MS: Final = 200  # DESIGN section 5
 SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute; and after each finding
 FIRST_SNAPSHOT_MS: Final = 10_000  # by then a sensor is ready (5 s) and has something worth keeping
 OVERDUE_LOOK_MS: Final = 1_000  # how often open suspicions, areas and silences are looked at
+ARRIVALS_LOOK_MS: Final = 1_000  # how often homes to which somebody is on the way are
 SIGHT_LOOK_MS: Final = (
     5_000  # how often homes that somebody waits for are; their health is judged each minute
 )
+MOST_WAITING: Final = 15_000
+"""Events that the broker is left without an acknowledgement for while the ledger is in memory alone: below
+the link's PAUSE_AT, a quarter of its window."""
 REPLAY_PATIENCE_S: Final = 5.0  # how long a replay's beat waits for readings that were announced
 
 CRASH_POINTS: Final = ("taken", "committed")
@@ -120,7 +124,8 @@ class Watch:
         self._on_beat = on_beat
         self._crash_point = crash_point
         self._last_row = 0
-        self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = 0
+        self._acked = AckMark(0, 0)
+        self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = self._arrivals_due_ms = 0
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -171,10 +176,7 @@ class Watch:
             each = self._lookout.spread(concerns)
             incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, each, now_ms))
             self._crash_point("committed")
-        self._acks.acknowledge(mark)
-        for r in readings:
-            if r.id is not None:
-                self._voice.ack(r.home, r.sensor, r.id)
+        self._acknowledge(mark, readings)
         suspected = {c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED}
         silent = {c.home for c in concerns if c.kind is Kind.INACTIVITY_PROMPT}
         for incident in incidents:
@@ -182,14 +184,33 @@ class Watch:
             if asked or (incident.home in suspected and incident.severity is None):
                 self._voice.prompt(incident.home, incident.kind, incident.id, now_ms)
         incidents = [*incidents, *await self._overdue(now_ms), *await self._in_sight(now_ms)]
+        incidents += await self._arrivals(now_ms)
         noticed = Noticed(concerns, incidents)
         if concerns or incidents:
             self._on_noticed(noticed)
             self._snapshot_due_ms = now_ms  # a restart in the dwell must not forget the suspicion
-        if self._directory is not None and now_ms >= self._snapshot_due_ms and self._to_save.empty():
+        saves = self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
+        if saves and now_ms >= self._snapshot_due_ms and self._to_save.empty():
             self._snapshot_due_ms = now_ms + SNAPSHOT_MS
             self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
         return noticed
+
+    def _acknowledge(self, mark: AckMark, readings: Sequence[Reading]) -> None:
+        """Tell the broker and the devices what is on the disk; what is in memory alone they keep.
+
+        Devices that repeat do so until it is. The broker's window is finite, so that it gets its
+        acknowledgements from MOST_WAITING on all the same: new events matter more than old ones twice.
+        """
+        if self._ledger.on_memory is not None:
+            waiting = mark.count - (self._acked.count if mark.connection == self._acked.connection else 0)
+            if waiting <= MOST_WAITING:
+                return
+            readings = ()
+        self._acks.acknowledge(mark)
+        self._acked = mark
+        for r in readings:
+            if r.id is not None:
+                self._voice.ack(r.home, r.sensor, r.id)
 
     async def _overdue(self, now_ms: int) -> Sequence[Incident]:
         """Once a second: what time alone brings, such as suspicions that nobody has cleared or confirmed."""
@@ -197,6 +218,19 @@ class Watch:
             return ()
         self._overdue_due_ms = now_ms + OVERDUE_LOOK_MS
         return await self._ledger.transact(lambda tx: triage.overdue(tx, self._duty(), self._policy, now_ms))
+
+    async def _arrivals(self, now_ms: int) -> Sequence[Incident]:
+        """Once a second: whether whoever is on the way has come in, as doors and bodies tell."""
+        if now_ms < self._arrivals_due_ms:
+            return ()
+        self._arrivals_due_ms = now_ms + ARRIVALS_LOOK_MS
+        awaited = await self._ledger.transact(
+            lambda tx: arrival.awaited(tx, self._duty(), self._policy, now_ms)
+        )
+        seen = self._lookout.arrivals(awaited, self._policy, now_ms)
+        if not seen:
+            return ()
+        return await self._ledger.transact(lambda tx: arrival.take(tx, seen, self._policy, now_ms))
 
     async def _in_sight(self, now_ms: int) -> Sequence[Incident]:
         """Tell triage which of the homes that it waits for are in sight again."""

@@ -102,6 +102,9 @@ class Road:
             self.clock.now_ms(),
         )
 
+    def door(self, home: str, value: int) -> None:
+        self.board.event(f"guardian/demo/{home}/front/event", pack_event(value=value), self.clock.now_ms())
+
     async def until(self, state: State, within_s: float) -> Incident:
         """Wait until the newest incident is in this state."""
         end_ms = self.clock.now_ms() + within_s * 1000
@@ -208,6 +211,7 @@ def _file(phones: dict[str, Behaviour], homes: list[SimulatedHome]) -> RosterFil
                             "fov_deg": h.fov_deg,
                         },
                         {"id": "help", "kind": "button", "room": h.room},
+                        {"id": "front", "kind": "door", "room": h.room, "outside": True},
                     ],
                 }
                 for h in homes
@@ -269,6 +273,33 @@ async def test_a_fall_goes_the_whole_way() -> None:
         text = await r.phones[WANG].expects_text("")
         for private in (homes[1].home, "living", "fall", "跌"):
             assert private not in text
+
+
+@pytest.mark.looptime
+async def test_who_comes_in_and_does_not_text_is_seen_by_door_and_camera() -> None:
+    homes = demo_homes(seed=3, n=2, fall_home=1, fall_at_s=40.0, duration_s=150.0)
+    busy = Behaviour((Say(5.0, "1"), Say(5.0, "1 2"), Say(130.0, "6")))
+    async with road({LI: busy}, homes) as r:
+        for h in homes:
+            r.door(h.home, 0)
+        await r.plays(until_s=85.0)
+        assert [i.state for i in await r.incidents()] == [State.EN_ROUTE]
+        r.door(homes[1].home, 1)
+        r.door(homes[1].home, 0)
+        await r.plays(until_s=88.0)
+        assert [i.state for i in await r.incidents()] == [State.EN_ROUTE], "nobody can be there so soon"
+        await r.plays(until_s=140.0)
+        r.door(homes[0].home, 1)
+        await r.plays(until_s=142.0)
+        assert [i.state for i in await r.incidents()] == [State.EN_ROUTE], "another home's door"
+        r.door(homes[1].home, 1)
+        there = await r.until(State.ON_SCENE, within_s=5)
+        assert there.is_sensed
+        assert there.on_scene_ms is not None
+        assert there.on_scene_ms - START_MS < 145_000
+        closed = await r.until(State.CLOSED, within_s=200)
+        assert (closed.outcome, closed.on_scene_ms) == ("safe", there.on_scene_ms)
+        assert await r.phones[LI].expects_text("the door has opened")
 
 
 @pytest.mark.looptime

@@ -10,6 +10,7 @@ from alerting.concern import Kind, Severity
 from alerting.incident import (
     MOVES,
     Accepted,
+    Added,
     Arrived,
     BackupWanted,
     CancelledByHome,
@@ -17,6 +18,7 @@ from alerting.incident import (
     Closed,
     Contradicted,
     EnRoute,
+    HandedOver,
     IllegalMove,
     Incident,
     IncidentEvent,
@@ -27,8 +29,10 @@ from alerting.incident import (
     Paged,
     Raised,
     ReportedFalse,
+    Sensed,
     State,
     Suspected,
+    Word,
     step,
 )
 
@@ -221,6 +225,139 @@ def test_an_outcome_that_nobody_knows_closes_nothing() -> None:
         step(HIGH, Closed("whatever"), 20_000)
 
 
+# --- staff name somebody -------------------------------------------------------------------------
+
+
+def test_whoever_holds_it_keeps_it_until_the_named_one_says_yes() -> None:
+    held = told(HIGH, Paged(), Accepted("a", 8))
+    named = step(held, HandedOver("b"), 60_000)
+    assert named == replace(held, named="b")
+    assert step(named, HandedOver("b", "another colleague"), 70_000) == named
+    assert step(named, Accepted("c"), 70_000) == named
+    taken = step(named, Accepted("b"), 80_000)
+    assert (taken.state, taken.acceptor, taken.helper, taken.named) == (State.ACCEPTED, "b", None, None)
+    assert (taken.lease_until_ms, taken.eta_ms, taken.accepted_ms) == (200_000, None, held.accepted_ms)
+    assert step(taken, Accepted("a"), 90_000) == taken, "who is released does not take it back"
+    assert step(named, Accepted("b", 3), 80_000).lease_until_ms == 80_000 + 180_000 + 120_000
+
+
+def test_a_named_one_who_cannot_changes_nothing_for_who_holds_it() -> None:
+    held = told(HIGH, Accepted("a", 8))
+    assert step(step(held, HandedOver("b"), 60_000), CannotGo("b"), 70_000) == held
+
+
+def test_the_old_lease_stands_and_what_ends_it_does_not_unname_anybody() -> None:
+    named = told(HIGH, Accepted("a"), HandedOver("b"))
+    for ends in (LeaseLapsed(), CannotGo("a")):
+        again = step(named, ends, 500_000)
+        assert (again.state, again.acceptor, again.named) == (State.REOPENED, None, "b")
+        assert step(again, Accepted("b"), 510_000).acceptor == "b"
+
+
+def test_nobody_leaves_the_door_before_the_named_one_is_there() -> None:
+    there = told(HIGH, Arrived("a"), HandedOver("b"))
+    coming = step(there, Accepted("b", 4), 60_000)
+    assert (coming.state, coming.acceptor, coming.helper) == (State.ON_SCENE, "a", "b")
+    both = step(coming, Arrived("b"), 90_000)
+    assert (both.acceptor, both.helper, both.named, both.on_scene_ms) == ("b", None, None, 20_000)
+
+
+def test_naming_who_holds_it_takes_a_hand_over_back() -> None:
+    held = told(HIGH, Accepted("a", 8))
+    assert step(step(held, HandedOver("b"), 60_000), HandedOver("a"), 70_000) == held
+
+
+def test_whom_staff_send_for_goes_too_whoever_else_goes() -> None:
+    held = told(HIGH, Accepted("a", 8))
+    sent_for = told(held, Added("b"), Added("b"), Added("a"), Added("c"), from_ms=60_000)
+    assert (sent_for.added, sent_for.called, sent_for.wants_people) == (("b", "c"), frozenset("bc"), False)
+    assert step(sent_for, Accepted("d"), 100_000).helper is None
+    assert step(sent_for, Accepted("b"), 100_000).helper == "b"
+    both = told(sent_for, Arrived("a"), Accepted("c"), from_ms=100_000)
+    assert (both.state, both.acceptor, both.helper) == (State.ON_SCENE, "a", "c")
+    assert step(sent_for, CannotGo("b"), 100_000).added == ("c",)
+
+
+@pytest.mark.parametrize("naming", [HandedOver("b"), Added("b")])
+def test_nobody_is_sent_to_what_is_over_or_only_suspected(naming: IncidentEvent) -> None:
+    for where in (SUSPICION, told(HIGH, Arrived("a"), Closed("safe"))):
+        with pytest.raises(IllegalMove, match="nobody is sent"):
+            step(where, naming, 90_000)
+
+
+# --- arrivals that only sensors have seen --------------------------------------------------------
+
+SENSED = Sensed("door+body", 300.0)
+SEEN = told(HIGH, Paged(), Accepted("a", 8), SENSED)
+"""`a` has accepted at 30 s; at 40 s door and bodies say that somebody is there."""
+
+
+def test_sensors_put_the_acceptor_on_scene_and_keep_a_lease() -> None:
+    assert (SEEN.state, SEEN.acceptor, SEEN.on_scene_ms, SEEN.eta_ms) == (State.ON_SCENE, "a", 40_000, None)
+    assert (SEEN.lease_until_ms, SEEN.is_sensed, SEEN.is_there, SEEN.wants_people) == (
+        340_000,
+        True,
+        False,
+        False,
+    )
+    assert step(SEEN, SENSED, 60_000) == SEEN
+    assert step(SEEN, LeaseCapped(50_000), 45_000) == SEEN
+    assert step(SEEN, LeaseLapsed(), 339_999) == SEEN
+
+
+def test_an_arrival_that_nobody_confirms_lapses_and_is_taken_back() -> None:
+    again = step(SEEN, LeaseLapsed(), 340_000)
+    assert (again.state, again.acceptor, again.on_scene_ms, again.sensed_ms) == (
+        State.REOPENED,
+        None,
+        None,
+        None,
+    )
+    assert again.wants_people
+    assert step(SEEN, CannotGo("a"), 60_000).on_scene_ms is None
+
+
+def test_the_holders_own_word_confirms_it() -> None:
+    there = step(SEEN, Arrived("a"), 60_000)
+    assert (there.is_there, there.lease_until_ms, there.on_scene_ms) == (True, None, 40_000)
+    helped = step(SEEN, NeedsHelp("a"), 60_000)
+    assert (helped.is_there, helped.wants_people, helped.lease_until_ms) == (True, True, None)
+    assert step(SEEN, Closed("safe"), 60_000).on_scene_ms == 40_000
+    assert step(SEEN, ReportedFalse("b"), 60_000).is_sensed
+    assert step(SEEN, NeedsHelp("b"), 60_000).is_sensed
+
+
+def test_a_word_that_contradicts_the_sensors_counts_and_they_are_not_believed_again() -> None:
+    going = step(SEEN, Accepted("a", 5), 60_000)
+    assert (going.state, going.lease_until_ms) == (State.EN_ROUTE, 60_000 + 300_000 + 120_000)
+    assert going.on_scene_ms is None
+    assert step(going, SENSED, 70_000) == going
+    assert step(SEEN, Accepted("a"), 60_000) == SEEN, "a plain 1 says nothing new"
+    assert step(step(going, LeaseLapsed(), 900_000), SENSED, 910_000).state is State.REOPENED
+
+
+def test_sensors_alone_keep_nobody_from_being_asked() -> None:
+    assert SEEN.by_word().state is State.EN_ROUTE
+    wanted = step(SEEN, BackupWanted(), 60_000)
+    assert wanted.wants_people
+    assert step(wanted, Accepted("b"), 70_000).helper == "b"
+    worse = step(told(MEDIUM, Accepted("a"), SENSED), raised(), 100_000)
+    assert (worse.state, worse.acceptor, worse.on_scene_ms) == (State.OPEN, None, None)
+
+
+def test_sensors_say_nothing_where_nobody_goes_or_nobody_hurries() -> None:
+    low = replace(HIGH, severity=Severity.LOW, kind=Kind.SENSOR_FAULT)
+    test = replace(MEDIUM, kind=Kind.DRILL)
+    for where in (
+        HIGH,
+        SUSPICION,
+        told(HIGH, Arrived("a")),
+        told(low, Accepted("a")),
+        told(test, Accepted("a")),
+    ):
+        assert step(where, SENSED, 60_000) == where
+
+
 who = st.sampled_from(["a", "b", "c"])
 minutes = st.none() | st.integers(1, 120)
 EVENTS: st.SearchStrategy[IncidentEvent] = st.one_of(
@@ -235,6 +372,9 @@ EVENTS: st.SearchStrategy[IncidentEvent] = st.one_of(
     st.just(LeaseLapsed()),
     st.builds(LeaseCapped, st.integers(0, 2_000_000)),
     st.just(BackupWanted()),
+    st.builds(HandedOver, who),
+    st.builds(Added, who),
+    st.just(SENSED),
     st.builds(Suspected, st.integers(0, 2_000_000)),
     st.builds(raised, st.sampled_from([Kind.SOS, Kind.FALL_CONFIRMED]), st.sampled_from(Severity)),
     st.just(Contradicted()),
@@ -258,13 +398,54 @@ def test_no_story_makes_an_illegal_move(story: list[tuple[IncidentEvent, int]], 
             assert isinstance(event, Contradicted | NeedsHelp)
         if incident.severity is Severity.HIGH and after.state is State.CLOSED is not incident.state:
             assert isinstance(event, Closed | ReportedFalse)
+        if after.acceptor not in {None, incident.acceptor}:  # nothing but somebody's own word
+            assert isinstance(event, Accepted | EnRoute | Arrived)
+            assert event.responder == after.acceptor
+        if incident.acceptor not in {None, after.acceptor}:  # nobody is let go for a name alone
+            ends = CannotGo | LeaseLapsed | Raised | Arrived | Contradicted | NeedsHelp
+            assert isinstance(event, ends) or after.acceptor == incident.named
+        if incident.state is State.ON_SCENE and after.state in {State.EN_ROUTE, State.OPEN}:
+            assert incident.is_sensed
         for segment in ("suspected_ms", "provider_ms", "accepted_ms", "en_route_ms", "on_scene_ms"):
             first = getattr(incident, segment)
-            assert first is None or getattr(after, segment) == first
+            undone = segment == "on_scene_ms" and incident.is_sensed and not after.closed_ms
+            undone = undone and after.state is not State.ON_SCENE and getattr(after, segment) is None
+            assert first is None or getattr(after, segment) == first or undone
         held = {State.ACCEPTED, State.EN_ROUTE}
-        assert (after.lease_until_ms is not None) == (after.state in held)
+        assert (after.lease_until_ms is not None) == (after.state in held or after.is_sensed)
         assert (after.outcome is not None) == (after.state is State.CLOSED)
         incident = after
+
+
+@given(STORIES, st.sampled_from([HIGH, MEDIUM]), st.integers(1, 600))
+def test_no_arrival_by_sensors_alone_outlives_its_lease(
+    story: list[tuple[IncidentEvent, int]], incident: Incident, lease_s: int
+) -> None:
+    """Whatever was said by others: without the holder's own word somebody is looked for again."""
+    now_ms = 10_000
+    for event, later_ms in story:
+        now_ms += later_ms
+        try:
+            incident = step(incident, event, now_ms)
+        except IllegalMove:
+            continue
+    seen = step(incident, Sensed("door", lease_s), now_ms)
+    if not seen.is_sensed or seen == incident:
+        return
+    assert seen.state is not State.CLOSED
+    assert seen.acceptor == incident.acceptor
+    for event, _ in story:
+        theirs = isinstance(event, Word | HandedOver) and event.responder == seen.acceptor
+        if theirs or isinstance(event, Closed | LeaseLapsed | Raised | Arrived | Sensed):
+            continue
+        try:
+            seen = step(seen, event, now_ms)
+        except IllegalMove:
+            continue
+    assert seen.is_sensed
+    again = step(seen, LeaseLapsed(), now_ms + lease_s * 1000)
+    assert again.state is State.REOPENED
+    assert again.wants_people
 
 
 @given(STORIES, EVENTS, st.integers(0, 300_000), st.sampled_from([HIGH, SUSPICION]))

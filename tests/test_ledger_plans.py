@@ -1,10 +1,10 @@
-"""No query of a look reads the whole outbox: SQLite goes from the few incidents to their messages."""
+"""No query of a look reads the whole past: SQLite goes from the few incidents to their messages and moves."""
 
 import pytest
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import Select
 
-from alerting.ledger import Ledger, areas, outbox
+from alerting.ledger import Ledger, areas, incidents, outbox
 
 LOOKED_AT = {
     "pages": outbox._PAGES,
@@ -27,3 +27,24 @@ async def test_a_look_goes_from_incidents_to_messages(name: str) -> None:
     on_messages = [step for step in plan if " message" in step and "AS" not in step]
     assert on_messages
     assert all("USING INDEX ix_message_incident" in step for step in on_messages)
+
+
+@pytest.mark.parametrize(
+    ("statement", "steps"),
+    [
+        (incidents._SAID, {"SEARCH move USING INDEX ix_move_incident (incident=?)"}),
+        (incidents._HELD, {"SCAN incident USING INDEX uq_incident_open_home"}),
+    ],
+    ids=["words", "on-the-way"],
+)
+async def test_a_look_reads_neither_all_moves_nor_all_incidents(
+    statement: Select[tuple[object, ...]], steps: set[str]
+) -> None:
+    compiled = statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    ledger = await Ledger.open(None, inline=True, integrity=False)
+    plan = await ledger.transact(
+        lambda tx: {row[-1] for row in tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")}
+    )
+    await ledger.close()
+    assert steps <= plan
+    assert not plan & {"SCAN move", "SCAN incident"}

@@ -90,6 +90,12 @@ def test_ten_minutes_of_standstill_are_counted_as_what_they_are() -> None:
     assert any(one.last_resort for one in told)
 
 
+def test_words_that_are_all_taken_at_once_are_not_held_against_each_others_answers() -> None:
+    place = next(n for n, f in enumerate(FAULTS) if f.id == "F16")
+    for odds in (0.17, 0.47):
+        assert [one.broken for one in play(Job(odds, place, 5, 0, 3), POLICY)] == [()] * 3
+
+
 def test_a_policy_that_waits_is_found_out() -> None:
     """The simulation can say no: one person asked at a time makes feasible incidents late."""
     slow = replace(POLICY, wave_confidence=0.01, wave_window_s=400, margin_s=-300)

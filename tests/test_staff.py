@@ -19,6 +19,7 @@ from alerting.incident import (
     LastResort,
     NeedsHelp,
     ReportedFalse,
+    Sensed,
     State,
 )
 from alerting.ledger import LedgerError, RosterRows
@@ -304,6 +305,47 @@ async def test_from_accepted_to_closed_by_buttons_every_move_is_by_the_board(sit
         ("arrived", "board"),
         ("closed", "board"),
     ]
+
+
+async def test_staff_hand_over_and_send_for_anybody_from_the_incidents_page(site: Site) -> None:
+    fall = await site.opened(Kind.FALL_CONFIRMED, "h01")
+    await site.happens(fall.id, Accepted("ann", 6), by="ann")
+    async with site.client() as client:
+        page = (await client.get(f"/incidents/{fall.id}")).text
+        form = page.split(f'action="/incidents/{fall.id}/hand-over"')[1].split("</form>")[0]
+        assert re.findall(r'<option value="(\w+)">', form) == ["bo", "ann", "cy"], "off duty, too"
+        for who, what in (("cy", "hand-over"), ("bo", "add"), ("bo", "add")):
+            assert (await client.post(f"/incidents/{fall.id}/{what}", data={"who": who})).status_code == 303
+        assert (await client.post(f"/incidents/{fall.id}/add", data={"who": "dora"})).status_code == 400
+        board = (await client.get("/")).text
+        assert "陈西 &lt;b&gt; is named to take over" in board
+        assert "Also sent for: 李波" in board
+        assert "Named to take over" in (await client.get(f"/incidents/{fall.id}")).text
+    now = await site.read(fall.id)
+    assert (now.acceptor, now.named, now.added) == ("ann", "cy", ("bo",))
+    texts = await site.ledger.transact(lambda tx: records.messages(tx, fall.id))
+    assert [(m.responder, m.template) for m in texts if m.template == "named"] == [
+        ("cy", "named"),
+        ("bo", "named"),
+    ]
+    async with site.client() as client:
+        await client.post(f"/incidents/{fall.id}/close", data={"outcome": "real"})
+        assert (await client.post(f"/incidents/{fall.id}/add", data={"who": "cy"})).status_code == 409
+
+
+async def test_an_arrival_that_only_sensors_saw_is_shown_as_one_and_counts_on(site: Site) -> None:
+    fall = await site.opened(Kind.FALL_CONFIRMED, "h01")
+    await site.happens(fall.id, Accepted("ann", 6), by="ann")
+    await site.happens(fall.id, Sensed("door", 300.0), by="sensor")
+    async with site.client() as client:
+        (card,) = articles((await client.get("/")).text)
+        assert "nobody has confirmed it yet" in card
+        assert "data-deadline" in card
+        (told,) = (await client.get("/api/incidents")).json()["incidents"]
+        assert (told["state"], told["arrival_unconfirmed"]) == ("on-scene", True)
+        await client.post(f"/incidents/{fall.id}/arrived")
+        assert "nobody has confirmed it yet" not in (await client.get("/")).text
+    assert (await site.read(fall.id)).is_there
 
 
 async def test_somebody_may_have_arrived_without_accepting_first(site: Site) -> None:

@@ -9,19 +9,21 @@ from typing import Any
 
 import pytest
 
-from alerting import coverage
+from alerting import coverage, triage
 from alerting.channels import Abilities, Channel
 from alerting.coverage import QUARTER_MS, Forecast, Gap
 from alerting.duty import Shift
-from alerting.ledger import Ledger, open_incidents, take_inbound
-from guardian import desk, drills, foresight
+from alerting.incident import Accepted, Closed
+from alerting.ledger import Ledger, apply, messages, open_incidents, take_inbound
+from guardian import desk, drills, foresight, named
 from guardian.desk_people import people_routes
 from guardian.drills import Drills
 from guardian.foresight import Foresight
+from guardian.named import Named
 from guardian.roster import Roster
 from guardian.web.serve import serve
 from guardian.web.staff import GAPS_SHOWN, People
-from tests.alerting_people import EVERY_DAY, T0, SetClock, duty, responder, shipped_policy
+from tests.alerting_people import EVERY_DAY, T0, SetClock, concern, duty, responder, shipped_policy
 from tests.courier_world import FakeProvider
 from tests.web_people import S, make_site
 
@@ -72,6 +74,8 @@ class Staff:
             self.clock,
             changed,
         )
+        people = People(PEOPLE, NAMES)
+        self.named = Named(ledger, lambda: people, POLICY, self.clock, changed)
 
 
 @pytest.fixture
@@ -175,7 +179,7 @@ async def test_the_desk_answers_about_people_and_begins_drills(staff: Staff, tmp
         export_roster=nothing,
         calendar=NoCalendar(),
         silences=NoCalendar(),
-        more=people_routes(staff.foresight, staff.drills),
+        more=people_routes(staff.foresight, staff.drills, staff.named),
     )
 
     def ask(method: str, path: str, body: bytes | None = None) -> Any:
@@ -209,3 +213,46 @@ async def test_the_desk_answers_about_people_and_begins_drills(staff: Staff, tmp
             await ask("POST", "/drill", drills.encode(drills.Wish(home="h01")))
         assert len(await staff.ledger.transact(open_incidents)) == 1
         assert [p["name"] for p in (await ask("GET", "/ready"))["people"]] == ["李波", "王安"]
+
+
+async def test_the_desk_hands_an_incident_over_to_somebody_by_the_name_that_staff_use(staff: Staff) -> None:
+    fall = (
+        await staff.ledger.transact(
+            lambda tx: triage.take(tx, [concern(after_s=0)], PEOPLE, POLICY, staff.clock.ms)
+        )
+    )[0]
+    await staff.ledger.transact(lambda tx: apply(tx, fall.id, Accepted("ann", 6), T0, "ann"))
+
+    async def ask(person: str, what: Any = "hand-over", owner: str = "Wang", number: int = fall.id) -> Any:
+        wish = named.Wish(incident=number, person=person, what=what, owner=owner)
+        return await staff.named.name(named.encode(wish))
+
+    for wrong, why in (
+        ({"person": "陈东"}, "nobody active in the roster is called 陈东"),
+        ({"person": "陈西", "owner": " "}, "owner: a name"),
+        ({"person": "陈西", "number": 99}, "there is no incident 99"),
+        ({"person": "陈西", "what": "steal"}, "Invalid enum value"),
+    ):
+        with pytest.raises(desk.Refused, match=why):
+            await ask(**wrong)
+    assert staff.changes == []
+    assert await ask("陈西") == {
+        "incidents": [
+            {
+                "id": 1,
+                "home": "h01",
+                "kind": "fall-confirmed",
+                "state": "en-route",
+                "held_by": "王安",
+                "named": "陈西",
+                "added": [],
+            }
+        ]
+    }
+    assert (await ask("+8610000000000", "add"))["incidents"][0]["added"] == ["李波"]
+    assert await ask("bo", "add") == await staff.named.listing()
+    texts = await staff.ledger.transact(lambda tx: messages(tx, fall.id))
+    assert [(m.responder, m.template, m.due_ms) for m in texts] == [("cy", "named", T0), ("bo", "named", T0)]
+    await staff.ledger.transact(lambda tx: apply(tx, fall.id, Closed("real"), T0, "board"))
+    with pytest.raises(desk.Refused, match="incident 1: nobody is sent"):
+        await ask("陈西")

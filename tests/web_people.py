@@ -13,7 +13,7 @@ from alerting.duty import Language
 from alerting.incident import Incident, IncidentEvent, Paged
 from alerting.ledger import Ledger, Message, Tx
 from guardian.web.staff import Feed, HomeRow, People, staff_app
-from tests.alerting_people import T0, SetClock, duty, responder
+from tests.alerting_people import T0, SetClock, duty, responder, shipped_policy
 
 S = 1000
 MIN = 60 * S
@@ -124,6 +124,7 @@ async def make_site(
         clock,
         lambda: changes.append(clock.now_ms()),
         "xingfu",
+        policy=shipped_policy(),
         people=lambda: people,
         feed=feed,
         forecast=forecast,

@@ -1,19 +1,31 @@
-"""Opening the ledger, bringing it up to date, and running transactions on it.
+"""Opening the ledger, bringing it up to date, running transactions on it, and going on when its disk fails.
 
 Takes a path, gives a `Ledger` whose `transact` runs one function in one transaction. SQLite with
 WAL and synchronous=FULL: what `transact` has returned survives a power cut (500 simulated cuts: 0 lost;
 with NORMAL 499 lost something). Exactly one connection and one writer thread: several connections to one
 WAL database can corrupt it before SQLite 3.51.3. Never retries: whoever owns the change decides.
+
+But for one case. With `stand_in`, when a transaction fails because the disk is full, broken or read-only:
+
+1. What the file holds is copied into memory, and the transaction that failed is run again on the copy; so
+   are all after it. `on_memory` says why. Nothing that `transact` returns survives a crash meanwhile.
+2. Every `RETRY_S` the copy is written back into the file, in one transaction of the file's own: all of it or
+   nothing. Then the file counts again, with everything that has happened.
+
+So the functions that are given to `transact` may be run twice, and do nothing but read and write their Tx.
 """
 
 import asyncio
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -30,13 +42,30 @@ BUSY_MS: Final = 5000
 """How long a shell that staff have opened on the file may hold us up before it is an error."""
 
 
-class LedgerError(Exception):
-    """The ledger cannot be read or written. `permanent`: trying again will not help."""
+RETRY_S: Final = 5.0
+"""Between two tries to write a copy in memory back; each may cost a copy of the whole ledger."""
+ROOM: Final = 1.1
+"""Free space that is wanted for it, as a share of the ledger: all its pages go through the WAL, each with a
+header of 24 bytes."""
+_DISK: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
+"""SQLite's primary result codes for a disk that is full, broken, read-only or gone."""
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
+log = structlog.get_logger("ledger")
+
+
+class LedgerError(Exception):
+    """The ledger cannot be read or written.
+
+    `permanent`: trying again will not help; `disk`: it is full, broken, read-only or gone.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool, disk: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
+        self.disk = disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +78,20 @@ class Tx:
 class Ledger:
     """The one way to the tables."""
 
-    def __init__(self, engine: Engine, writer: ThreadPoolExecutor | None) -> None:
-        self._engine = engine
+    def __init__(self, path: Path | None, writer: ThreadPoolExecutor | None, *, stand_in: bool) -> None:
+        self.on_memory: str | None = None
+        """Why the ledger is in memory alone; None: it is where it belongs."""
+        self._path = path
+        self._engine = _engine(path)
         self._writer = writer
+        self._may_stand_in = stand_in and path is not None
+        self._copy: Engine | None = None
+        self._retry_s = 0.0
 
     @classmethod
-    async def open(cls, path: Path | None, *, inline: bool = False, integrity: bool = True) -> Self:
+    async def open(
+        cls, path: Path | None, *, inline: bool = False, integrity: bool = True, stand_in: bool = False
+    ) -> Self:
         """Open (or make) the ledger and migrate it to the newest schema.
 
         Parameters
@@ -65,6 +102,8 @@ class Ledger:
             run on the caller's thread instead of the writer thread, for virtual time.
         integrity
             check the whole file first.
+        stand_in
+            go on in memory when the disk fails: for whoever must not stop. Others get the error.
 
         Raises
         ------
@@ -72,9 +111,9 @@ class Ledger:
             permanent: damaged, or written by a newer Guardian. Otherwise: the disk.
         """
         writer = None if inline else ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        ledger = cls(_engine(path), writer)
+        ledger = cls(path, writer, stand_in=stand_in)
         try:
-            await ledger._run(lambda: _prepare(ledger._engine, integrity=integrity))
+            await ledger._run(lambda: ledger._open(integrity=integrity))
         except BaseException:
             await ledger.close()
             raise
@@ -83,30 +122,139 @@ class Ledger:
     async def transact(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in one transaction; committed (to the disk) when this returns, rolled back if it raises.
 
-        `work` runs on the writer thread: it must only use the Tx and what it closes over.
+        `work` runs on the writer thread: it must only use the Tx and what it closes over. It may be run
+        twice (the module says when).
 
         Raises
         ------
         LedgerError
             the disk, a lock held by somebody else, damage.
         """
+        now_s = asyncio.get_running_loop().time()
 
         def run() -> T:
-            with _told(), _begun(self._engine) as conn:
-                return work(Tx(conn))
+            if self._copy is not None and now_s >= self._retry_s:
+                self._write_back(now_s)
+            if self._copy is None:
+                try:
+                    return _transacted(self._engine, work)
+                except LedgerError as e:
+                    if not (e.disk and self._may_stand_in):
+                        raise
+                    self._go_on_in_memory(e, now_s)
+            return _transacted(self._copy or self._engine, work)
 
         return await self._run(run)
 
     async def close(self) -> None:
-        """Finish what runs and close the file."""
-        await self._run(self._engine.dispose)
+        """Write back what is in memory alone, if the disk lets us, finish what runs and close the file."""
+
+        def end() -> None:
+            if self._copy is not None:
+                self._write_back(self._retry_s)
+            if self._copy is not None:
+                log.error("what has happened since the disk failed is lost", why=self.on_memory)
+                self._copy.dispose()
+            self._engine.dispose()
+
+        await self._run(end)
         if self._writer is not None:
             self._writer.shutdown()
+
+    # --- when the disk fails -------------------------------------------------------------------------
+
+    def _open(self, *, integrity: bool) -> None:
+        try:
+            _prepare(self._engine, integrity=integrity)
+        except LedgerError as e:
+            if not (e.disk and self._may_stand_in):
+                raise
+            self._go_on_in_memory(e, 0.0)
+            if self._copy is not None:
+                _prepare(self._copy, integrity=integrity)
+
+    def _go_on_in_memory(self, failed: LedgerError, now_s: float) -> None:
+        """Copy what the file holds into memory. Raises LedgerError when it cannot be read, either."""
+        copy = _engine(None)
+        try:
+            with _driver(copy) as to:
+                try:
+                    with _driver(self._engine) as of:
+                        of.backup(to, progress=_unless_locked)
+                except (sqlite3.Error, DatabaseError):
+                    _read_alone(self._path, to)
+        except (sqlite3.Error, OSError) as e:
+            copy.dispose()
+            raise LedgerError(f"{failed.reason}; nor can it be read: {e}", permanent=False, disk=True) from e
+        self._copy, self.on_memory, self._retry_s = copy, failed.reason, now_s + RETRY_S
+        log.error("the disk has failed: the ledger goes on in memory alone", why=failed.reason)
+
+    def _write_back(self, now_s: float) -> None:
+        """Try to bring the file up to date from memory, and to go on with it."""
+        self._retry_s = now_s + RETRY_S
+        if self._copy is None or self._path is None:
+            return
+        try:
+            with _driver(self._copy) as of:
+                pages, size = (
+                    of.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size")
+                )
+                if shutil.disk_usage(self._path.parent).free < ROOM * pages * size:
+                    return
+                with _driver(self._engine) as to:
+                    of.backup(to, progress=_unless_locked)
+                    with suppress(sqlite3.Error):  # it is in the WAL, and safe there
+                        to.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        except (sqlite3.Error, DatabaseError, OSError) as e:
+            log.debug("the disk fails still", why=str(e))
+            self._engine.dispose()  # a connection that has seen an error is opened anew
+            return
+        self._copy.dispose()
+        self._copy = self.on_memory = None
+        log.warning("the ledger is on the disk again, with everything that has happened")
 
     async def _run(self, call: Callable[[], T]) -> T:
         if self._writer is None:
             return call()
         return await asyncio.get_running_loop().run_in_executor(self._writer, call)
+
+
+def _transacted(engine: Engine, work: Callable[[Tx], T]) -> T:
+    with _told(), _begun(engine) as conn:
+        return work(Tx(conn))
+
+
+@contextmanager
+def _driver(engine: Engine) -> Iterator[sqlite3.Connection]:
+    """Give SQLite's own connection; its `backup` copies a whole database over another one, in one transaction
+    of that one's.
+    """
+    with closing(engine.raw_connection()) as held:
+        driver: Any = held.driver_connection
+        yield driver
+
+
+def _unless_locked(status: int, _left: int, _all: int) -> None:
+    """End a copy that waits for somebody's lock: by itself it would wait for ever, and hold up everybody."""
+    if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        raise sqlite3.OperationalError("database is locked")
+
+
+def _read_alone(path: Path | None, to: sqlite3.Connection) -> None:
+    """Copy a file that SQLite cannot open for want of room beside it; complete only where it has no WAL.
+
+    Raises
+    ------
+    OSError
+        there is no such file, or a WAL that would be left out.
+    """
+    if path is None or not path.exists():
+        raise OSError("there is no file")
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size:
+        raise OSError("it was not closed in order")
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)) as of:
+        of.backup(to)
 
 
 def _engine(path: Path | None) -> Engine:
@@ -185,4 +333,5 @@ def _told() -> Iterator[None]:
     except DatabaseError as e:
         said = str(e.orig)
         damaged = "malformed" in said or "not a database" in said
-        raise LedgerError(f"the ledger: {said}", permanent=damaged) from e
+        disk = getattr(e.orig, "sqlite_errorcode", 0) & 0xFF in _DISK
+        raise LedgerError(f"the ledger: {said}", permanent=damaged, disk=disk) from e

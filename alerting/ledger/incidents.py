@@ -38,8 +38,8 @@ _SAID = (
     select(move_table)
     .join(incident_table, _I.id == _M.incident)
     .where(
-        OPEN,
-        or_(_I.severity > Severity.LOW, _I.wave == 0),
+        _M.incident.in_(select(_I.id).where(OPEN)),  # from the few incidents to their moves
+        or_(_I.severity > Severity.LOW, _I.wave == 0, _I.lease_until_ms.is_not(None)),
         one_of(_M.event, ("accepted", "en-route", "arrived", "cannot-go", "lease-lapsed")),
         _M.t_ms >= _I.decided_ms,
     )
@@ -69,6 +69,12 @@ _CHANGE = (
     )
     .values({f.name: bindparam(f"new_{f.name}") for f in fields(Incident) if f.name not in {"id", "home"}})
 )
+_HELD = _ALL.where(
+    OPEN,
+    _I.severity > Severity.LOW,
+    one_of(_I.state, (State.ACCEPTED, State.EN_ROUTE)),
+    _I.sensed_ms.is_(None),
+)
 _NEXT_WAVE = (
     update(incident_table)
     .where(_I.id == bindparam("number"), _I.round_ms == bindparam("round"))
@@ -86,7 +92,7 @@ class Move:
     from_state: State | None
     to_state: State
     by: str | None
-    """Responder id, "board", "home" or "guardian"."""
+    """Responder id, "board", "desk", "home", "sensor" or "guardian"."""
     detail: Mapping[str, Any]
     id: int = 0
 
@@ -127,6 +133,11 @@ def incident_of(tx: Tx, home: str) -> Incident | None:
     """Give the home's open incident."""
     row = tx.conn.execute(_OF_HOME, {"home": home}).one_or_none()
     return None if row is None else _incident(row)
+
+
+def held_incidents(tx: Tx) -> list[Incident]:
+    """Give the open incidents to which somebody is on the way by his or her own word, LOW ones left out."""
+    return [_incident(r) for r in tx.conn.execute(_HELD)]
 
 
 def open_homes(tx: Tx) -> dict[str, int]:
@@ -204,7 +215,8 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
     detail = {k: v for k, v in asdict(event).items() if k != "lease_s" and v is not None}
     if detail.get("responder") == by:  # said by that person; else it is whom the board has sent
         del detail["responder"]
-    if before.acceptor is not None and after.acceptor is None:
+    handed = before.named is not None and after.acceptor == before.named
+    if before.acceptor not in {None, after.acceptor} and (after.acceptor is None or handed):
         detail["released"] = before.acceptor
     if isinstance(event, Accepted | EnRoute) and event.responder in {after.acceptor, after.helper}:
         detail["goes"] = True
@@ -213,7 +225,7 @@ def apply(tx: Tx, incident_id: int, event: IncidentEvent, now_ms: int, by: str) 
         if isinstance(event, Word) and not _said_last(tx, move):
             _write(tx, move)
         return before
-    values = {f"new_{f.name}": getattr(after, f.name) for f in fields(Incident)}
+    values = {f"new_{f.name}": _stored(getattr(after, f.name)) for f in fields(Incident)}
     values |= {"number": incident_id, "was_state": before.state, "was_round": before.round_ms}
     values |= {"was_severity": before.severity, "was_acceptor": before.acceptor}
     if tx.conn.execute(_CHANGE, values).rowcount != 1:
@@ -289,8 +301,13 @@ def _write(tx: Tx, move: Move) -> None:
     tx.conn.execute(_MOVE, {**values, "detail": json.dumps(dict(move.detail))})
 
 
+def _stored(value: object) -> object:
+    return " ".join(value) if isinstance(value, tuple) else value
+
+
 def _incident(row: Row[Any]) -> Incident:
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+    values["added"] = tuple(values["added"].split())
     values["kind"] = Kind(values["kind"])
     values["state"] = State(values["state"])
     values["severity"] = None if values["severity"] is None else Severity(values["severity"])

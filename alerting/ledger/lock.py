@@ -1,9 +1,9 @@
 """One daemon for one state directory."""
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from os import getpid
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alerting.ledger.engine import LedgerError
@@ -31,7 +31,7 @@ def lock_state(directory: Path) -> Iterator[None]:
             raise LedgerError(
                 f"{directory}: another Guardian runs here (pid {holder})", permanent=True
             ) from e
-        file.truncate(0)
-        file.write(str(getpid()))
-        file.flush()
+        with suppress(OSError):  # the disk is full: the lock holds all the same
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
         yield

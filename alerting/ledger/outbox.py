@@ -52,7 +52,7 @@ class Message:
 
     responder: str
     purpose: str
-    """page, answer, stand-down or news."""
+    """page, answer, confirm, stand-down or news."""
     due_ms: int
     valid_until_ms: int
     """Not worth sending after this."""
@@ -113,6 +113,7 @@ _OVER = union_all(
     select(_I.id).where(
         OPEN,
         _I.state == State.ON_SCENE,
+        _I.sensed_ms.is_(None),  # not on the word of sensors alone
         _I.severity > Severity.LOW,
         or_(_I.help_ms.is_(None), _I.helper.is_not(None)),
     ),

@@ -25,10 +25,21 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from alerting import ledger as records
+from alerting import naming
 from alerting.coverage import HOURS, Forecast
 from alerting.duty import Language
-from alerting.incident import Accepted, Arrived, Closed, IllegalMove, Incident, IncidentEvent
+from alerting.incident import (
+    Accepted,
+    Added,
+    Arrived,
+    Closed,
+    HandedOver,
+    IllegalMove,
+    Incident,
+    IncidentEvent,
+)
 from alerting.ledger import AreaCount, Ledger, LedgerError, Tx
+from alerting.policy import Policy
 from guardian.clock import Clock
 from guardian.web.fence import LOOPBACK_NAMES, OwnPagesOnly, SafeHeaders
 from guardian.web.view import (
@@ -92,6 +103,7 @@ def staff_app(
     on_change: Callable[[], None],
     site: str,
     *,
+    policy: Policy,
     people: Callable[[], People],
     feed: Feed,
     forecast: Callable[[], Forecast | None] = lambda: None,
@@ -105,6 +117,8 @@ def staff_app(
         the homes now; called for each drawing.
     on_change
         called after a button has changed an incident and the change is committed.
+    policy
+        how Guardian escalates, for those whom staff name.
     people
         who is on duty, names and addresses, as of the newest roster.
     feed
@@ -138,6 +152,7 @@ def staff_app(
             causes=FALSE_CAUSES,
             segment_names=SEGMENTS,
             forecast=forecast(),
+            in_memory=ledger.on_memory,
             hours_ahead=HOURS,
             **values,
         )
@@ -174,7 +189,8 @@ def staff_app(
     async def get_incidents(_request: Request) -> Response:
         now_ms = clock.now_ms()
         incidents, recent, beside = await ledger.transact(lambda tx: _read(tx, now_ms))
-        return JSONResponse(as_json(incidents, recent, board_state(), people(), now_ms, beside=beside))
+        found = as_json(incidents, recent, board_state(), people(), now_ms, beside=beside)
+        return JSONResponse({**found, "ledger_in_memory": ledger.on_memory})
 
     async def get_incident(request: Request) -> Response:
         number = request.path_params["number"]
@@ -202,6 +218,7 @@ def staff_app(
             name=known.name,
             at=lambda t_ms: "" if t_ms is None else local_time(t_ms, zone),
             responders=responders(known, now_ms),
+            everybody=_everybody(known),
             now_ms=now_ms,
         )
 
@@ -218,6 +235,12 @@ def staff_app(
             at=lambda t_ms: local_time(t_ms, zone)[:5],
         )
 
+    def named(tx: Tx, number: int, event: IncidentEvent, now_ms: int) -> None:
+        if isinstance(event, HandedOver | Added):
+            naming.name(tx, number, event, policy, now_ms, BY)
+        else:
+            records.apply(tx, number, event, now_ms, BY)
+
     async def post(
         request: Request, event: Callable[[dict[str, str], Incident, People], IncidentEvent]
     ) -> Response:
@@ -227,7 +250,7 @@ def staff_app(
         now_ms, known = clock.now_ms(), people()
 
         def work(tx: Tx) -> None:
-            records.apply(tx, number, event(fields, _incident(tx, number), known), now_ms, BY)
+            named(tx, number, event(fields, _incident(tx, number), known), now_ms)
 
         try:
             await ledger.transact(work)
@@ -243,6 +266,12 @@ def staff_app(
 
     async def post_arrived(request: Request) -> Response:
         return await post(request, lambda fields, i, known: Arrived(_who(fields, i.acceptor, known)))
+
+    async def post_hand_over(request: Request) -> Response:
+        return await post(request, lambda fields, _i, known: HandedOver(_who(fields, None, known)))
+
+    async def post_add(request: Request) -> Response:
+        return await post(request, lambda fields, _i, known: Added(_who(fields, None, known)))
 
     async def post_close(request: Request) -> Response:
         return await post(request, lambda fields, _i, _known: Closed(_outcome(fields)))
@@ -263,6 +292,8 @@ def staff_app(
             Route("/incidents/{number:int}", get_incident),
             Route("/incidents/{number:int}/accept", post_accept, methods=["POST"]),
             Route("/incidents/{number:int}/arrived", post_arrived, methods=["POST"]),
+            Route("/incidents/{number:int}/hand-over", post_hand_over, methods=["POST"]),
+            Route("/incidents/{number:int}/add", post_add, methods=["POST"]),
             Route("/incidents/{number:int}/close", post_close, methods=["POST"]),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
@@ -303,6 +334,12 @@ def _who(fields: dict[str, str], default: str | None, known: People) -> str:
     if chosen is None or (chosen != default and chosen not in known.duty.responders):
         raise HTTPException(400)
     return chosen
+
+
+def _everybody(known: People) -> list[tuple[str, str]]:
+    """Give (id, name) of everybody active, by name: whom staff may send for, on duty or not."""
+    active = [r.id for r in known.duty.responders.values() if r.active]
+    return sorted(((r, known.name(r)) for r in active), key=lambda one: one[1])
 
 
 def _outcome(fields: dict[str, str]) -> str:

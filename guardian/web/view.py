@@ -124,6 +124,9 @@ class Card:
     acceptor: str | None
     lease_until: str | None
     helper: str | None
+    named: str | None
+    added: tuple[str, ...]
+    sensed: bool
     wants_help: bool
     deadline_ms: int | None
     """None: no countdown is running (a suspicion, LOW, somebody on scene, or closed)."""
@@ -138,7 +141,7 @@ class Card:
     address: str | None
     outcome: str | None
     actions: frozenset[str]
-    """Which of accept, arrived, close can be asked for now."""
+    """Which of accept, arrived, name, close can be asked for now."""
     area: AreaCount | None = None
     """How many homes are meant, when it is about an area."""
     minutes: int = 0
@@ -229,7 +232,7 @@ def responders(people: People, now_ms: int) -> tuple[tuple[str, str], ...]:
 def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None = None) -> Card:
     """Draw up one incident's card."""
     zone = ZoneInfo(people.duty.timezone)
-    counting = incident.state not in (State.ON_SCENE, State.CLOSED) and incident.severity is not None
+    counting = incident.severity is not None and not incident.is_there and incident.closed_ms is None
     deadline_ms = incident.deadline_ms if counting else None
     leaves_by_ms = incident.lease_until_ms if incident.state is State.ACCEPTED else None
     return Card(
@@ -243,6 +246,9 @@ def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None
         acceptor=None if incident.acceptor is None else people.name(incident.acceptor),
         lease_until=None if leaves_by_ms is None else local_time(leaves_by_ms, zone),
         helper=None if incident.helper is None else people.name(incident.helper),
+        named=None if incident.named is None else people.name(incident.named),
+        added=tuple(people.name(r) for r in incident.added),
+        sensed=incident.is_sensed,
         wants_help=incident.wants_help,
         deadline_ms=deadline_ms,
         left_ms=None if deadline_ms is None else deadline_ms - now_ms,
@@ -258,8 +264,7 @@ def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None
         late=incident.late_at_decision,
         reported_false=incident.reported_false,
         cancelled=incident.cancelled_by_home_ms is not None,
-        last_resort=incident.last_resort_ms is not None
-        and incident.state not in (State.ON_SCENE, State.CLOSED),
+        last_resort=incident.last_resort_ms is not None and not incident.is_there and not incident.closed_ms,
         fire=str(incident.kind) in _FIRE,
         address=people.addresses.get(incident.home),
         outcome=incident.outcome,
@@ -351,6 +356,7 @@ def _plain(incident: Incident, people: People, now_ms: int, area: AreaCount | No
         "seconds_left": left,
         "late_at_decision": incident.late_at_decision,
         "reported_false": incident.reported_false,
+        "arrival_unconfirmed": incident.is_sensed,
         "last_resort_ms": incident.last_resort_ms,
         "outcome": incident.outcome,
         "segments_ms": segments(incident),
@@ -364,7 +370,7 @@ def _closed(incidents: Sequence[Incident]) -> list[Incident]:
 
 def _incident_order(incident: Incident) -> tuple[int, int]:
     """Running countdowns by what is left, then suspicions, then those with somebody there, then LOW."""
-    if incident.state is State.ON_SCENE:
+    if incident.is_there:
         return 2, incident.t0_ms
     if incident.severity is None:
         return 1, incident.t0_ms
@@ -377,8 +383,10 @@ def _actions(incident: Incident) -> frozenset[str]:
     actions = {"close"}
     if incident.wants_people:
         actions.add("accept")
-    if incident.severity is not None and incident.state is not State.ON_SCENE and not incident.is_area:
-        actions.add("arrived")
+    if incident.severity is not None:
+        actions.add("name")
+        if not incident.is_there and not incident.is_area:
+            actions.add("arrived")
     return frozenset(actions)
 
 

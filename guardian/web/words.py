@@ -27,6 +27,7 @@ class Words:
     lost: str
     lost_since: str
     no_script: str
+    in_memory: str
     open_incidents: str
     none_open: str
     none_open_more: str
@@ -67,6 +68,12 @@ class Words:
     lease_until: str
     help_wanted: str
     helped_by: str
+    named: str
+    added: str
+    sensed: str
+    name_somebody: str
+    hand_over: str
+    add: str
     last_resort: str
     last_resort_fire: str
     address_unknown: str
@@ -157,6 +164,7 @@ ZH = Words(
     lost="连接已中断，下面的内容可能已过时",
     lost_since="请检查本机的守护服务；恢复后会自动重新连接。",
     no_script="浏览器未启用脚本：本页每 10 秒刷新一次。",
+    in_memory="磁盘故障：告警在内存中继续，此时若断电，之后的记录会丢失。请立即检查磁盘。",
     open_incidents="未结事件",
     none_open="没有未结事件",
     none_open_more="新的事件会自动出现在这里。",
@@ -202,6 +210,12 @@ ZH = Words(
     address_unknown="名册中没有地址",
     accept="接受",
     accept_who="由谁前往",
+    named="已指定 {} 接替，等本人答复",
+    added="另请：{}",
+    sensed="传感器看到有人进门，尚未得到本人确认",
+    name_somebody="换人或加人",
+    hand_over="交给此人",
+    add="此人也去",
     nobody_on_duty="名册中没有可派的人",
     arrived="已到场",
     close="结束",
@@ -348,13 +362,16 @@ ZH = Words(
         "lease-lapsed": "接受已失效",
         "lease-capped": "出发时限提前",
         "backup-wanted": "再请一人前往",
+        "handed-over": "指定接替的人",
+        "added": "另请一人",
+        "arrived-by-sensor": "传感器看到到场",
         "contradicted": "回复与结束矛盾",
         "cancelled-by-home": "住户取消",
         "last-resort": "全员语音、警笛、拨打 120",
     },
-    actors={"board": "看板", "home": "住户", "guardian": "守护系统"},
+    actors={"board": "看板", "desk": "值班命令", "home": "住户", "sensor": "传感器", "guardian": "守护系统"},
     message_states={"due": "待发", "leased": "发送中", "sent": "已发", "failed": "失败"},
-    purposes={"page": "通知", "answer": "答复", "stand-down": "撤回", "news": "进展"},
+    purposes={"page": "通知", "answer": "答复", "confirm": "询问", "stand-down": "撤回", "news": "进展"},
     receipts={
         "accepted": "已受理",
         "queued": "排队中",
@@ -376,6 +393,8 @@ EN = Words(
     lost="Connection lost: what you see may be out of date",
     lost_since="Check Guardian on this machine; the page reconnects by itself.",
     no_script="Scripts are off: this page reloads every 10 seconds.",
+    in_memory="The disk fails: alerting goes on in memory, and what happens now is lost if the power goes. "
+    "See to the disk at once.",
     open_incidents="Open incidents",
     none_open="No open incidents",
     none_open_more="New ones appear here by themselves.",
@@ -421,6 +440,12 @@ EN = Words(
     address_unknown="no address in the roster",
     accept="Accept",
     accept_who="Who goes",
+    named="{} is named to take over and has not answered yet",
+    added="Also sent for: {}",
+    sensed="Sensors have seen somebody come in; nobody has confirmed it yet",
+    name_somebody="Send somebody else",
+    hand_over="Takes over",
+    add="Goes too",
     nobody_on_duty="nobody in the roster can be sent",
     arrived="Arrived",
     close="Close",
@@ -567,13 +592,22 @@ EN = Words(
         "lease-lapsed": "acceptance lapsed",
         "lease-capped": "must leave earlier",
         "backup-wanted": "one more asked to go",
+        "handed-over": "Named to take over",
+        "added": "Sent for",
+        "arrived-by-sensor": "There, by sensors",
         "contradicted": "a reply contradicted the closing",
         "cancelled-by-home": "cancelled by the home",
         "last-resort": "voice to all, siren, call 120",
     },
-    actors={"board": "board", "home": "home", "guardian": "Guardian"},
+    actors={"board": "board", "desk": "desk", "home": "home", "sensor": "sensors", "guardian": "Guardian"},
     message_states={"due": "due", "leased": "sending", "sent": "sent", "failed": "failed"},
-    purposes={"page": "alert", "answer": "answer", "stand-down": "stand-down", "news": "news"},
+    purposes={
+        "page": "alert",
+        "answer": "answer",
+        "confirm": "question",
+        "stand-down": "stand-down",
+        "news": "news",
+    },
     receipts={
         "accepted": "accepted",
         "queued": "queued",

@@ -86,8 +86,8 @@ class Timings:
 class TimedLedger(Ledger):
     """The real ledger, with a watch beside its writer."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
         self.timings = Timings()
 
     async def transact(self, work: Callable[[Tx], T]) -> T:
