@@ -79,7 +79,7 @@ class _Asked:
 
     def told(self) -> planner.Asked:
         """Give what the planner needs of it."""
-        volunteers = {r for r, ms in self.said.items() if ms >= self.paged.get(r, 0)}
+        volunteers = {r: ms for r, ms in self.said.items() if ms >= self.paged.get(r, 0)}
         return planner.Asked(self.paged, self.declined, self.unreachable, self.going, self.lapsed, volunteers)
 
 

@@ -2,7 +2,10 @@
 where every figure has its reason; there are no defaults here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from alerting.concern import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class Policy:
     """From due to the phone."""
     entry_default_s: float
     """From the front door to the resident, where the roster does not say."""
+    entry_without_key_s: float
+    """What somebody without a key needs besides, at a home that names its keyholders."""
+    help_skills: Mapping[str, str]
+    """Kind of incident → the skill that whoever is asked for help should have."""
     second_path_s: float
     """How long one provider has to take a page before it also goes by another path."""
     voice_after_s: float
@@ -61,7 +68,10 @@ class Policy:
     """Until this one; the same as `quiet_from_h`: they never wait."""
 
     def __post_init__(self) -> None:
-        """Refuse hours that no clock shows. Raises ValueError."""
+        """Refuse hours that no clock shows and kinds that no incident has. Raises ValueError."""
+        for kind in self.help_skills:
+            if kind not in set(Kind):
+                raise ValueError(f"escalation.help_skills: there is no incident of kind {kind}")
         for name in ("quiet_from_h", "quiet_to_h"):
             if not 0 <= getattr(self, name) <= 24:
                 raise ValueError(f"escalation.{name}: an hour from 0 to 24")

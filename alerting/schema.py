@@ -72,6 +72,7 @@ home = _versioned(
     Column("card", String(8)),  # staff-chosen number that may stand in a text
     Column("resident", ForeignKey("person.id")),
     Column("entry_s", Float, nullable=False),
+    Column("keyholders", Text, nullable=False, server_default=text("''")),  # responder ids, likewise
     Column("programmes", Text, nullable=False, server_default=text("''")),  # ids, a blank between two
     Column("enrolled", Boolean, nullable=False, server_default=text("1")),
 )
@@ -113,6 +114,7 @@ responder = _versioned(  # id = person.id
     Column("reply_p90_s", Float, nullable=False),
     Column("turnout_p90_s", Float, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("skills", Text, nullable=False, server_default=text("''")),  # ids, a blank between two
 )
 shift = _versioned(
     "shift",
