@@ -22,7 +22,7 @@ from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting import planner, spoken, wording
+from alerting import handover, planner, spoken, wording
 from alerting.channels import Abilities, Channel
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Responder
@@ -86,7 +86,7 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     if text.state != "due":
         return None
     about = None if text.incident is None else incident(tx, text.incident)
-    why = _unneeded(text, about, now_ms)
+    why = _unneeded(tx, text, about, now_ms)
     if why is not None:
         withdraw(tx, text.id, why)
         return None
@@ -145,9 +145,11 @@ def ways_to(phone: str, channels: Mapping[str, Channel], sick: Collection[str] =
     return [Way(name, able[name].voice) for name in names]
 
 
-def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:
+def _unneeded(tx: Tx, text: Message, about: Incident | None, now_ms: int) -> str | None:
     if now_ms > text.valid_until_ms:
         return "too late"
+    if text.purpose == wording.HANDOVER:
+        return None if handover.left(tx, text.created_ms) else "nothing is open any more"
     if about is None or text.purpose == "answer":
         return None
     if text.purpose == "stand-down":
@@ -181,6 +183,9 @@ def _body(tx: Tx, letter: _Letter, duty: Duty, policy: Policy, now_ms: int) -> s
             deadline_ms = planner.due_by_ms(about, policy)
         if about.is_area:
             homes, minutes = _area(tx, about, text, now_ms)
+    elif text.purpose == wording.HANDOVER:
+        some = handover.left(tx, text.created_ms)
+        code, homes = handover.codes_of(tx, some, person.id, now_ms), len(some)
     else:
         known = codes(tx, person.id)
         code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""

@@ -29,7 +29,7 @@ class Said:
     purpose: str
     template: str | None
     code: str
-    """"" where the text names none; several with blanks between for "which-code"."""
+    """"" where the text names none; several with blanks between for `wording.LISTS`."""
     number: int
     deadline: str | None = None
     card: str | None = None
@@ -60,7 +60,7 @@ class Said:
 
 
 def recognise(body: str) -> Said | None:
-    """Read one of our texts. Codes that did not fit a "which-code" are not known any more."""
+    """Read one of our texts. Codes that did not fit a list are not known any more."""
     for language, purpose, template, pattern in _patterns():
         found = pattern.fullmatch(body)
         if found is not None:
@@ -98,7 +98,7 @@ def _made() -> Iterator[tuple[Language, str, str | None, re.Pattern[str]]]:
         for code, by, card, eta, homes, minutes in product(
             (_CODES, ""), (_BY, None), (_CARD, None), (_ETA, None), (_HOMES, None), (_MINUTES, None)
         ):
-            shown = code if template == "which-code" else code[: len(_CODE)]
+            shown = code if template in wording.LISTS else code[: len(_CODE)]
             body = wording.text(
                 purpose,
                 template,

@@ -306,7 +306,7 @@ message = Table(  # the outbox
     Column("id", Integer, primary_key=True),
     Column("incident", ForeignKey("incident.id"), index=True),  # null: an answer about none
     Column("responder", String(32), nullable=False),
-    Column("purpose", String(16), nullable=False),  # page, answer, stand-down, news
+    Column("purpose", String(16), nullable=False),  # page, answer, stand-down, news, handover
     Column("wave", Integer, nullable=False, server_default=text("0")),
     Column("channel", String(16), nullable=False),  # "" until the courier has chosen one
     Column("body", Text),  # null until wording has run; then fixed for ever
@@ -327,6 +327,12 @@ message = Table(  # the outbox
 Index("ix_message_waiting", message.c.state, message.c.due_ms)
 Index("ix_message_sent_to", message.c.responder, message.c.sent_ms)
 Index("ix_message_sid", message.c.sid)
+Index(
+    "ix_message_handover",
+    message.c.created_ms,
+    sqlite_where=message.c.purpose == "handover",
+    postgresql_where=message.c.purpose == "handover",
+)
 
 inbound = Table(  # every answer once, by the provider's id
     "inbound",

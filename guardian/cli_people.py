@@ -15,6 +15,7 @@ from guardian.book import LOOK_BACK_MS
 from guardian.cli_homes import asked
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption, fail
 from guardian.settings import load
+from guardian.shifts import listing
 from guardian.web.view import People
 
 WIDE = 120
@@ -93,11 +94,35 @@ def ready(config: ConfigOption = DEFAULT_CONFIG) -> None:
         fail("nobody is on shift within 24 hours")
 
 
+def shifts(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show who is on duty now, who comes within a day, and what is open between them."""
+    answer = asked(config, "GET", "/shifts", None, _shifts)
+    for row in answer["now"]:
+        print(f"now  {row['name']}  until {row['until'] or 'tomorrow and on'}")
+    for row in answer["next"]:
+        print(f"next  {row['name']}  from {row['from']}")
+    for row in answer["open"]:
+        told = ", ".join(row["handed_over_to"]) or "nobody yet"
+        print(
+            f"open  {row['incident']}  {row['home']}  {row['kind']}  {row['state']}  since {row['since']}  "
+            f"held by {row['holder'] or 'nobody'}  handed over to {told}"
+        )
+    if not answer["now"]:
+        print("nobody is on duty now")
+    if not answer["open"]:
+        print("nothing is open")
+
+
 def _newest(tx: Tx) -> roster.Roster:
     found = roster.newest(tx)
     if found is None:
         raise desk.Refused(["no roster has been imported yet"])
     return found
+
+
+def _shifts(tx: Tx, now_ms: int) -> desk.Answer:
+    found = _newest(tx)
+    return listing(tx, found, People.of(found.duty, newest_roster(tx)), now_ms)
 
 
 def _due(tx: Tx, now_ms: int) -> desk.Answer:

@@ -1,4 +1,4 @@
-"""The desk's routes about people: coverage, readiness, drills."""
+"""The desk's routes about people: coverage, readiness, shifts, drills."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -29,9 +29,13 @@ def people_routes(foresight: Foresight, drills: Drills) -> list[Route]:
     async def ready(_request: Request) -> JSONResponse:
         return JSONResponse(dict(await drills.ready()))
 
+    async def shifts(_request: Request) -> JSONResponse:
+        return JSONResponse(dict(await drills.shifts()))
+
     return [
         Route("/coverage", coverage),
         Route("/drill", begin, methods=["POST"]),
         Route("/drill/due", due),
         Route("/ready", ready),
+        Route("/shifts", shifts),
     ]

@@ -23,6 +23,7 @@ from guardian.clock import Clock
 from guardian.desk import Answer, Refused
 from guardian.foresight import local
 from guardian.roster import Roster
+from guardian.shifts import listing
 from guardian.web.view import People
 
 AHEAD_H: Final = 24
@@ -90,6 +91,11 @@ class Drills:
         """Give everybody on shift within a day, and whether they could be reached."""
         answered = await self._ledger.transact(last_answers)
         return ready(self._roster().duty, self._people(), self._channels, answered, self._clock.now_ms())
+
+    async def shifts(self) -> Answer:
+        """Give who is on duty, who comes next and what is open."""
+        roster, people = self._roster(), self._people()
+        return await self._ledger.transact(lambda tx: listing(tx, roster, people, self._clock.now_ms()))
 
 
 def due(tx: Tx, roster: Roster, people: People, now_ms: int) -> Answer:

@@ -411,7 +411,7 @@ def test_an_out_id_holds_every_text(language: Language, purpose: str, template: 
         purpose,
         template,
         language=language,
-        code="A12 B3" if template == "which-code" else "A12",
+        code="A12 B3" if template in wording.LISTS else "A12",
         number=999_999_999,
         deadline="08:15",
         card="QX-98765",

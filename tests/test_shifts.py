@@ -6,12 +6,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.concern import Severity
+from alerting.concern import Concern, Kind, Severity
 from alerting.duty import Duty, Shift
 from alerting.incident import Accepted, step
 from alerting.planner import Asked, Going, feasible, lease_cap_ms, plan
 from alerting.shifts import changes_ms, ends_ms, on_duty, starts_ms
-from tests.alerting_people import EVERY_DAY, T0, duty, responder, shipped_policy
+from tests.alerting_people import EVERY_DAY, T0, concern, duty, responder, shipped_policy
 from tests.test_planner import NOW, at, incident
 
 POLICY = shipped_policy()
@@ -28,6 +28,11 @@ def shifted(people: Duty, *, leave: str = "", come: str = "") -> Duty:
     late = [Shift(r, EVERY_DAY, 6 * 60, minute) for r in leave]
     early = [Shift(r, EVERY_DAY, minute, 6 * 60) for r in come]
     return replace(people, shifts=(*kept, *late, *early))
+
+
+def concern_at(home: str, kind: Kind = Kind.FALL_CONFIRMED, at_ms: int = T0) -> Concern:
+    """Something that began then, and was seen 10 s later."""
+    return concern(kind, home=home, onset_ms=at_ms)
 
 
 def test_the_change_is_where_the_tests_think_it_is() -> None:

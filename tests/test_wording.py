@@ -49,7 +49,7 @@ def test_every_text_is_one_segment_and_unlike_any_other(  # noqa: PLR0917  # all
     homes: int | None,
     minutes: int | None,
 ) -> None:
-    named = wording.code_list({code, *other}) if template == "which-code" else code
+    named = wording.code_list({code, *other}) if template in wording.LISTS else code
 
     def say(number: int) -> str:
         return wording.text(

@@ -8,6 +8,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
 - drills.py: who was drilled when, who has answered when.
 - areas.py: homes that went dark together. silences.py: what staff do not want to hear of for some hours.
+- sent.py: who was told at the start of a shift, how many texts a channel has carried.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
 """
 
@@ -85,6 +86,7 @@ from alerting.ledger.people import (
     save_roster,
     site_timezone,
 )
+from alerting.ledger.sent import handed_over
 from alerting.ledger.silences import (
     Silence,
     drop_held,
@@ -128,6 +130,7 @@ __all__ = [
     "end_silence",
     "enqueue",
     "group_low",
+    "handed_over",
     "held_concerns",
     "hold",
     "hold_back",

@@ -27,6 +27,7 @@ from alerting.incident import State
 from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
+from alerting.ledger.sent import HANDED_OVER
 from alerting.schema import inbound as inbound_table
 from alerting.schema import incident as incident_table
 from alerting.schema import message as message_table
@@ -51,7 +52,7 @@ class Message:
 
     responder: str
     purpose: str
-    """page, answer, stand-down or news."""
+    """page, answer, stand-down, news or handover."""
     due_ms: int
     valid_until_ms: int
     """Not worth sending after this."""
@@ -93,7 +94,7 @@ _DUE_TO = select(_M.responder).where(_DUE).group_by(_M.responder).order_by(func.
 _NEXT_FOR = (
     select(*_COLUMNS)
     .where(_DUE, _M.responder == bindparam("who"))
-    .order_by(case((_HIGH_PAGE, 0), (_OF_DRILL, 2), else_=1), _M.id)
+    .order_by(case((_HIGH_PAGE, 0), (or_(_OF_DRILL, HANDED_OVER), 2), else_=1), _M.id)
     .limit(1)
 )
 _NEXT_DUE = select(func.min(_M.due_ms)).where(_M.state == "due")
@@ -195,7 +196,7 @@ def due_responders(tx: Tx, now_ms: int) -> Sequence[str]:
 
 
 def next_for(tx: Tx, responder: str, now_ms: int) -> Message | None:
-    """Give somebody's next text that is due: a HIGH page first, a drill's texts last, otherwise in order."""
+    """Give somebody's next text that is due: a HIGH page first, drills and handovers last, else in order."""
     row = tx.conn.execute(_NEXT_FOR, {"who": responder, "now": now_ms}).one_or_none()
     return None if row is None else _message(row)
 
