@@ -49,7 +49,8 @@ from alerting.ledger import (
 )
 from alerting.paths import Health, Way
 from alerting.policy import Policy
-from alerting.readiness import after_refusal, take_in_hand, ways_to
+from alerting.quota import Cap, Quotas
+from alerting.readiness import NO_CAPS, after_refusal, quotas, take_in_hand, ways_to
 
 CRASH_POINTS: Final = ("planning", "planned", "before-lease", "leased", "sending", "sent", "recorded")
 """Where a test may kill the process: `planning` inside the transaction that holds a new wave, `planned`
@@ -101,6 +102,7 @@ class Courier:
         *,
         crash_point: Callable[[str], None] = lambda _name: None,
         on_last_resort: Callable[[Incident], Awaitable[None]] | None = None,
+        caps: Mapping[str, Cap] = NO_CAPS,
     ) -> None:
         """Nothing is sent before `run` or `step`.
 
@@ -113,6 +115,8 @@ class Courier:
         on_last_resort
             calls for siren, voice and 120; once for an incident's round and again every
             `last_resort_repeat_s` while nobody accepts.
+        caps
+            what each channel lets through in a day, where that is known.
         """
         self.wake = asyncio.Event()
         """Set it after committing anything that the courier should look at."""
@@ -125,6 +129,7 @@ class Courier:
         self._clock = clock
         self._crash_point = crash_point
         self._on_last_resort = on_last_resort
+        self._caps = caps
         self._health = Health()
         self._in_hand: set[str] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -173,7 +178,8 @@ class Courier:
         now_ms, duty = self._clock.now_ms(), self._duty()
 
         def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], int | None]:
-            found = dispatch.look(tx, duty, self._policy, self._ways(duty, now_ms), now_ms)
+            used = quotas(tx, self._caps, self._policy, now_ms)
+            found = dispatch.look(tx, duty, self._policy, self._ways(duty, used, now_ms), now_ms)
             if found.enqueued:
                 self._crash_point("planning")
             return found, due_responders(tx, now_ms), next_due_ms(tx)
@@ -221,7 +227,9 @@ class Courier:
         now_ms, duty = self._clock.now_ms(), self._duty()
         sick = self._sick(now_ms)
         ready = await self._ledger.transact(
-            lambda tx: take_in_hand(tx, text.id, duty, self._channels, self._policy, now_ms, sick=sick)
+            lambda tx: take_in_hand(
+                tx, text.id, duty, self._channels, self._policy, now_ms, sick=sick, caps=self._caps
+            )
         )
         if ready is None:
             return
@@ -315,10 +323,13 @@ class Courier:
         )
         log.warning("text not sent yet", message=text.id, attempts=text.attempts, why=reason)
 
-    def _ways(self, duty: Duty, now_ms: int) -> dict[str, list[Way]]:
-        """Give the ways to everybody, best first."""
+    def _ways(self, duty: Duty, used: Quotas, now_ms: int) -> dict[str, list[Way]]:
+        """Give the ways of what is urgent to everybody, best first."""
         sick = self._sick(now_ms)
-        return {r: ways_to(one.phone, self._channels, sick) for r, one in duty.responders.items()}
+        return {
+            r: ways_to(one.phone, self._channels, sick, used.closed(r, urgent=True))
+            for r, one in duty.responders.items()
+        }
 
     def _sick(self, now_ms: int) -> list[str]:
         return [name for name in self._channels if self._health.is_sick(name, now_ms)]

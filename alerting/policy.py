@@ -62,16 +62,20 @@ class Policy:
     """With this share of its homes left or less it is none any more, either; 0 to 1."""
     area_rest_s: float
     """So few are left, and nothing has changed for so long: those get incidents of their own."""
+    quota_reserve: float
+    """Share of a provider's cap that is kept for HIGH and MEDIUM; 0 to 1, without 1."""
     quiet_from_h: float
     """From this hour of the site's clock LOW texts wait; hours are 0 to 24, with minutes as a fraction."""
     quiet_to_h: float
     """Until this one; the same as `quiet_from_h`: they never wait."""
 
     def __post_init__(self) -> None:
-        """Refuse hours that no clock shows and kinds that no incident has. Raises ValueError."""
+        """Refuse what cannot be: hours, a share, kinds of incidents. Raises ValueError."""
         for kind in self.help_skills:
             if kind not in set(Kind):
                 raise ValueError(f"escalation.help_skills: there is no incident of kind {kind}")
+        if not 0 <= self.quota_reserve < 1:
+            raise ValueError("escalation.quota_reserve: a share from 0 to less than 1")
         for name in ("quiet_from_h", "quiet_to_h"):
             if not 0 <= getattr(self, name) <= 24:
                 raise ValueError(f"escalation.{name}: an hour from 0 to 24")

@@ -327,6 +327,7 @@ message = Table(  # the outbox
 Index("ix_message_waiting", message.c.state, message.c.due_ms)
 Index("ix_message_sent_to", message.c.responder, message.c.sent_ms)
 Index("ix_message_sid", message.c.sid)
+Index("ix_message_carried", message.c.channel, message.c.sent_ms, message.c.responder, message.c.copies)
 Index(
     "ix_message_handover",
     message.c.created_ms,

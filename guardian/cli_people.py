@@ -73,7 +73,7 @@ def drill(
 
 
 def ready(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show everybody on shift within a day: is the number one, what reaches it, the last answer."""
+    """Show who is on shift within a day, what reaches them, the last answer; and how quotas stand."""
     answer = desk.call(load(config).settings.state_directory, "GET", "/ready")
     table = Table(
         "name", "on shift from", "number", "reached by", "answers come back", "last answer", "ready"
@@ -90,6 +90,12 @@ def ready(config: ConfigOption = DEFAULT_CONFIG) -> None:
         )
     page = Console()
     (page if page.is_terminal else Console(width=WIDE)).print(table)
+    for row in answer["quotas"]:
+        print(
+            f"{row['channel']}: {row['used']} of {row['cap']} texts in 24 hours to "
+            f"{row['to'] or 'all together'}, {row['kept']} kept for what is urgent; "
+            + (f"used up about {row['reached']}" if row["reached"] else "enough for a day")
+        )
     if not answer["people"]:
         fail("nobody is on shift within 24 hours")
 

@@ -1,6 +1,7 @@
 """Who comes on duty while something is open: paged from the first moment, told once, shown by a command."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy.dialects import sqlite
@@ -148,7 +149,7 @@ async def test_the_command_says_who_is_there_who_comes_and_what_is_open(night: C
     names = People(PEOPLE, {"a": "王安", "b": "李波", "c": "陈西"})
     site = Roster("s1", ("h01", "h02"), (), {}, PEOPLE)
 
-    async def listed() -> dict[str, object]:
+    async def listed() -> dict[str, Any]:
         return dict(await night.ledger.transact(lambda tx: shifts.listing(tx, site, names, night.clock.ms)))
 
     fall = await night.notice(concern_at("h01"))
@@ -177,7 +178,7 @@ async def test_the_command_says_who_is_there_who_comes_and_what_is_open(night: C
         {"name": "李波", "until": "2026-09-22T06:00"},
         {"name": "陈西", "until": "2026-09-22T06:00"},
     ]
-    (one,) = after["open"]  # type: ignore[misc]  # a list
+    (one,) = after["open"]
     assert one["handed_over_to"] == ["李波", "陈西"]
     assert await night.ledger.transact(lambda tx: handed_over(tx, NOW)) == {"b": CHANGE, "c": CHANGE}
 

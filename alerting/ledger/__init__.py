@@ -63,6 +63,7 @@ from alerting.ledger.outbox import (
     next_due_ms,
     next_for,
     pages_of_open,
+    postpone,
     record_failed,
     record_receipt,
     record_sent,
@@ -86,7 +87,7 @@ from alerting.ledger.people import (
     save_roster,
     site_timezone,
 )
-from alerting.ledger.sent import handed_over
+from alerting.ledger.sent import carried, carried_hourly, handed_over
 from alerting.ledger.silences import (
     Silence,
     drop_held,
@@ -117,6 +118,8 @@ __all__ = [
     "area_count",
     "area_homes",
     "beats_since",
+    "carried",
+    "carried_hourly",
     "closed_codes",
     "code_for",
     "codes",
@@ -163,6 +166,7 @@ __all__ = [
     "past",
     "people_drilled",
     "person_phone",
+    "postpone",
     "recent_incidents",
     "record_failed",
     "record_receipt",

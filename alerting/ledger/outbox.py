@@ -295,9 +295,14 @@ def reroute(tx: Tx, message_id: int, channel: str, why: str, now_ms: int) -> boo
 
 def withdraw(tx: Tx, message_id: int, why: str) -> bool:
     """Take back a text that nobody needs any more."""
-    m = message_table.c
-    statement = update(message_table).where(m.id == message_id, m.state == "due")
+    statement = update(message_table).where(_M.id == message_id, _M.state == "due")
     return bool(tx.conn.execute(statement.values(state="withdrawn", error=why[:120])).rowcount)
+
+
+def postpone(tx: Tx, message_id: int, until_ms: int, why: str) -> None:
+    """Let one due text wait until then."""
+    statement = update(message_table).where(_M.id == message_id, _M.state == "due")
+    tx.conn.execute(statement.values(due_ms=until_ms, error=why[:120]))
 
 
 def hold_back(tx: Tx, responder: str, until_ms: int, *, drills_alone: bool) -> None:

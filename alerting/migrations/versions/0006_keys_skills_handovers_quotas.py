@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Move the schema forward."""
     op.add_column("home", sa.Column("keyholders", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("responder", sa.Column("skills", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.create_index("ix_message_carried", "message", ["channel", "sent_ms", "responder", "copies"])
     op.create_index(
         "ix_message_handover",
         "message",
