@@ -3,10 +3,16 @@
 When the clocks change, a shift starts and ends by what they show, so a night may have one hour more or less.
 """
 
-from datetime import datetime, timedelta
+from bisect import bisect_right
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.duty import Duty
+
+HALF_HOUR_MS: Final = 30 * 60_000
+"""Where clocks are changed, they are at some half hour."""
 
 
 def on_duty(duty: Duty, now_ms: int) -> tuple[str, ...]:
@@ -32,16 +38,22 @@ def on_duty(duty: Duty, now_ms: int) -> tuple[str, ...]:
 
 def changes_ms(duty: Duty, after_ms: int, until_ms: int) -> list[int]:
     """Give the times after `after_ms`, at most a day later, until `until_ms` at which shifts start or end."""
-    zone = ZoneInfo(duty.timezone)
-    local = datetime.fromtimestamp(after_ms / 1000, tz=zone)
-    midnight = datetime(local.year, local.month, local.day, tzinfo=zone)
-    minutes = {m for s in duty.shifts for m in (s.start_minute, s.end_minute)}
-    walls = [midnight + timedelta(days=day, minutes=m) for day in (0, 1) for m in minutes]
+    local = datetime.fromtimestamp(after_ms / 1000, tz=ZoneInfo(duty.timezone))
+    minutes = frozenset(m for s in duty.shifts for m in (s.start_minute, s.end_minute))
+    times = _times_ms(duty.timezone, minutes, local.date())
+    return list(times[bisect_right(times, after_ms) : bisect_right(times, until_ms)])
+
+
+@lru_cache(maxsize=64)
+def _times_ms(timezone: str, minutes: frozenset[int], day: date) -> tuple[int, ...]:
+    """When the clock shows these minutes on that day and the next one; every half hour if it is changed."""
+    midnight = datetime.combine(day, time(), tzinfo=ZoneInfo(timezone))
+    walls = [midnight + timedelta(days=n, minutes=m) for n in (0, 1) for m in minutes]
     times = {int(wall.replace(fold=fold).timestamp() * 1000) for wall in walls for fold in (0, 1)}
-    if walls and len({wall.utcoffset() for wall in (midnight, midnight + timedelta(days=2))}) > 1:
-        half_hour = 30 * 60_000  # the clocks change, at some half hour
-        times |= set(range(after_ms - after_ms % half_hour, until_ms + 1, half_hour))
-    return sorted(ms for ms in times if after_ms < ms <= until_ms)
+    end = midnight + timedelta(days=2)
+    if minutes and midnight.utcoffset() != end.utcoffset():
+        times |= set(range(int(midnight.timestamp()) * 1000, int(end.timestamp()) * 1000, HALF_HOUR_MS))
+    return tuple(sorted(times))
 
 
 def ends_ms(duty: Duty, now_ms: int, until_ms: int) -> dict[str, int]:
