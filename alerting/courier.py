@@ -54,7 +54,8 @@ from alerting.ledger import (
 )
 from alerting.paths import Health, Way
 from alerting.policy import Policy
-from alerting.readiness import Ready, after_refusal, take_in_hand, ways_to
+from alerting.quota import Cap, Quotas
+from alerting.readiness import NO_CAPS, Ready, after_refusal, quotas, take_in_hand, ways_to
 
 CRASH_POINTS: Final = ("planning", "planned", "before-lease", "leased", "sending", "sent", "recorded")
 """Where a test may kill the process: `planning` inside the transaction that holds a new wave, `planned`
@@ -108,6 +109,7 @@ class Courier:
         *,
         crash_point: Callable[[str], None] = lambda _name: None,
         on_last_resort: Callable[[Incident], Awaitable[None]] | None = None,
+        caps: Mapping[str, Cap] = NO_CAPS,
     ) -> None:
         """Nothing is sent before `run` or `step`.
 
@@ -120,6 +122,8 @@ class Courier:
         on_last_resort
             calls for siren, voice and 120; once for an incident's round and again every
             `last_resort_repeat_s` while nobody accepts.
+        caps
+            what each channel lets through in a day, where that is known.
         """
         self.wake = asyncio.Event()
         """Set it after committing anything that the courier should look at."""
@@ -132,6 +136,7 @@ class Courier:
         self._clock = clock
         self._crash_point = crash_point
         self._on_last_resort = on_last_resort
+        self._caps = caps
         self._health = Health()
         self._known_ways: tuple[Duty, Sequence[str], dict[str, list[Way]]] | None = None
         self._in_hand: set[str] = set()
@@ -184,7 +189,8 @@ class Courier:
         now_ms, duty = self._clock.now_ms(), self._duty()
 
         def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], Sequence[str], int | None]:
-            found = dispatch.look(tx, duty, self._policy, self._ways(duty, now_ms), now_ms)
+            used = quotas(tx, self._caps, self._policy, now_ms)
+            found = dispatch.look(tx, duty, self._policy, self._ways(duty, used, now_ms), now_ms)
             if found.enqueued:
                 self._crash_point("planning")
             return found, due_responders(tx, now_ms), urgently_due(tx, now_ms), next_due_ms(tx)
@@ -252,7 +258,13 @@ class Courier:
         now_ms, duty = self._clock.now_ms(), self._duty()
         sick = self._sick(now_ms)
         lease = partial(
-            take_in_hand, duty=duty, channels=self._channels, policy=self._policy, now_ms=now_ms, sick=sick
+            take_in_hand,
+            duty=duty,
+            channels=self._channels,
+            policy=self._policy,
+            now_ms=now_ms,
+            sick=sick,
+            caps=self._caps,
         )
 
         def work(tx: Tx) -> tuple[Message | None, Ready | None]:
@@ -369,12 +381,15 @@ class Courier:
         await self._ledger.transact(work)
         log.warning("text not sent yet", message=text.id, attempts=text.attempts, why=reason)
 
-    def _ways(self, duty: Duty, now_ms: int) -> dict[str, list[Way]]:
-        """Give the ways to everybody, best first."""
+    def _ways(self, duty: Duty, used: Quotas, now_ms: int) -> dict[str, list[Way]]:
+        """Give the ways of what is urgent to everybody, best first."""
         sick, known = self._sick(now_ms), self._known_ways
-        if known is not None and known[0] is duty and known[1] == sick:
+        if known is not None and known[0] is duty and known[1] == sick and not used.caps:
             return known[2]
-        ways = {r: ways_to(one.phone, self._channels, sick) for r, one in duty.responders.items()}
+        ways = {
+            r: ways_to(one.phone, self._channels, sick, used.closed(r, urgent=True))
+            for r, one in duty.responders.items()
+        }
         self._known_ways = duty, sick, ways
         return ways
 

@@ -18,8 +18,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.duty import Duty
-from alerting.planner import latest_page_ms, on_duty
+from alerting.planner import latest_page_ms
 from alerting.policy import Policy
+from alerting.shifts import on_duty
 
 HOURS: Final = 12
 """How far ahead a forecast looks unless it is asked for more."""

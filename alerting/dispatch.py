@@ -14,13 +14,13 @@ sends. The steps, for each incident:
 4. A page that its provider does not take, or that nobody answers, also goes by another path (paths.py).
 5. Whoever has handed it over is told once somebody else has taken it.
 6. Whoever was asked and is not needed any more gets a stand-down; whoever knows of an area is told how it
-   stands (area.py).
+   stands (area.py), whoever comes on duty what is open (handover.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from alerting import area, drill, paths, planner
+from alerting import area, drill, handover, paths, planner
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import BackupWanted, Incident, LeaseCapped, LeaseLapsed
@@ -88,7 +88,7 @@ class _Asked:
 
     def told(self) -> planner.Asked:
         """Give what the planner needs of it."""
-        volunteers = {r for r, ms in self.said.items() if ms >= self.paged.get(r, 0)}
+        volunteers = {r: ms for r, ms in self.said.items() if ms >= self.paged.get(r, 0)}
         return planner.Asked(self.paged, self.declined, self.unreachable, self.going, self.lapsed, volunteers)
 
 
@@ -144,6 +144,9 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
     told, news_ms = area.news(tx, policy, now_ms)
     enqueued += told
     waits += [] if news_ms is None else [news_ms]
+    told, shift_ms = handover.hand_over(tx, opened, duty, now_ms)
+    enqueued += told
+    waits += [] if shift_ms is None else [shift_ms]
     more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
     return Look(enqueued, tuple(last_resort), min(waits, default=None), more)
 

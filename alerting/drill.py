@@ -32,8 +32,8 @@ from alerting.ledger import (
     open_new,
     people_drilled,
 )
-from alerting.planner import on_duty
 from alerting.policy import Policy
+from alerting.shifts import on_duty
 
 PAGE: Final = "drill"
 """Template of a drill's page."""

@@ -35,6 +35,8 @@ class Responder:
     turnout_p90_s: float
     """From acceptance to leaving."""
     active: bool = True
+    skills: frozenset[str] = frozenset()
+    """Free ids such as "lift", "nurse", "first-aid"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,13 @@ class Duty:
     """What this hour of the day makes of every travel time."""
     cards: Mapping[str, str] = field(default_factory=dict)
     """home → the staff-chosen card number that may stand in a text (no name, no address)."""
+    keyholders: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """home → responders who hold a key or know the code; missing = anybody gets in."""
 
     def travel_p90_s(self, responder: str, home: str) -> float:
         """90th percentile of the time that somebody takes to a home at this hour, in seconds."""
         return self.travel_factor * self.travel_s.get((responder, home), self.default_travel_s)
+
+    def gets_in(self, responder: str, home: str) -> bool:
+        """Whether somebody can open the door by themselves."""
+        return home not in self.keyholders or responder in self.keyholders[home]

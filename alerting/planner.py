@@ -5,18 +5,23 @@ time; gives a `Plan`. Never waits, writes or sends.
 
 For HIGH and MEDIUM, while nobody holds the incident (or help is wanted; while somebody goes: backup.py):
 
-1. Feasible: on duty, not declined, not unreachable, and now ≤ latest page. The latest page of r is
-   D − (send_p95 + reply_p90(r) + turnout_p90(r) + travel_p90(r, home) + entry).
+1. Feasible: on duty (or asked while on duty), not declined, not unreachable, and now ≤ latest page. That is,
+   for r, D − (send_p95 + reply_p90(r) + turnout_p90(r) + travel_p90(r, home) + entry(r, home)). Entry takes
+   longer without a key where one is needed, so nobody is counted on who would stand outside. Whoever has
+   not been asked can be until their shift ends: after those who stay, and before they leave.
 2. Hope: feasible people who were paged less than a wave window ago and whose answer would still be in time.
 3. Whoever's latest page is within the margin is paged now: it is now or never.
 4. While the hope's joint chance of at least one acceptance is below 95 %, add feasible people who have not
-   been paged, most slack first (they will be there soonest), until it is reached. So the first wave is the
-   smallest such set; the next one comes when the window is over, at once when somebody declines or turns
-   out to be unreachable, and in any case a margin before the earliest remaining latest page.
+   been paged, until it is reached: those who get in before those who do not, where help is wanted those with
+   the skill for it before those without, then most slack first (they will be there soonest). So the first
+   wave is the smallest such set; the next one comes when the window is over, at once when somebody declines
+   or turns out to be unreachable, and in any case a margin before the earliest remaining latest page.
 5. Nobody to add and no hope left: HIGH goes to the last resort at once. MEDIUM first pages those on duty
    who will be late, and goes to the last resort when D has passed.
 6. Last resort: everybody active, on duty or not, who has not declined; whoever was paged before is paged
    once more, for HIGH again after each repeat.
+
+Whoever holds the incident or not, it is looked at again when shifts change.
 
 LOW goes once a round to all who are on duty, without countdown; in quiet hours not before they end, unless
 it is about an area. A drill is MEDIUM without step 6.
@@ -27,6 +32,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import prod
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.backup import Standing, backup
@@ -34,6 +40,9 @@ from alerting.concern import SEVERITY, Concern, Kind, Severity
 from alerting.duty import Duty, Responder
 from alerting.incident import Incident, State
 from alerting.policy import Policy
+from alerting.shifts import changes_ms, ends_ms, on_duty
+
+DAY_MS: Final = 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +82,8 @@ class Asked:
     """Those who have accepted and were told to go."""
     lapsed: AbstractSet[str] = frozenset()
     """Those who had accepted and did not come."""
-    volunteers: AbstractSet[str] = frozenset()
-    """Those who have accepted, were told to stay, and have not been asked since."""
+    volunteers: Mapping[str, int] = field(default_factory=dict)
+    """Those who have accepted, were told to stay, and have not been asked since → when they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +102,27 @@ class _Case:
         goes = {self.incident.acceptor} if self.incident.acceptor else set()
         return self.asked.declined | self.asked.unreachable | goes
 
+    @property
+    def asked_on_duty(self) -> AbstractSet[str]:
+        """Those who were asked, or said yes, while their shift lasted; its end changes nothing for them."""
+        there = set(on_duty(self.duty, self.now_ms))
+        told = [*self.asked.paged.items(), *self.asked.volunteers.items()]
+        then = {ms: on_duty(self.duty, ms) for r, ms in told if r not in there}
+        return {r for r, ms in told if r in there or r in then[ms]}
+
 
 def plan(incident: Incident, duty: Duty, asked: Asked, policy: Policy, now_ms: int) -> Plan:
     """Decide whom to page now."""
+    if incident.state is State.ON_SCENE:
+        duty = replace(duty, keyholders={})  # the door is open
     case = _Case(incident, duty, asked, policy, now_ms)
     if is_held(incident):
-        return _held(case)
+        return _until_shifts_change(case, _held(case))
     if not incident.wants_people:
         return Plan((), None, last_resort=False)
     if incident.severity is Severity.LOW:
         return _low(case)
-    return _wave(case) or _without_hope(case)
+    return _until_shifts_change(case, _wave(case) or _without_hope(case))
 
 
 def is_held(incident: Incident) -> bool:
@@ -121,10 +140,18 @@ def due_by_ms(incident: Incident, policy: Policy) -> int:
     return incident.deadline_ms
 
 
+def _until_shifts_change(case: _Case, found: Plan) -> Plan:
+    """Look again no later than when somebody comes or leaves."""
+    until_ms = case.now_ms + DAY_MS if found.next_ms is None else found.next_ms
+    change_ms = next(iter(changes_ms(case.duty, case.now_ms, until_ms)), None)
+    return found if change_ms is None else replace(found, next_ms=change_ms)
+
+
 def _held(case: _Case) -> Plan:
     """Somebody goes: whether another one is to go too."""
     incident, duty, policy = case.incident, case.duty, case.policy
-    latest = _latest(incident.home, due_by_ms(incident, policy), duty, policy, case.now_ms)
+    due_ms = due_by_ms(incident, policy)
+    latest = _latest(incident.home, due_ms, duty, policy, case.now_ms, case.asked_on_duty)
     high = incident.severity is Severity.HIGH
     who = set(case.asked.going) | ({incident.acceptor} if incident.acceptor else set())
     expected = {r: _inside_ms(case, r) for r in who}
@@ -133,11 +160,11 @@ def _held(case: _Case) -> Plan:
     away = case.away
     latest = {r: ms for r, ms in latest.items() if r not in away and r not in going}
     standing = Standing(
-        due_ms=due_by_ms(incident, policy),
+        due_ms=due_ms,
         going=going,
         latest=latest,
         asked={r: _hope_ends_ms(case, r, latest[r]) for r in latest if r in case.asked.paged},
-        volunteers=frozenset(case.asked.volunteers & latest.keys()),
+        volunteers=frozenset(case.asked.volunteers.keys() & latest.keys()),
         odds={r: duty.responders[r].reply_odds for r in latest},
         confidence=policy.backup_confidence if high else policy.wave_confidence,
     )
@@ -155,7 +182,7 @@ def _inside_ms(case: _Case, responder: str) -> int:
         person = duty.responders.get(responder)
         turnout_s = 0.0 if person is None else person.turnout_p90_s
         way_s = turnout_s + duty.travel_p90_s(responder, incident.home)
-    return word.said_ms + int(1000 * (way_s + duty.entry_s.get(incident.home, policy.entry_default_s)))
+    return word.said_ms + int(1000 * (way_s + entry_s(responder, incident.home, duty, policy)))
 
 
 def _hope_ends_ms(case: _Case, responder: str, latest_ms: int) -> int:
@@ -211,30 +238,15 @@ def latest_page_ms(responder: Responder, home: str, deadline_ms: int, duty: Duty
         + responder.reply_p90_s
         + responder.turnout_p90_s
         + duty.travel_p90_s(responder.id, home)
-        + duty.entry_s.get(home, policy.entry_default_s)
+        + entry_s(responder.id, home, duty, policy)
     )
     return deadline_ms - int(needs_s * 1000)
 
 
-def on_duty(duty: Duty, now_ms: int) -> tuple[str, ...]:
-    """Give the active responders whose shift it is, by the site's clock on the wall.
-
-    A shift belongs to the day on which it starts; over midnight it runs into the next one. When the clocks
-    change it starts and ends by what they show, so a night may have one hour more or less.
-    """
-    local = datetime.fromtimestamp(now_ms / 1000, tz=ZoneInfo(duty.timezone))
-    minute = local.hour * 60 + local.minute
-    today, yesterday = local.weekday(), (local - timedelta(days=1)).weekday()
-    there = set()
-    for s in duty.shifts:
-        if s.start_minute < s.end_minute:
-            on = today in s.weekdays and s.start_minute <= minute < s.end_minute
-        else:
-            begun = today in s.weekdays and minute >= s.start_minute
-            on = begun or (yesterday in s.weekdays and minute < s.end_minute)
-        if on:
-            there.add(s.responder)
-    return tuple(r.id for r in duty.responders.values() if r.active and r.id in there)
+def entry_s(responder: str, home: str, duty: Duty, policy: Policy) -> float:
+    """Seconds from the front door to the resident: longer for whoever holds no key where one is needed."""
+    without_s = 0.0 if duty.gets_in(responder, home) else policy.entry_without_key_s
+    return duty.entry_s.get(home, policy.entry_default_s) + without_s
 
 
 def quiet_until_ms(duty: Duty, policy: Policy, now_ms: int) -> int | None:
@@ -252,16 +264,21 @@ def quiet_until_ms(duty: Duty, policy: Policy, now_ms: int) -> int | None:
     return int(over.timestamp() * 1000)
 
 
-def _latest(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int) -> dict[str, int]:
-    """Give the latest page of everybody on duty."""
-    send_s, entry_s = policy.send_p95_s, duty.entry_s.get(home, policy.entry_default_s)
-    factor, travel_s, default_s = duty.travel_factor, duty.travel_s, duty.default_travel_s
-    latest = dict[str, int]()
-    for r in on_duty(duty, now_ms):  # `latest_page_ms` written out: hundreds of people, at every look
-        p = duty.responders[r]
-        way_s = factor * travel_s.get((r, home), default_s)
-        latest[r] = deadline_ms - int((send_s + p.reply_p90_s + p.turnout_p90_s + way_s + entry_s) * 1000)
-    return latest
+def _latest(  # noqa: PLR0917  # each is a fact of its own
+    home: str,
+    deadline_ms: int,
+    duty: Duty,
+    policy: Policy,
+    now_ms: int,
+    asked: AbstractSet[str] = frozenset(),
+) -> dict[str, int]:
+    """Give the last moment to ask everybody on duty, which their shift does not outlive, and those asked."""
+    people = (duty.responders[r] for r in on_duty(duty, now_ms))
+    latest = {p.id: latest_page_ms(p, home, deadline_ms, duty, policy) for p in people}
+    for r, end_ms in ends_ms(duty, now_ms, max(latest.values(), default=now_ms)).items():
+        latest[r] = min(latest[r], end_ms - 1)
+    there = (duty.responders[r] for r in asked)
+    return latest | {p.id: latest_page_ms(p, home, deadline_ms, duty, policy) for p in there}
 
 
 def _low(case: _Case) -> Plan:
@@ -280,13 +297,13 @@ def _wave(case: _Case) -> Plan | None:
     """Steps 1 to 4; None when nobody can be added and no answer can be hoped for."""
     incident, duty, policy, now_ms = case.incident, case.duty, case.policy, case.now_ms
     margin_ms, away = int(policy.margin_s * 1000), case.away
-    everybody = _latest(incident.home, due_by_ms(incident, policy), duty, policy, now_ms)
+    everybody = _latest(incident.home, due_by_ms(incident, policy), duty, policy, now_ms, case.asked_on_duty)
     latest = {r: ms for r, ms in everybody.items() if r not in away}
     asked = {r: _hope_ends_ms(case, r, latest[r]) for r in latest if r in case.asked.paged}
     hope = {r: ms for r, ms in asked.items() if ms > now_ms}
-    fresh = sorted(
-        (r for r, ms in latest.items() if r not in asked and ms >= now_ms), key=lambda r: -latest[r]
-    )
+    able = (r for r, ms in latest.items() if r not in asked and ms >= now_ms)
+    home = incident.home
+    fresh = sorted(able, key=lambda r: (not duty.gets_in(r, home), not _has_skill(case, r), -latest[r]))
     page = [r for r in fresh if latest[r] - margin_ms <= now_ms]
     for r in fresh:
         if _chance(duty, [*hope, *page]) >= policy.wave_confidence:
@@ -318,6 +335,12 @@ def _without_hope(case: _Case) -> Plan:
     page = tuple(r for r in everybody if r not in paged or repeat_at_ms.get(r, now_ms + 1) <= now_ms)
     waits = [ms for r, ms in repeat_at_ms.items() if r not in page]
     return Plan(page, min([now_ms + repeat_ms, *waits]), last_resort=True)
+
+
+def _has_skill(case: _Case, responder: str) -> bool:
+    """Whether somebody can do what help is wanted for; anybody where no skill is."""
+    wanted = case.policy.help_skills.get(case.incident.kind) if case.incident.help_ms is not None else None
+    return wanted is None or wanted in case.duty.responders[responder].skills
 
 
 def _chance(duty: Duty, people: Iterable[str]) -> float:

@@ -2,7 +2,10 @@
 where every figure has its reason; there are no defaults here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from alerting.concern import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class Policy:
     """From due to the phone."""
     entry_default_s: float
     """From the front door to the resident, where the roster does not say."""
+    entry_without_key_s: float
+    """What somebody without a key needs besides, at a home that names its keyholders."""
+    help_skills: Mapping[str, str]
+    """Kind of incident → the skill that whoever is asked for help should have."""
     second_path_s: float
     """How long one provider has to take a page before it also goes by another path."""
     voice_after_s: float
@@ -61,13 +68,20 @@ class Policy:
     """With this share of its homes left or less it is none any more, either; 0 to 1."""
     area_rest_s: float
     """So few are left, and nothing has changed for so long: those get incidents of their own."""
+    quota_reserve: float
+    """Share of a provider's cap that is kept for HIGH and MEDIUM; 0 to 1, without 1."""
     quiet_from_h: float
     """From this hour of the site's clock LOW texts wait; hours are 0 to 24, with minutes as a fraction."""
     quiet_to_h: float
     """Until this one; the same as `quiet_from_h`: they never wait."""
 
     def __post_init__(self) -> None:
-        """Refuse hours that no clock shows, and shares that are none. Raises ValueError."""
+        """Refuse what cannot be: hours, shares, kinds of incidents. Raises ValueError."""
+        for kind in self.help_skills:
+            if kind not in set(Kind):
+                raise ValueError(f"escalation.help_skills: there is no incident of kind {kind}")
+        if not 0 <= self.quota_reserve < 1:
+            raise ValueError("escalation.quota_reserve: a share from 0 to less than 1")
         for name in ("quiet_from_h", "quiet_to_h"):
             if not 0 <= getattr(self, name) <= 24:
                 raise ValueError(f"escalation.{name}: an hour from 0 to 24")

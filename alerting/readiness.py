@@ -12,7 +12,10 @@ needs, or None after writing down why not. Never sends.
    the same person, and names the codes of all others that are due to them.
 4. A text that a provider has surely not taken goes by the way that is best now; a HIGH or MEDIUM page stays
    where it was begun, for paths.py sees to it.
-5. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
+5. What is not about a HIGH or MEDIUM incident in earnest goes by no channel of whose quota only the reserve
+   is left, and waits where there is no other; what is, goes by the next way once one is used up (quota.py).
+   Answers are urgent, whatever they are about: somebody waits for them.
+6. Otherwise the body is made, once, and stored with the lease. A LOW page, which says no more than to look
    at the board, stands for all the other LOW pages that are due to the same person.
 """
 
@@ -20,18 +23,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting import planner, spoken, wording
+from alerting import handover, planner, spoken, wording
 from alerting.channels import Abilities, Channel
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Responder
 from alerting.incident import Incident, State
 from alerting.ledger import (
+    ALIKE,
     Message,
     Tx,
     area_count,
+    carried,
     code_for,
     codes,
     concerns,
@@ -43,12 +49,14 @@ from alerting.ledger import (
     incident,
     last_high,
     lease,
+    postpone,
     record_failed,
     sent_to,
     withdraw,
 )
 from alerting.paths import Way
 from alerting.policy import Policy
+from alerting.quota import DAY_MS, Cap, Quotas
 
 BY_NAME: Final = 0
 """Wave of a page to somebody whom staff have named; the planner's begin at 1."""
@@ -61,6 +69,9 @@ HIGH_APART_MS: Final = 30_000
 """Beside these one HIGH text at most, which names every new code (DESIGN section 6)."""
 MOST_NAMED: Final = 5
 """Codes that fit a Chinese text of one segment whatever its number; what is left goes with the next one."""
+AGAIN_MS: Final = 900_000
+"""A text for which nothing is left of a quota asks again after this: 24 hours go by text by text."""
+NO_CAPS: Final[Mapping[str, Cap]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +105,16 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     now_ms: int,
     *,
     sick: Collection[str] = (),
+    caps: Mapping[str, Cap] = NO_CAPS,
 ) -> Ready | None:
-    """Lease a due text, as read in `tx`; None when it is not to be sent now. `sick`: asked last."""
+    """Lease a due text, as read in `tx`; None when it is not to be sent now.
+
+    `sick`: channels that are asked last. `caps`: what channels let through in a day.
+    """
     if text.state != "due":
         return None
     about = None if text.incident is None else incident(tx, text.incident)
-    why = _unneeded(text, about, now_ms)
+    why = _unneeded(tx, text, about, now_ms)
     if why is not None:
         withdraw(tx, text.id, why)
         return None
@@ -107,9 +122,16 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     if person is None or not person.active:
         record_failed(tx, text.id, "not in the roster any more", permanent=True, retry_ms=None)
         return None
-    ways = [w for w in ways_to(person.phone, channels, sick) if text.purpose == "page" or not w.voice]
+    urgent = is_urgent(text, about)
+    closed = quotas(tx, caps, policy, now_ms).closed(person.id, urgent=urgent)
+    ways = ways_to(person.phone, channels, sick, closed)
+    if text.purpose != "page" or (not urgent and not all(w.voice for w in ways)):
+        ways = [w for w in ways if not w.voice]
     moves = text.attempts > 0 and text.copies == 0 and not has_paths(text, about)  # surely nobody has it yet
     channel = text.channel if text.channel and not moves else next((w.channel for w in ways), None)
+    if channel in closed and channel != text.channel and not urgent:
+        postpone(tx, text.id, now_ms + AGAIN_MS, f"{channel}: the rest of today's texts is kept")
+        return None
     if channel is None or channel not in channels:
         record_failed(tx, text.id, "no channel reaches this number", permanent=True, retry_ms=None)
         return None
@@ -149,6 +171,18 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
     return Ready(leased, person.phone, body, channels[channel], stands_for_others=bool(others))
 
 
+def is_urgent(text: Message, about: Incident | None) -> bool:
+    """Whether a text may use all of a quota: one about a HIGH or MEDIUM incident in earnest, or an answer."""
+    if about is None:
+        return text.purpose == "answer"
+    return (about.severity or Severity.LOW) > Severity.LOW and not _is_drill(about)
+
+
+def quotas(tx: Tx, caps: Mapping[str, Cap], policy: Policy, now_ms: int) -> Quotas:
+    """Give the caps with what the last 24 hours have used of them."""
+    return Quotas(caps, policy.quota_reserve, carried(tx, caps, now_ms - DAY_MS))
+
+
 def has_paths(text: Message, about: Incident | None) -> bool:
     """Whether paths.py puts other texts beside this one: a page of HIGH or MEDIUM."""
     urgent = about is not None and (about.severity or Severity.LOW) > Severity.LOW
@@ -166,20 +200,26 @@ def after_refusal(
     return next(iter(texts[tried:]), None)
 
 
-def ways_to(phone: str, channels: Mapping[str, Channel], sick: Collection[str] = ()) -> list[Way]:
+def ways_to(
+    phone: str, channels: Mapping[str, Channel], sick: Collection[str] = (), closed: Collection[str] = ()
+) -> list[Way]:
     """Give the channels that reach this number (E.164), best first.
 
-    Texts before calls, the sick after the others, those by which an answer can come before those by which
-    none can; otherwise in their order.
+    Those whose quota is used up last, texts before calls, the sick after the others, those by which an answer
+    can come before those by which none can; otherwise in their order.
     """
     able = {name: c.abilities for name, c in channels.items() if c.abilities.reaches(phone)}
-    names = sorted(able, key=lambda n: (able[n].voice, n in sick, not able[n].answers_from(phone)))
+    names = sorted(
+        able, key=lambda n: (n in closed, able[n].voice, n in sick, not able[n].answers_from(phone))
+    )
     return [Way(name, able[name].voice) for name in names]
 
 
-def _unneeded(text: Message, about: Incident | None, now_ms: int) -> str | None:
+def _unneeded(tx: Tx, text: Message, about: Incident | None, now_ms: int) -> str | None:
     if now_ms > text.valid_until_ms:
         return "too late"
+    if text.purpose == wording.HANDOVER:
+        return None if handover.left(tx, text.created_ms) else "nothing is open any more"
     if about is None or text.purpose == "answer":
         return None
     if text.purpose == "confirm":
@@ -211,12 +251,12 @@ def _is_high_page(text: Message, about: Incident | None) -> bool:
 
 def _beside(tx: Tx, text: Message, channel: str, now_ms: int) -> list[Message]:
     """Give the HIGH pages that this one can stand for: of other incidents, still wanted, as many as fit."""
-    if text.body is not None:
+    if text.body is not None or text.template not in ALIKE:
         return []
     wanted = list[Message]()
     for other in high_beside(tx, text, channel, now_ms):
         about = None if other.incident is None else incident(tx, other.incident)
-        why = _unneeded(other, about, now_ms)
+        why = _unneeded(tx, other, about, now_ms)
         if why is not None:
             withdraw(tx, other.id, why)
         else:
@@ -240,6 +280,9 @@ def _body(  # noqa: PLR0917  # each is a fact of its own
             deadline_ms = planner.due_by_ms(about, policy)
         if about.is_area:
             homes, minutes = _area(tx, about, text, now_ms)
+    elif text.purpose == wording.HANDOVER:
+        some = handover.left(tx, text.created_ms)
+        code, homes = handover.codes_of(tx, some, person.id, now_ms), len(some)
     else:
         known = codes(tx, person.id)
         code = wording.code_list(known) if text.template == "which-code" or len(known) == 1 else ""

@@ -72,6 +72,7 @@ home = _versioned(
     Column("card", String(8)),  # staff-chosen number that may stand in a text
     Column("resident", ForeignKey("person.id")),
     Column("entry_s", Float, nullable=False),
+    Column("keyholders", Text, nullable=False, server_default=text("''")),  # responder ids, likewise
     Column("programmes", Text, nullable=False, server_default=text("''")),  # ids, a blank between two
     Column("enrolled", Boolean, nullable=False, server_default=text("1")),
 )
@@ -113,6 +114,7 @@ responder = _versioned(  # id = person.id
     Column("reply_p90_s", Float, nullable=False),
     Column("turnout_p90_s", Float, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("skills", Text, nullable=False, server_default=text("''")),  # ids, a blank between two
 )
 shift = _versioned(
     "shift",
@@ -309,7 +311,7 @@ message = Table(  # the outbox
     Column("id", Integer, primary_key=True),
     Column("incident", ForeignKey("incident.id"), index=True),  # null: an answer about none
     Column("responder", String(32), nullable=False),
-    Column("purpose", String(16), nullable=False),  # page, answer, confirm, stand-down, news
+    Column("purpose", String(16), nullable=False),  # page, answer, confirm, stand-down, news, handover
     Column("wave", Integer, nullable=False, server_default=text("0")),
     Column("channel", String(16), nullable=False),  # "" until the courier has chosen one
     Column("body", Text),  # null until wording has run; then fixed for ever
@@ -330,6 +332,13 @@ message = Table(  # the outbox
 Index("ix_message_waiting", message.c.state, message.c.due_ms)
 Index("ix_message_sent_to", message.c.responder, message.c.sent_ms)
 Index("ix_message_sid", message.c.sid)
+Index("ix_message_carried", message.c.channel, message.c.sent_ms, message.c.responder, message.c.copies)
+Index(
+    "ix_message_handover",
+    message.c.created_ms,
+    sqlite_where=message.c.purpose == "handover",
+    postgresql_where=message.c.purpose == "handover",
+)
 
 inbound = Table(  # every answer once, by the provider's id
     "inbound",

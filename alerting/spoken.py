@@ -63,6 +63,7 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("stand-down", "released"): "代码{c}已由别人接替，您不用去了，谢谢您。",
     ("news", "area"): "代码{c}，现在仍有{h}户看不到。",
     ("news", "area-over"): "代码{c}已结束：{h}户，{m}分钟。仍看不到的另行通知。",
+    (wording.HANDOVER, "open"): "交接。{h}户未结束，代码：{c}。请查看看板。",
 }
 _EN: dict[tuple[str, str | None], str] = {
     ("page", "high"): "Urgent. Code{c}{k}: be there {by}. {how}",
@@ -101,6 +102,10 @@ _EN: dict[tuple[str, str | None], str] = {
     ("stand-down", "released"): "Code{c}: somebody else has taken over, no need to go. Thank you.",
     ("news", "area"): "Code{c}: now {h} homes cannot be seen.",
     ("news", "area-over"): "Code{c} is over: {h} homes, {m} minutes. Any that cannot be seen yet come alone.",
+    (
+        wording.HANDOVER,
+        "open",
+    ): "Handover. {h} homes are open, with these codes:{c}. Please look at the board.",
 }
 _ZH_DRILL: dict[str, str] = {
     "help-coming": "这是演练。代码{c}，已记。若真有险情，请直接打120并告诉中心。结束请按6。",

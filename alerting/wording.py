@@ -64,6 +64,9 @@ def card_fits(card: str) -> bool:
 # {h} how many homes, {m} how many minutes.
 # Answers are written as they are to be typed, code and all: "A12 1" always works, "1" alone does while one
 # incident is open for that phone.
+HANDOVER: Final = "handover"
+"""Purpose of the text to whoever comes on duty while something is open."""
+
 _ZH: dict[tuple[str, str | None], str] = {
     ("page", "high"): "紧急{c}{k} 请{by}到场。回{c} 1=接手 {c} 1 8=8分钟到 {c} 3=不能 #{n}.",
     ("page", "high-many"): "紧急{c}都要人到场,先去能到的。逐个回,如{first} 1=接手 {first} 3=不能 #{n}.",
@@ -91,6 +94,7 @@ _ZH: dict[tuple[str, str | None], str] = {
     ("stand-down", "released"): "{c}已由别人接替,您不用去了,谢谢您。#{n}.",
     ("news", "area"): "{c}现在仍有{h}户看不到。#{n}.",
     ("news", "area-over"): "{c}已结束:{h}户,{m}分钟。仍看不到的另行通知 #{n}.",
+    (HANDOVER, "open"): "交接:{h}户未结束 {c},请看看板 #{n}.",
 }
 _EN: dict[tuple[str, str | None], str] = {
     ("page", "high"): "URGENT {c}{k}: be there {by}. "
@@ -139,6 +143,7 @@ _EN: dict[tuple[str, str | None], str] = {
         "news",
         "area-over",
     ): "{c} is over: {h} homes, {m} minutes. Any that cannot be seen yet come alone. #{n}.",
+    (HANDOVER, "open"): "HANDOVER: {h} homes open: {c}. Please look at the board. #{n}.",
 }
 _ZH_DRILL: dict[str, str] = {
     "help-coming": "演练{c}已记。若真有险情,请直接打120并告诉中心。结束回{c} 6 #{n}.",
@@ -151,9 +156,9 @@ _EN_DRILL: dict[str, str] = {
 }
 """What does not mean the same in a drill; "" is the stand-down, which must call nobody off the real thing."""
 
-ABOUT_NONE: Final = frozenset({"which-code", "nothing-open"})
-"""Answers about no incident: they have no text of a drill."""
-LISTS: Final = frozenset({"which-code", "high-many"})
+ABOUT_NONE: Final = frozenset({"which-code", "nothing-open", "open"})
+"""Texts about no one incident: they have no text of a drill."""
+LISTS: Final = frozenset({"which-code", "high-many", "open"})
 """Templates that name several codes."""
 
 
@@ -254,7 +259,8 @@ def text(
         the staff-chosen number of the home; left out when it is none or does not look like a number.
 
     homes, minutes
-        how many, 0 to 999,999; "many" where it is not known. For texts about an area.
+        how many, 0 to 999,999; "many" where it is not known. For texts about an area; a handover says in
+        `homes` how many incidents are open, one for each.
 
     Raises
     ------

@@ -36,6 +36,7 @@ from guardian.named import Named
 from guardian.protection import Protection
 from guardian.pulse import Pulse
 from guardian.quiet import Silences
+from guardian.quotas import QuotaWatch
 from guardian.settings import Loaded, Mqtt, SettingsError
 from guardian.trace import Trace
 from guardian.watch import Noticed, Watch
@@ -115,6 +116,7 @@ async def run(
         for channel in ways.channels(loaded, clock.now_ms):
             channels[channel.name] = channel
             stack.push_async_callback(channel.close)
+        caps = ways.caps(settings)
         informer = ways.informer(settings.apprise) if settings.apprise is not None else None
         courier = Courier(
             ledger,
@@ -124,6 +126,7 @@ async def run(
             clock,
             crash_point=crash_point,
             on_last_resort=partial(_last_resort, control, clock, informer),
+            caps=caps,
         )
 
         # beside the road: the board, history that may fail, the pulse that must not lie
@@ -177,7 +180,7 @@ async def run(
             feed.changed,
         )
         drills = Drills(
-            ledger, lambda: book.roster, lambda: book.people, channels, loaded.policy, clock, changed
+            ledger, lambda: book.roster, lambda: book.people, channels, loaded.policy, clock, changed, caps
         )
         named = Named(ledger, lambda: book.people, loaded.policy, clock, changed)
 
@@ -239,6 +242,7 @@ async def run(
             "vitals": _vitals(ledger, courier, pulse, clock, memory_said),
             **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
             **({"informer": informer.run()} if informer else {}),
+            **({"quotas": QuotaWatch(ledger, caps, loaded.policy, clock).run()} if caps else {}),
             "courier": courier.run(),
             "calendar": calendar.run(),
             "foresight": foresight.run(),

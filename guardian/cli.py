@@ -38,7 +38,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
 app.add_typer(away_app, name="away")
-for _command in (cli_people.coverage, cli_people.drill, cli_people.ready):
+for _command in (cli_people.coverage, cli_people.drill, cli_people.ready, cli_people.shifts):
     app.command()(_command)
 app.add_typer(quiet_app, name="quiet")
 app.add_typer(incidents_app, name="incidents")

@@ -15,6 +15,7 @@ from guardian.book import LOOK_BACK_MS
 from guardian.cli_homes import asked
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption, fail
 from guardian.settings import load
+from guardian.shifts import listing
 from guardian.web.view import People
 
 WIDE = 120
@@ -72,7 +73,7 @@ def drill(
 
 
 def ready(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show everybody on shift within a day: is the number one, what reaches it, the last answer."""
+    """Show who is on shift within a day, what reaches them, the last answer; and how quotas stand."""
     answer = desk.call(load(config).settings.state_directory, "GET", "/ready")
     table = Table(
         "name", "on shift from", "number", "reached by", "answers come back", "last answer", "ready"
@@ -89,8 +90,33 @@ def ready(config: ConfigOption = DEFAULT_CONFIG) -> None:
         )
     page = Console()
     (page if page.is_terminal else Console(width=WIDE)).print(table)
+    for row in answer["quotas"]:
+        print(
+            f"{row['channel']}: {row['used']} of {row['cap']} texts in 24 hours to "
+            f"{row['to'] or 'all together'}, {row['kept']} kept for what is urgent; "
+            + (f"used up about {row['reached']}" if row["reached"] else "enough for a day")
+        )
     if not answer["people"]:
         fail("nobody is on shift within 24 hours")
+
+
+def shifts(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show who is on duty now, who comes within a day, and what is open between them."""
+    answer = asked(config, "GET", "/shifts", None, _shifts)
+    for row in answer["now"]:
+        print(f"now  {row['name']}  until {row['until'] or 'tomorrow and on'}")
+    for row in answer["next"]:
+        print(f"next  {row['name']}  from {row['from']}")
+    for row in answer["open"]:
+        told = ", ".join(row["handed_over_to"]) or "nobody yet"
+        print(
+            f"open  {row['incident']}  {row['home']}  {row['kind']}  {row['state']}  since {row['since']}  "
+            f"held by {row['holder'] or 'nobody'}  handed over to {told}"
+        )
+    if not answer["now"]:
+        print("nobody is on duty now")
+    if not answer["open"]:
+        print("nothing is open")
 
 
 def _newest(tx: Tx) -> roster.Roster:
@@ -98,6 +124,11 @@ def _newest(tx: Tx) -> roster.Roster:
     if found is None:
         raise desk.Refused(["no roster has been imported yet"])
     return found
+
+
+def _shifts(tx: Tx, now_ms: int) -> desk.Answer:
+    found = _newest(tx)
+    return listing(tx, found, People.of(found.duty, newest_roster(tx)), now_ms)
 
 
 def _due(tx: Tx, now_ms: int) -> desk.Answer:

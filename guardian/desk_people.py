@@ -1,4 +1,4 @@
-"""The desk's routes about people: coverage, readiness, drills, who is named for an incident."""
+"""The desk's routes about people: coverage, readiness, shifts, drills, who is named for an incident."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -30,6 +30,9 @@ def people_routes(foresight: Foresight, drills: Drills, named: Named) -> list[Ro
     async def ready(_request: Request) -> JSONResponse:
         return JSONResponse(dict(await drills.ready()))
 
+    async def shifts(_request: Request) -> JSONResponse:
+        return JSONResponse(dict(await drills.shifts()))
+
     async def incidents(_request: Request) -> JSONResponse:
         return JSONResponse(dict(await named.listing()))
 
@@ -43,4 +46,5 @@ def people_routes(foresight: Foresight, drills: Drills, named: Named) -> list[Ro
         Route("/drill", begin, methods=["POST"]),
         Route("/drill/due", due),
         Route("/ready", ready),
+        Route("/shifts", shifts),
     ]

@@ -18,11 +18,14 @@ from alerting.duty import Duty
 from alerting.incident import Incident
 from alerting.ledger import Ledger, Tx, last_answers
 from alerting.policy import Policy
-from alerting.readiness import ways_to
+from alerting.quota import Cap
+from alerting.readiness import NO_CAPS, ways_to
+from guardian import quotas
 from guardian.clock import Clock
 from guardian.desk import Answer, Refused
 from guardian.foresight import local
 from guardian.roster import Roster
+from guardian.shifts import listing
 from guardian.web.view import People
 
 AHEAD_H: Final = 24
@@ -52,10 +55,11 @@ class Drills:
         policy: Policy,
         clock: Clock,
         on_change: Callable[[], None],
+        caps: Mapping[str, Cap] = NO_CAPS,
     ) -> None:
         self._ledger, self._roster, self._people = ledger, roster, people
         self._channels, self._policy, self._clock = channels, policy, clock
-        self._on_change = on_change
+        self._on_change, self._caps = on_change, caps
 
     async def begin(self, body: bytes) -> Answer:
         """Begin a drill at one home, or at homes that are due."""
@@ -87,9 +91,18 @@ class Drills:
         return await self._ledger.transact(lambda tx: due(tx, roster, people, self._clock.now_ms()))
 
     async def ready(self) -> Answer:
-        """Give everybody on shift within a day, and whether they could be reached."""
-        answered = await self._ledger.transact(last_answers)
-        return ready(self._roster().duty, self._people(), self._channels, answered, self._clock.now_ms())
+        """Give everybody on shift within a day, whether they could be reached, and what is left of quotas."""
+        now_ms, people = self._clock.now_ms(), self._people()
+        answered, found = await self._ledger.transact(
+            lambda tx: (last_answers(tx), quotas.look(tx, self._caps, self._policy, now_ms))
+        )
+        could = ready(self._roster().duty, people, self._channels, answered, now_ms)
+        return {**could, "quotas": quotas.rows(found, people)}
+
+    async def shifts(self) -> Answer:
+        """Give who is on duty, who comes next and what is open."""
+        roster, people = self._roster(), self._people()
+        return await self._ledger.transact(lambda tx: listing(tx, roster, people, self._clock.now_ms()))
 
 
 def due(tx: Tx, roster: Roster, people: People, now_ms: int) -> Answer:

@@ -118,6 +118,7 @@ def _rows(file: RosterFile, old: RosterRows | None) -> RosterRows:
         people[pid] = {"id": pid, "name": name, "phone": phone, "address": address}
         return pid
 
+    of_phone = {r.phone: person(("responder", r.phone), r.name, r.phone, None) for r in file.responders}
     homes, rooms, zones, sensors = [], [], [], []
     for h in file.homes:
         lives = h.resident
@@ -129,6 +130,7 @@ def _rows(file: RosterFile, old: RosterRows | None) -> RosterRows:
                 "card": h.card,
                 "resident": resident,
                 "entry_s": h.entry_s,
+                "keyholders": " ".join(of_phone[p] for p in h.keyholders or ()),
                 "programmes": " ".join(h.programmes),
                 "enrolled": h.enrolled,
             }
@@ -150,9 +152,9 @@ def _rows(file: RosterFile, old: RosterRows | None) -> RosterRows:
         ]
     responders, shifts, travels = [], [], []
     for r in file.responders:
-        pid = person(("responder", r.phone), r.name, r.phone, None)
+        pid = of_phone[r.phone]
         keep = {"language", "reply_odds", "reply_p90_s", "turnout_p90_s", "active"}
-        responders.append({"id": pid, **r.model_dump(include=keep)})
+        responders.append({"id": pid, "skills": " ".join(r.skills), **r.model_dump(include=keep)})
         shifts += [_shift_row(pid, i, s) for i, s in enumerate(r.shifts)]
         travels += [
             {"id": f"{pid}/{home}", "responder": pid, "home": home, "p90_s": s}
@@ -242,6 +244,7 @@ def _roster(rows: RosterRows) -> Roster:
             reply_p90_s=r["reply_p90_s"],
             turnout_p90_s=r["turnout_p90_s"],
             active=r["active"],
+            skills=frozenset(r["skills"].split()),
         )
         for r in rows.responders
     }
@@ -258,6 +261,9 @@ def _roster(rows: RosterRows) -> Roster:
         entry_s=MappingProxyType({h["id"]: h["entry_s"] for h in rows.homes}),
         timezone=site["timezone"],
         cards=MappingProxyType({h["id"]: h["card"] for h in rows.homes if h["card"]}),
+        keyholders=MappingProxyType(
+            {h["id"]: frozenset(h["keyholders"].split()) for h in rows.homes if h["keyholders"]}
+        ),
     )
     furniture = _furniture(
         (z["home"], z["room"], z["kind"], (z["x0_m"], z["y0_m"], z["x1_m"], z["y1_m"])) for z in rows.zones
@@ -284,6 +290,11 @@ def _file(rows: RosterRows) -> RosterFile:
     homes = [
         {
             **plain(h, "id", "card", "entry_s"),
+            **(
+                {"keyholders": [people[r]["phone"] for r in h["keyholders"].split()]}
+                if h["keyholders"]
+                else {}
+            ),
             **({"programmes": h["programmes"].split()} if h["programmes"] else {}),
             **({} if h["enrolled"] else {"enrolled": False}),
             **(
@@ -315,6 +326,7 @@ def _file(rows: RosterRows) -> RosterFile:
         {
             **plain(people[r["id"]], "name", "phone"),
             **plain(r, "language", "reply_odds", "reply_p90_s", "turnout_p90_s", "active"),
+            **({"skills": r["skills"].split()} if r["skills"] else {}),
             "travel_s": {t["home"]: t["p90_s"] for t in rows.travels if t["responder"] == r["id"]},
             "shifts": [
                 {

@@ -74,6 +74,8 @@ class ResponderRow(Strict):
     reply_p90_s: Annotated[float, Field(gt=0, le=600)] = 60
     turnout_p90_s: Annotated[float, Field(ge=0, le=3600)] = 60
     active: bool = True
+    skills: tuple[Id, ...] = ()
+    """What they can do that not everybody can, by free ids: `lift`, `nurse`, `first-aid` …"""
     travel_s: dict[Id, Annotated[float, Field(ge=0, le=86400)]] = Field(default_factory=dict)
     shifts: tuple[ShiftRow, ...] = ()
 
@@ -137,6 +139,8 @@ class HomeRow(Strict):
     id: Id
     card: str | None = None
     entry_s: Annotated[float, Field(ge=0, le=600)] = 60
+    keyholders: Annotated[tuple[Phone, ...], Field(min_length=1)] | None = None
+    """Phone numbers of the responders who hold a key or know the code; left out where anybody gets in."""
     programmes: tuple[Id, ...] = ()
     """Programmes of care that the home is meant for, by free ids: `empty-nest`, `single-elder` …"""
     enrolled: bool = True
@@ -211,8 +215,13 @@ def _cross_checks(roster: RosterFile) -> Iterable[str]:
         for sensor in home.sensors:
             if sensor.room not in rooms:
                 yield f"home {home.id}: sensor {sensor.id} stands in room {sensor.room}, which is not there"
-    known = {h.id for h in roster.homes}
+    known, phones = {h.id for h in roster.homes}, {r.phone for r in roster.responders}
+    for home in roster.homes:
+        yield from _doubled(f"keyholder of home {home.id}", home.keyholders or ())
+        for phone in sorted(set(home.keyholders or ()) - phones):
+            yield f"home {home.id}: keyholder {phone} is no responder"
     for responder in roster.responders:
+        yield from _doubled(f"skill of responder {responder.phone}", responder.skills)
         for home_id in sorted(set(responder.travel_s) - known):
             yield f"responder {responder.phone}: travel time to home {home_id}, which is not there"
 

@@ -26,6 +26,7 @@ CONFIG = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "co
 ID_PATTERN = r"^[a-z0-9-]{1,32}$"
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -119,6 +120,10 @@ class Twilio(Strict):
     """Whether people are called as well."""
     voice_from_number: Phone | None = None
     """The number that calls; none = `from_number`."""
+    per_number_per_day: Count | None = None
+    """Texts to one number that it lets through within 24 hours; none = no limit is known."""
+    per_day: Count | None = None
+    """Texts to all numbers together."""
 
 
 class Modem(Strict):
@@ -130,6 +135,10 @@ class Modem(Strict):
     """As Gammu names it; "dummy" with connection "none" is a rehearsal in the directory `device`."""
     country: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,2}$")] | None = None
     """Prefix of senders whose number the network gives without one."""
+    per_number_per_day: Count | None = None
+    """Texts to one number that it lets through within 24 hours; none = no limit is known."""
+    per_day: Count | None = None
+    """Texts to all numbers together."""
 
 
 class AliyunTemplate(Strict):
@@ -154,6 +163,10 @@ class Aliyun(Strict):
     calls: AliyunTemplates = {}
     show_number: Annotated[str, Field(pattern=r"^[0-9]{5,12}$")] | None = None
     """The number that calls come from; none = Aliyun's common ones."""
+    per_number_per_day: Count | None = None
+    """Texts to one number that it lets through within 24 hours; none = no limit is known."""
+    per_day: Count | None = None
+    """Texts to all numbers together."""
     base_url: Annotated[str, Field(pattern=r"^http://(127\.0\.0\.1|localhost|\[::1\]):\d+$")] | None = None
     """Another server that speaks Aliyun's API, on loopback only: a rehearsal, not a real channel."""
 

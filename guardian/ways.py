@@ -14,6 +14,7 @@ from alerting.channels.aliyun_templates import Template
 from alerting.channels.twilio_sms import TwilioSms
 from alerting.channels.twilio_voice import TwilioVoice
 from alerting.policy import Policy
+from alerting.quota import Cap
 from guardian.settings import (
     Aliyun,
     AliyunTemplate,
@@ -55,6 +56,13 @@ def channels(loaded: Loaded, now_ms: Callable[[], int]) -> Iterator[Channel]:
         yield calls
     if settings.twilio is not None and settings.twilio.voice:
         yield twilio_voice(settings.twilio, policy)
+
+
+def caps(settings: Settings) -> dict[str, Cap]:
+    """Give what each channel of texts lets through in a day, where the settings say so; calls have no cap."""
+    texts = {"aliyun": settings.aliyun, "twilio": settings.twilio, "modem": settings.modem}
+    found = {name: Cap(s.per_number_per_day, s.per_day) for name, s in texts.items() if s is not None}
+    return {name: cap for name, cap in found.items() if cap != Cap()}
 
 
 def twilio_sms(settings: Twilio, policy: Policy) -> Channel:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from alerting.channels.twilio_sms import TwilioSms
 from alerting.duty import Duty
-from alerting.planner import on_duty
 from alerting.replies import Reply, parse
+from alerting.shifts import on_duty
 from simulator.crowd import (
     FORGIVEN,
     SLIPS,

@@ -21,9 +21,9 @@ from alerting.planner import (
     feasible,
     latest_page_ms,
     lease_cap_ms,
-    on_duty,
     plan,
 )
+from alerting.shifts import on_duty
 from tests.alerting_people import EVERY_DAY, T0, concern, duty, responder, shipped_policy
 
 POLICY = shipped_policy()

@@ -268,6 +268,8 @@ async def test_staff_note_an_absence_whether_the_daemon_runs_or_not(tmp_path: Pa
 async def test_a_drill_goes_the_whole_way_and_staff_see_who_could_come(tmp_path: Path) -> None:
     async with centre(tmp_path) as c:
         config = ("--config", str(c.place.config))
+        text = c.place.config.read_text()
+        c.place.config.write_text(text.replace("[twilio]\n", "[twilio]\nper_day = 50\n"))
         async with daemon(c.place):
             _, few = await _guardian("coverage", *config)
             assert few.startswith("h1  ")
@@ -284,9 +286,12 @@ async def test_a_drill_goes_the_whole_way_and_staff_see_who_could_come(tmp_path:
                 assert (await c.phones[PHONE].expects_text("演练", within_s=15)).startswith("演练")
             _, table = await _guardian("ready", *config)
             assert "王秀英" in table
-            assert "twilio" in table
+            assert "twilio: 3 of 50 texts in 24 hours to all together, 15 kept for what is urgent" in table
+            _, shifts = await _guardian("shifts", *config)
+            assert shifts == "now  王秀英  until tomorrow and on\nnothing is open\n"
         _, due = await _guardian("drill", "--due", *config)  # the daemon has stopped
         assert due == "everybody has had a drill within 30 days\n"
+        assert (await _guardian("shifts", *config))[1] == shifts
         _, same = await _guardian("coverage", "--hours", "2", *config)
         assert "1 of 1 homes have a gap" in same
         status, _, why = await _guardian_all("coverage", "--hours", "0", *config)

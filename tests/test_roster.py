@@ -138,7 +138,7 @@ def test_a_programme_that_is_no_id_or_stands_there_twice_is_named() -> None:
 
 def test_all_mistakes_of_a_roster_are_named_with_their_home() -> None:
     bad = (
-        EXAMPLE.replace('"+8613800000001"', '"110"')
+        EXAMPLE.replace('phone = "+8613800000001"', 'phone = "110"')
         .replace('id = "h02"', 'id = "H 2"')
         .replace('kind = "button", room = "living"', 'kind = "knob", room = "living"')
         .replace("Asia/Shanghai", "Asia/Atlantis")

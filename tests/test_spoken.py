@@ -63,7 +63,7 @@ def test_every_saying_fits_a_call_and_is_unlike_any_other(  # noqa: PLR0917  # a
     minutes: int | None,
     keys: bool,
 ) -> None:
-    named = wording.code_list({code, *other}) if template == "which-code" else code
+    named = wording.code_list({code, *other}) if template in wording.LISTS else code
 
     def say(number: int | None) -> str:
         return spoken.words(

@@ -212,7 +212,15 @@ async def test_the_desk_answers_about_people_and_begins_drills(staff: Staff, tmp
         with pytest.raises(desk.DeskError, match=r"incident 1 \(drill\) is open"):
             await ask("POST", "/drill", drills.encode(drills.Wish(home="h01")))
         assert len(await staff.ledger.transact(open_incidents)) == 1
-        assert [p["name"] for p in (await ask("GET", "/ready"))["people"]] == ["李波", "王安"]
+        could = await ask("GET", "/ready")
+        assert [p["name"] for p in could["people"]] == ["李波", "王安"]
+        assert could["quotas"] == [], "no caps are known"
+        shifts = await ask("GET", "/shifts")
+        assert shifts == {
+            "now": [{"name": "王安", "until": None}],
+            "next": [{"name": "李波", "from": "2026-09-22T07:00"}],
+            "open": [],
+        }, "a drill is not handed over"
 
 
 async def test_the_desk_hands_an_incident_over_to_somebody_by_the_name_that_staff_use(staff: Staff) -> None:

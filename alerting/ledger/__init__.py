@@ -8,6 +8,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
 - drills.py: who was drilled when, who has answered when.
 - areas.py: homes that went dark together. silences.py: what staff do not want to hear of for some hours.
+- sent.py: who was told at the start of a shift, how many texts a channel has carried.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
 """
 
@@ -29,6 +30,7 @@ from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, LedgerError, Tx
 from alerting.ledger.groups import (
+    ALIKE,
     group_high,
     group_low,
     high_beside,
@@ -71,6 +73,7 @@ from alerting.ledger.outbox import (
     next_due_ms,
     next_for,
     pages_of_open,
+    postpone,
     record_failed,
     record_receipt,
     record_sent,
@@ -95,6 +98,7 @@ from alerting.ledger.people import (
     save_roster,
     site_timezone,
 )
+from alerting.ledger.sent import carried, carried_hourly, handed_over
 from alerting.ledger.silences import (
     Silence,
     drop_held,
@@ -108,6 +112,7 @@ from alerting.ledger.silences import (
 )
 
 __all__ = [
+    "ALIKE",
     "Absence",
     "AreaCount",
     "AreaHome",
@@ -125,6 +130,8 @@ __all__ = [
     "area_count",
     "area_homes",
     "beats_since",
+    "carried",
+    "carried_hourly",
     "closed_codes",
     "code_for",
     "codes",
@@ -139,6 +146,7 @@ __all__ = [
     "enqueue",
     "group_high",
     "group_low",
+    "handed_over",
     "held_concerns",
     "held_incidents",
     "high_beside",
@@ -175,6 +183,7 @@ __all__ = [
     "past",
     "people_drilled",
     "person_phone",
+    "postpone",
     "recent_incidents",
     "record_failed",
     "record_receipt",

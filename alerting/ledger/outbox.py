@@ -27,6 +27,7 @@ from alerting.incident import State
 from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
+from alerting.ledger.sent import HANDED_OVER
 from alerting.ledger.sql import one_of
 from alerting.schema import inbound as inbound_table
 from alerting.schema import incident as incident_table
@@ -52,7 +53,7 @@ class Message:
 
     responder: str
     purpose: str
-    """page, answer, confirm, stand-down or news."""
+    """page, answer, confirm, stand-down, news or handover."""
     due_ms: int
     valid_until_ms: int
     """Not worth sending after this."""
@@ -97,7 +98,7 @@ _URGENTLY_DUE_TO = select(_M.responder).where(_DUE, HIGH_PAGE).distinct()
 _NEXT_FOR = (
     select(*_COLUMNS)
     .where(_DUE, _M.responder == bindparam("who"))
-    .order_by(case((HIGH_PAGE, 0), (OF_DRILL, 2), else_=1), _M.id)
+    .order_by(case((HIGH_PAGE, 0), (or_(OF_DRILL, HANDED_OVER), 2), else_=1), _M.id)
     .limit(1)
 )
 _NEXT_DUE = select(func.min(_M.due_ms)).where(_M.state == "due")
@@ -218,7 +219,7 @@ def urgently_due(tx: Tx, now_ms: int) -> Sequence[str]:
 
 
 def next_for(tx: Tx, responder: str, now_ms: int) -> Message | None:
-    """Give somebody's next text that is due: a HIGH page first, a drill's texts last, otherwise in order."""
+    """Give somebody's next text that is due: a HIGH page first, drills and handovers last, else in order."""
     row = tx.conn.execute(_NEXT_FOR, {"who": responder, "now": now_ms}).one_or_none()
     return None if row is None else _message(row)
 
@@ -306,9 +307,14 @@ def reroute(tx: Tx, message_id: int, channel: str, why: str, now_ms: int) -> boo
 
 def withdraw(tx: Tx, message_id: int, why: str) -> bool:
     """Take back a text that nobody needs any more."""
-    m = message_table.c
-    statement = update(message_table).where(m.id == message_id, m.state == "due")
+    statement = update(message_table).where(_M.id == message_id, _M.state == "due")
     return bool(tx.conn.execute(statement.values(state="withdrawn", error=why[:120])).rowcount)
+
+
+def postpone(tx: Tx, message_id: int, until_ms: int, why: str) -> None:
+    """Let one due text wait until then."""
+    statement = update(message_table).where(_M.id == message_id, _M.state == "due")
+    tx.conn.execute(statement.values(due_ms=until_ms, error=why[:120]))
 
 
 def record_receipt(tx: Tx, sid: str, status: str) -> bool:

@@ -15,7 +15,7 @@ from alerting.concern import Kind
 from alerting.duty import Duty
 from alerting.incident import Incident, State
 from alerting.ledger import AreaCount, RosterRows, Silence, Tx, area_count, listed_dark, silences
-from alerting.planner import on_duty
+from alerting.shifts import on_duty
 
 HOMES_SHOWN = 240
 """Tiles on one page: what a person can still scan; those with an incident or blind come first."""
