@@ -45,6 +45,10 @@ from alerting.shifts import changes_ms, ends_ms, on_duty
 DAY_MS: Final = 24 * 3_600_000
 
 
+MOST_WORKED = 256
+"""Open incidents for which latest pages are kept; more at once are worked out anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do now."""
@@ -113,7 +117,7 @@ class _Case:
 
 def plan(incident: Incident, duty: Duty, asked: Asked, policy: Policy, now_ms: int) -> Plan:
     """Decide whom to page now."""
-    if incident.state is State.ON_SCENE:
+    if incident.state is State.ON_SCENE and duty.keyholders:
         duty = replace(duty, keyholders={})  # the door is open
     case = _Case(incident, duty, asked, policy, now_ms)
     if is_held(incident):
@@ -273,12 +277,42 @@ def _latest(  # noqa: PLR0917  # each is a fact of its own
     asked: AbstractSet[str] = frozenset(),
 ) -> dict[str, int]:
     """Give the last moment to ask everybody on duty, which their shift does not outlive, and those asked."""
-    people = (duty.responders[r] for r in on_duty(duty, now_ms))
-    latest = {p.id: latest_page_ms(p, home, deadline_ms, duty, policy) for p in people}
+    latest = dict(_of_all(home, deadline_ms, duty, policy, on_duty(duty, now_ms)))
     for r, end_ms in ends_ms(duty, now_ms, max(latest.values(), default=now_ms)).items():
         latest[r] = min(latest[r], end_ms - 1)
     there = (duty.responders[r] for r in asked)
     return latest | {p.id: latest_page_ms(p, home, deadline_ms, duty, policy) for p in there}
+
+
+@dataclass(slots=True)
+class _Worked:
+    """What was worked out for the same people: each look asks for every open incident."""
+
+    duty: Duty
+    policy: Policy
+    there: tuple[str, ...]
+    latest: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
+    """(home, deadline) → responder → latest page."""
+
+
+_worked: list[_Worked] = []
+
+
+def _of_all(
+    home: str, deadline_ms: int, duty: Duty, policy: Policy, there: tuple[str, ...]
+) -> Mapping[str, int]:
+    """Give the latest page of all these, worked out once for each home and deadline."""
+    known = _worked[0] if _worked else None
+    if known is None or known.duty is not duty or known.policy is not policy or known.there is not there:
+        known = _Worked(duty, policy, there)
+        _worked[:] = [known]
+    latest = known.latest.get((home, deadline_ms))
+    if latest is None:
+        if len(known.latest) >= MOST_WORKED:
+            known.latest.clear()
+        latest = {r: latest_page_ms(duty.responders[r], home, deadline_ms, duty, policy) for r in there}
+        known.latest[home, deadline_ms] = latest
+    return latest
 
 
 def _low(case: _Case) -> Plan:

