@@ -166,6 +166,10 @@ class Homes:
         """Whether the roster has this home."""
         return home in self._home_row
 
+    def value(self, home: str, sensor: str) -> float:
+        """Give an event sensor's last value, NaN = never heard."""
+        return float(self._sensor["value"][self._events[home, sensor]])
+
     def _seen_before(self, row: int, r: Reading) -> bool:
         if r.id is not None:
             word = f"i{r.id}"
