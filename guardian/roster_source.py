@@ -4,13 +4,13 @@ Takes one sensor's row, gives its mistakes in words, or a `Source`. Knows neithe
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from guardian.wire import tasmota
-from guardian.wire.dialects import is_press
+from guardian.wire.dialects import TOPICS, is_press
 from guardian.wire.native import ALARM_KINDS, FLAG_KINDS
-from guardian.wire.source import Source
+from guardian.wire.source import Quantity, Source
 from guardian.wire.thermal import FORMATS
 from guardian.wire.zigbee2mqtt import NOT_STATES
 
@@ -117,20 +117,40 @@ def _words(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def shared(sensors: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
-    """Name devices that stand in two homes, and values that are two sensors. sensors: (home, row)."""
+    """Name devices that stand in two homes, values that are two sensors, and topics of two devices.
+
+    sensors: home and row of each, without mistakes of their own.
+    """
     homes: dict[tuple[str, str], str] = {}
     values: dict[tuple[str | None, ...], str] = {}
+    devices: dict[tuple[str, str], list[Quantity]] = {}
     for home, row in sensors:
-        if row["dialect"] is None:
+        source = source_of(row)
+        if source is None:
             continue
-        here = f"{home}/{row['id']}"
-        device = "" if row["dialect"] == "thermal" else row["dialect"], row["topic"]
-        first = homes.setdefault(device, home)
-        if first != home:
-            yield f"home {home}: sensor {row['id']} has the topic {row['topic']}, which is in home {first}"
-        value = (*device, row["attribute"], "" if row["dialect"] == "thermal" else row["kind"])
-        if values.setdefault(value, here) != here:
-            yield f"home {home}: sensor {row['id']} is the same as {values[value]}"
+        device: tuple[str, str] = (source.dialect, source.topic)
+        frames = source.dialect == "thermal"
+        value = (*device, *(() if frames else (source.attribute, row["kind"])))
+        first = values.setdefault(value, f"{home}/{row['id']}")
+        if homes.setdefault(device, home) != home:
+            here = f"home {home}: sensor {row['id']}"
+            yield f"{here} has the topic {source.topic}, as one in home {homes[device]}"
+        elif first != f"{home}/{row['id']}":
+            yield f"home {home}: sensor {row['id']} is the same as {first}"
+        devices.setdefault(device, []).append(Quantity(row["kind"], source))
+    owners: dict[str, tuple[str, str]] = {}
+    for device, quantities in devices.items():
+        for topic in _topics_of(device[0], quantities):
+            owner = owners.setdefault(topic, device)
+            if owner != device:
+                yield f"topic {topic} is of two devices: {' '.join(owner)} and {' '.join(device)}"
+
+
+def _topics_of(dialect: str, quantities: Sequence[Quantity]) -> Iterable[str]:
+    if dialect not in TOPICS:
+        return [quantities[0].source.topic]
+    topics = TOPICS[dialect](quantities)
+    return [*topics.readings, *topics.statuses]
 
 
 def source_of(row: Mapping[str, Any]) -> Source | None:

@@ -156,8 +156,8 @@ def _flag(source: Source, written: object) -> float | None:
 def _word(written: object) -> str:
     if isinstance(written, bool):
         return "true" if written else "false"
-    if isinstance(written, int | float):
-        return f"{written:g}"
+    if isinstance(written, int | float) and (sound := number(written)) is not None:
+        return f"{sound:g}"
     if isinstance(written, str) and len(written) <= MAX_WORD:
         return written.strip().lower()
     raise Reject(Reason.BAD_VALUE)
@@ -171,14 +171,10 @@ def _measure(quantity: Quantity, written: object) -> float | None:
         if len(text) > MAX_WORD or not _NUMBER.fullmatch(text):
             raise Reject(Reason.BAD_VALUE)
         written = float(text)
-    if isinstance(written, bool) or not isinstance(written, int | float):
+    sound = number(written)
+    if sound is None:
         raise Reject(Reason.BAD_VALUE)
-    try:
-        value = float(written) * quantity.source.scale + quantity.source.offset
-    except OverflowError:
-        raise Reject(Reason.BAD_VALUE) from None
-    if not isfinite(value):
-        raise Reject(Reason.NOT_A_NUMBER)
+    value = sound * quantity.source.scale + quantity.source.offset
     low, high = VALUE_RANGE[quantity.kind]
     if not low <= value <= high:
         raise Reject(Reason.BAD_VALUE)
@@ -194,17 +190,27 @@ def inside(tree: object, path: Sequence[str]) -> object:
     return tree
 
 
+def number(written: object) -> float | None:
+    """Give a finite number, None for anything else; true and false are none."""
+    if isinstance(written, bool) or not isinstance(written, int | float):
+        return None
+    try:
+        value = float(written)
+    except OverflowError:
+        return None
+    return value if isfinite(value) else None
+
+
 def percent(written: object) -> float | None:
     """Give a battery's charge in %, None unless it is one."""
-    sound = isinstance(written, int | float) and not isinstance(written, bool) and 0 <= written <= 100
-    return float(written) if sound else None  # type: ignore[arg-type]  # a number, as tested
+    value = number(written)
+    return value if value is not None and 0 <= value <= 100 else None
 
 
 def device_ms(seconds: object) -> int:
     """Give a device's time in ms since 1970 of seconds, 0 = unknown."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return 0
-    return int(seconds * 1000) if 0 < seconds < MAX_T_MS / 1000 else 0
+    value = number(seconds)
+    return round(value * 1000) if value is not None and 0 < value < MAX_T_MS / 1000 else 0
 
 
 def fields(name: str, *keys: str) -> msgspec.json.Decoder[Any]:

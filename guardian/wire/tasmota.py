@@ -17,7 +17,7 @@ import msgspec
 
 from guardian.wire import Reason, Reject
 from guardian.wire.native import Status
-from guardian.wire.source import Heard, Quantity, Topics, fields, inside, taken, text_of
+from guardian.wire.source import Heard, Quantity, Topics, fields, inside, number, taken, text_of
 
 PREFIX: Final = "%prefix%"
 BUTTON: Final = "Button"
@@ -37,8 +37,7 @@ def topics(quantities: Sequence[Quantity]) -> Topics:
 
     def parse(payload: bytes) -> Heard:
         values = taken(decoder, payload)
-        signal = inside(values[wifi], ("Signal",))
-        heard = Heard(rssi=float(signal) if isinstance(signal, int | float) else None)
+        heard = Heard(rssi=number(inside(values[wifi], ("Signal",))))
         fahrenheit = values[unit] == "F"
         for i, quantity in enumerate(quantities):
             written = inside(values[places[i]], paths[i][1:])
@@ -49,8 +48,8 @@ def topics(quantities: Sequence[Quantity]) -> Topics:
             if quantity.source.attribute.startswith(BUTTON):
                 heard.press(i, quantity, written)
                 continue
-            if fahrenheit and quantity.kind == "temperature" and isinstance(written, int | float):
-                written = (written - 32) / 1.8
+            if fahrenheit and quantity.kind == "temperature" and (f := number(written)) is not None:
+                written = (f - 32) / 1.8
             heard.add(i, quantity, written)
         return heard
 
