@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerting.ledger import LedgerError
-from guardian import cli_people, desk
+from guardian import cli_devices, cli_people, desk
 from guardian.broker import BrokerError
 from guardian.cli_homes import away_app, quiet_app, roster_app
 from guardian.cli_parts import DEFAULT_CONFIG, err, fail
@@ -37,7 +37,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
 app.add_typer(away_app, name="away")
-for _command in (cli_people.coverage, cli_people.drill, cli_people.ready):
+for _command in (cli_people.coverage, cli_people.drill, cli_people.ready, cli_devices.devices):
     app.command()(_command)
 app.add_typer(quiet_app, name="quiet")
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")

@@ -31,20 +31,27 @@ MAX_TOPIC: Final = 200
 BETWEEN_WORDS: Final = "|"
 """In `on`."""
 
+_KEY: Final = r"[^\s.\"\\\x00-\x1f]{1,64}"
+"""A key of JSON. msgspec takes no quotes, backslashes and control characters; dots lead into objects."""
 _ATTRIBUTES: Final = {
-    "zigbee2mqtt": (re.compile(r"\S{1,64}"), "a key of the device's JSON, such as occupancy"),
+    "zigbee2mqtt": (re.compile(_KEY), "a key of the device's JSON, such as occupancy"),
     "esphome": (
         re.compile(r"[a-z0-9_]+/[\w-]{1,100}"),
         "COMPONENT/OBJECT_ID, such as binary_sensor/presence",
     ),
     "tasmota": (
-        re.compile(r"[^\s.]+(\.[^\s.]+)*"),
+        re.compile(rf"{_KEY}(\.{_KEY})*"),
         "a key of the JSON with dots into objects, such as AM2301.Temperature",
     ),
-    "shelly": (re.compile(r"[a-z0-9_]+(:\d+)?(\.[^\s.]+)+"), "COMPONENT.FIELD, such as temperature:0.tC"),
+    "shelly": (re.compile(rf"[a-z0-9_]+(:\d+)?(\.{_KEY})+"), "COMPONENT.FIELD, such as temperature:0.tC"),
 }
 _PRESSED: Final = frozenset((*ALARM_KINDS, "pir"))
 """Kinds that a press or an action can be."""
+
+
+def mistakes_of(keys: Mapping[str, Any]) -> list[str]:
+    """Name what is wrong with a sensor of which only some keys are given."""
+    return list(mistakes({**dict.fromkeys(("dialect", *KEYS)), **keys}))
 
 
 def mistakes(row: Mapping[str, Any]) -> Iterator[str]:
