@@ -150,7 +150,8 @@ def to_toml(proposals: Iterable[Proposal], site: str, heard: str) -> str:
 
 def _line(proposal: Proposal, taken: set[str]) -> str:
     kind = proposal.keys["kind"]
-    name = slug(proposal.sensor or f"{proposal.name}-{kind}", taken, proposal.keys.get("topic", ""))
+    name = proposal.name if proposal.name.lower().endswith(kind) else f"{proposal.name}-{kind}"
+    name = slug(proposal.sensor or name, taken, proposal.keys.get("topic", ""))
     keys = {
         "id": name,
         "kind": kind,
