@@ -479,14 +479,21 @@ def _bar(what: str) -> Iterator[Callable[[int, int, str], None]]:
 @bench_app.command("ingest")
 def bench_ingest(
     messages: Annotated[int, typer.Option(help="Messages for each client.")] = 50_000,
+    with_dialects: Annotated[
+        bool, typer.Option("--dialects", help="Also a message of each dialect, beside the native ones.")
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """CPU per MQTT message of our link and of other clients, against one blasting server."""
-    from simulator.bench import ingest
+    from simulator.bench import dialects, ingest
 
     figures = ingest.run_ingest(messages=messages, say=err.print)
+    tables = [ingest.table(figures)]
+    if with_dialects:
+        figures |= dialects.run_dialects(messages=messages, say=err.print)
+        tables.append(dialects.table(figures))
     _write(json_file, figures)
-    print(ingest.table(figures))
+    print(*tables, sep="\n")
 
 
 @train_app.command("posture")

@@ -155,7 +155,7 @@ async def ready(client: aiomqtt.Client) -> None:
     await client.subscribe("zigbee2mqtt/bridge/logging")
     async with asyncio.timeout(60):
         async for message in client.messages:
-            if b"Zigbee2MQTT started" in bytes(message.payload):  # type: ignore[arg-type]  # bytes, as subscribed
+            if b"Zigbee2MQTT started" in bytes(message.payload):
                 return
 
 
@@ -221,7 +221,7 @@ async def test_its_list_of_devices_becomes_a_roster(tmp_path: Path) -> None:
         scout = Scout(None)
         async with asyncio.timeout(60):
             async for message in client.messages:
-                scout.hear(message.topic.value, bytes(message.payload))  # type: ignore[arg-type]  # bytes
+                scout.hear(message.topic.value, bytes(message.payload))
                 if len(scout.found) == len(SENSORS):
                     break
         proposed = read(to_toml(scout.found, "demo", "heard")).homes[0].sensors

@@ -44,6 +44,7 @@ Pixels = NDArray[np.int16]
 def decoder(source: Source, rows: int, cols: int) -> Callable[[bytes], Pixels]:
     """Give what decodes one device's frames to (rows, cols) centi-°C; it raises Reject."""
     numbers = _reader(source, rows, cols)
+    by_column, mirrored = source.order.startswith("columns"), source.order.endswith("-mirrored")
 
     def decode(payload: bytes) -> Pixels:
         if len(payload) > MAX_FRAME_PAYLOAD:
@@ -51,16 +52,17 @@ def decoder(source: Source, rows: int, cols: int) -> Callable[[bytes], Pixels]:
         written = numbers(payload)
         if written.size != rows * cols:
             raise Reject(Reason.WRONG_SHAPE)
-        if source.order.startswith("columns"):
-            picture = written.reshape(cols, rows).T
-        else:
-            picture = written.reshape(rows, cols)
-        if source.order.endswith("-mirrored"):
-            picture = picture[:, ::-1]
         with np.errstate(over="ignore", invalid="ignore"):
-            centi = np.rint(100.0 * (picture.astype(np.float64) * source.scale + source.offset))
+            centi = written.astype(np.float64)
+            centi *= 100.0 * source.scale
+            centi += 100.0 * source.offset
+            np.rint(centi, out=centi)
         sound = (centi >= MIN_PIXEL_CENTI) & (centi <= MAX_PIXEL_CENTI)  # NaN: no
-        return np.where(sound, centi, AMBIENT_UNKNOWN).astype(np.int16)
+        if not sound.all():
+            centi[~sound] = AMBIENT_UNKNOWN
+        flat = centi.reshape(-1)
+        picture = flat.reshape(cols, rows).T if by_column else flat.reshape(rows, cols)
+        return (picture[:, ::-1] if mirrored else picture).astype(np.int16)
 
     return decode
 
