@@ -6,12 +6,10 @@ is never stored or logged. Never waits and never reads a clock.
 """
 
 import asyncio
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +17,7 @@ from detectors.frame import Frames
 from detectors.layout import Events
 from detectors.position import PositionParams, PositionState
 from guardian.devices import Devices
-from guardian.homes import Activity, Homes, Reading, StateOfHomes
+from guardian.homes import Activity, Homes, Reading, StateOfHomes, decode_events, encode_events
 from guardian.plan import rooms_of
 from guardian.refusals import Refusals, levels_of
 from guardian.slab import Group, Lane, SensorSpec
@@ -387,16 +385,6 @@ class Board:
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             if mine:
                 group.restore(mine)
-
-
-def encode_events(readings: Sequence[Reading]) -> bytes:
-    """Pack readings for the ledger's beat row."""
-    return zlib.compress(msgspec.msgpack.encode(readings), 1)
-
-
-def decode_events(blob: bytes) -> list[Reading]:
-    """Unpack a beat row. Raises msgspec.MsgspecError or zlib.error for bytes that are none."""
-    return msgspec.msgpack.decode(zlib.decompress(blob), type=list[Reading])
 
 
 def _claimed_frames(payload: bytes | memoryview) -> int:

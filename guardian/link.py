@@ -18,10 +18,13 @@ from typing import Final, TypeVar
 import mqtt5
 import structlog
 
+from guardian.address import BrokerAddress
 from guardian.board import Board
 from guardian.peer import Peer
 from guardian.wire import Reason, Reject
 from guardian.wire.salvage import salvage_publish
+
+__all__ = ["AckMark", "BrokerAddress", "Link", "LinkError"]
 
 FRAMES: Final = "frames"
 EVENTS: Final = "events"
@@ -59,19 +62,6 @@ log = structlog.get_logger("link")
 
 class LinkError(Exception):
     """A connection that could not be made or kept; it is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is and who we are there."""
-
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = None
-    tls_ca: str | None = None
-    """PEM file of the authority that signed the broker's certificate; None = the system's."""
-    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guardian.board import Board, Reading, SensorSpec
 from guardian.devices import MEASURE_MS
@@ -249,3 +251,32 @@ def test_a_foreign_frame_is_never_taken_for_a_native_one() -> None:
         board.frame("guardian/s/h1/cam/frame", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
     assert board.rejects == {(Reason.BAD_JSON, "h1/cam"): 1, (Reason.WRONG_KIND, "h1/cam"): 1}
     assert board.frames_taken == 0
+
+
+topics = st.sampled_from(
+    ["zigbee2mqtt/radar", "zigbee2mqtt/radar/availability", "zigbee2mqtt/bridge/state", "zigbee2mqtt/other"]
+)
+payloads = st.binary(max_size=60) | st.builds(
+    lambda keys: json.dumps(keys).encode(),
+    st.dictionaries(
+        st.sampled_from(["occupancy", "presence", "temperature", "action", "smoke", "battery", "state"]),
+        st.sampled_from(
+            [True, False, None, "", "ON", "online", "offline", "emergency", 21.5, -1, 10**400, [], {}]
+        ),
+    ),
+)
+
+
+@given(st.lists(st.tuples(topics, payloads, st.booleans()), max_size=30))
+def test_whatever_comes_only_changes_are_passed_on(messages: list[tuple[str, bytes, bool]]) -> None:
+    home = Home()
+    before: dict[str, float] = {}
+    for topic, payload, retained in messages:
+        home.now_ms += 10
+        ours = home.board.devices.hear(topic, payload, retained, home.now_ms)
+        assert ours is (topic != "zigbee2mqtt/other")
+        for reading in home.take():
+            assert not retained
+            if reading.kind in {"pir", "presence", "smoke"}:
+                assert reading.value != before.get(reading.sensor), "a state that it had already"
+            before[reading.sensor] = reading.value

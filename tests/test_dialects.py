@@ -91,7 +91,7 @@ def test_batteries_and_signals_come_with_the_readings() -> None:
 def test_a_device_clock_is_passed_on_where_it_has_a_zone() -> None:
     door = EXAMPLES["shelly input"]
     assert parse_of(door)(door.payload).said[0].event.t == 1_680_962_879_620
-    for ts in ("null", '"now"', "-5", "1e300", "true"):
+    for ts in ("null", "1.62", '"now"', "-5", "1e300", "true"):
         said = parse_of(door)(door.payload.replace(b"1680962879.62", ts.encode())).said
         assert [(s.event.value, s.event.t) for s in said] == [(1, 0)]
 

@@ -37,6 +37,9 @@ NOTHING_BESIDE_WORDS: Final = NOTHING - {"none"}
 LOW_BATTERY: Final = 10.0
 """% that stands for a device's `battery_low`; below the limit at which staff are told."""
 
+EARLIEST_S: Final = 1_500_000_000
+"""July 2017, in seconds since 1970: before the first of these devices was made."""
+
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 T = TypeVar("T")
@@ -208,9 +211,13 @@ def percent(written: object) -> float | None:
 
 
 def device_ms(seconds: object) -> int:
-    """Give a device's time in ms since 1970 of seconds, 0 = unknown."""
+    """Give a device's time in ms since 1970 of seconds, 0 = unknown.
+
+    A device that has not been told the time counts from its start: 1.6 s after each waking would look like one
+    moment, and what happened then like a repetition.
+    """
     value = number(seconds)
-    return round(value * 1000) if value is not None and 0 < value < MAX_T_MS / 1000 else 0
+    return round(value * 1000) if value is not None and EARLIEST_S < value < MAX_T_MS / 1000 else 0
 
 
 def fields(name: str, *keys: str) -> msgspec.json.Decoder[Any]:
