@@ -150,11 +150,8 @@ class Board:
         try:
             self._frames(topic, lane, payload, arrival_ms)
         except Reject as reject:
-            if topic in self._foreign:
-                self.refuse_of(self._foreign[topic][0], reject.reason)
-            else:
-                self._rejected_frames += _claimed_frames(payload)
-                self.refuse(topic, reject.reason)
+            self._rejected_frames += _claimed_frames(payload)
+            self.refuse(topic, reject.reason)
             raise
         finally:
             self._arrived.set()
@@ -228,11 +225,16 @@ class Board:
 
     def refuse(self, topic: str, reason: Reason) -> None:
         """Count one rejected payload; the first of its kind from a device is logged, without content."""
+        if topic in self._foreign:
+            topic = self._own_topic(self._foreign[topic][0])
         self._refusals.count(topic, reason)
 
     def refuse_of(self, spec: SensorSpec, reason: Reason) -> None:
         """Count one rejected payload of a sensor of the roster, whatever its topic."""
-        self.refuse(f"guardian/{self.site}/{spec.home}/{spec.name}/event", reason)
+        self.refuse(self._own_topic(spec), reason)
+
+    def _own_topic(self, spec: SensorSpec) -> str:
+        return f"guardian/{self.site}/{spec.home}/{spec.name}/event"
 
     def value_of(self, spec: SensorSpec) -> float:
         """Give an event sensor's value as last folded, before a restart too; NaN = never heard."""

@@ -1,6 +1,7 @@
 """The command that listens for devices which the roster does not know yet. Nothing is decided here."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +42,8 @@ def devices(
     err.print(f"listening for {seconds:g} s; press buttons, open doors, walk past sensors")
     name = f"guardian-{settings.site}-devices"
     try:
-        asyncio.run(listen(address, name, filters(settings.site), seconds, scout.hear))
+        with suppress(KeyboardInterrupt):  # what has been heard until then is written all the same
+            asyncio.run(listen(address, name, filters(settings.site), seconds, scout.hear))
     except LinkError as e:
         fail(str(e))
     counts = ", ".join(f"{count} {what}" for what, count in sorted(scout.counters.items()))

@@ -62,6 +62,7 @@ class _Device:
     sensors: list[_Sensor]
     offline: bool = False
     bridge_offline: bool = False
+    sleeps: bool = False
     battery: float | None = None
     rssi: float | None = None
 
@@ -161,10 +162,13 @@ class Devices:
         return news
 
     def _about(self, device: _Device, heard: Heard) -> None:
-        battery = device.battery if heard.battery is None else heard.battery
-        rssi = device.rssi if heard.rssi is None else heard.rssi
-        if (battery, rssi) != (device.battery, device.rssi):
-            device.battery, device.rssi = battery, rssi
+        before = device.battery, device.rssi, device.sleeps
+        if heard.battery is not None:
+            device.battery = heard.battery
+        if heard.rssi is not None:
+            device.rssi = heard.rssi
+        device.sleeps |= heard.sleeps
+        if (device.battery, device.rssi, device.sleeps) != before:
             self._tell(device)
 
     # --- what they say about themselves ------------------------------------------------------------
@@ -195,6 +199,7 @@ class Devices:
                 sensor.known &= retained  # it has just started, or ended: what comes next may be old
 
     def _tell(self, device: _Device) -> None:
-        state = "offline" if device.offline or device.bridge_offline else "online"
+        gone = (device.offline and not device.sleeps) or device.bridge_offline
+        state = "offline" if gone else "online"
         for sensor in device.sensors:
             self._taker.tell(sensor.spec, Status(state, device.battery, device.rssi))

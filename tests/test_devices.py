@@ -193,6 +193,19 @@ def test_a_change_that_is_told_twice_is_one() -> None:
     assert home.board.duplicates == 1
 
 
+def test_a_shelly_that_sleeps_is_not_gone() -> None:
+    ht = {"dialect": "shelly", "topic": "shellyhtg3-1"}
+    home = Home((spec("warm", "temperature", **ht, attribute="temperature:0.tC"),))
+    home.hear(b"false", "shellyhtg3-1/online", retained=True)
+    assert home.board.offline.all(), "nobody knows yet that it sleeps"
+    woken = {"ts": 1_680_962_879.62, "sys": {"wakeup_period": 600}, "temperature:0": {"id": 0, "tC": 19.8}}
+    told = {"method": "NotifyFullStatus", "params": woken}
+    assert home.hear(told, "shellyhtg3-1/events/rpc") == [("warm", 19.8)]
+    assert not home.board.offline.any()
+    home.hear(b"false", "shellyhtg3-1/online")
+    assert not home.board.offline.any()
+
+
 def test_messages_in_another_order_are_taken_in_the_order_in_which_they_come() -> None:
     shelly = {"dialect": "shelly", "topic": "shellyplusi4-1"}
     home = Home((spec("door", "door", **shelly, attribute="input:0.state"),))
@@ -250,6 +263,8 @@ def test_a_foreign_frame_is_never_taken_for_a_native_one() -> None:
     with pytest.raises(Reject, match="wrong-kind"):
         board.frame("guardian/s/h1/cam/frame", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
     assert board.rejects == {(Reason.BAD_JSON, "h1/cam"): 1, (Reason.WRONG_KIND, "h1/cam"): 1}
+    board.refuse("avr/thermal/reading", Reason.RETAINED)
+    assert board.rejects[Reason.RETAINED, "h1/cam"] == 1
     assert board.frames_taken == 0
 
 

@@ -25,6 +25,7 @@ from guardian.wire.source import (
     device_ms,
     fields,
     inside,
+    number,
     percent,
     taken,
     text_of,
@@ -35,6 +36,8 @@ EVENT: Final = "event"
 STATES: Final = frozenset({"NotifyStatus", "NotifyFullStatus"})
 EVENTS: Final = "NotifyEvent"
 _BATTERY: Final = ("battery", "percent")
+_WAKES: Final = ("wakeup_period",)
+"""In `sys`: seconds between two wakings of a device with a battery."""
 
 _whole: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -59,7 +62,7 @@ def _component(component: str, quantities: Sequence[Quantity]) -> Parse:
 
 def _notification(components: tuple[str, ...], quantities: Sequence[Quantity]) -> Parse:
     names = tuple(dict.fromkeys((*components, POWER)))
-    whole, inner = _decoder(("method", "params")), ("ts", "events", *names)
+    whole, inner = _decoder(("method", "params")), ("ts", "events", "sys", *names)
 
     def parse(payload: bytes) -> Heard:
         method, params = taken(whole, payload)
@@ -68,7 +71,8 @@ def _notification(components: tuple[str, ...], quantities: Sequence[Quantity]) -
             return heard  # an answer to somebody's question
         if not isinstance(params, dict):
             raise Reject(Reason.BAD_VALUE)
-        ts, events, *states = (params.get(key) for key in inner)
+        ts, events, system, *states = (params.get(key) for key in inner)
+        heard.sleeps = (number(inside(system, _WAKES)) or 0) > 0
         if method in STATES:
             for name, state in zip(names, states, strict=True):
                 _take(heard, name, state, quantities, device_ms(ts))

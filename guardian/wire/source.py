@@ -95,6 +95,8 @@ class Heard:
     """%."""
     rssi: float | None = None
     """dBm."""
+    sleeps: bool = False
+    """The device says that it wakes now and then: to be away is no fault of it."""
 
     def add(self, sensor: int, quantity: Quantity, written: object, t_ms: int = 0) -> None:
         """Take one value of a quantity as a state; nothing where none is known."""
@@ -213,8 +215,8 @@ def percent(written: object) -> float | None:
 def device_ms(seconds: object) -> int:
     """Give a device's time in ms since 1970 of seconds, 0 = unknown.
 
-    A device that has not been told the time counts from its start: 1.6 s after each waking would look like one
-    moment, and what happened then like a repetition.
+    A device that has not been told the time counts from its start: 1.6 s after each waking would look like
+    one moment, and what happened then like a repetition.
     """
     value = number(seconds)
     return round(value * 1000) if value is not None and EARLIEST_S < value < MAX_T_MS / 1000 else 0
