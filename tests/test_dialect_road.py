@@ -78,7 +78,7 @@ async def test_a_press_behind_zigbee2mqtt_becomes_a_text(tmp_path: Path) -> None
             "guardian",
             "devices",
             "--seconds",
-            "1",
+            "3",
             "--config",
             str(c.place.config),
         ]

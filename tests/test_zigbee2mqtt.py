@@ -213,6 +213,7 @@ async def test_frames_of_devices_become_readings_and_repeats_become_none(tmp_pat
         life_ms = board.state(site.clock.now_ms()).last_life_ms[0]
         await z2m.stop()
         await site.until(lambda: bool(board.offline.all()))
+        site.beat()  # should its timer have ended the movement before it ended itself
         await z2m.start()
         await ready(client)
         await site.until(lambda: not board.offline.any())
