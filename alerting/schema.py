@@ -106,6 +106,17 @@ sensor = _versioned(  # id = home/sensor
     Column("x_m", Float),
     Column("y_m", Float),
     Column("outside", Boolean),
+    # where its readings come from, when its device speaks a dialect
+    Column("dialect", String(16)),
+    Column("topic", Text),
+    Column("attribute", Text),
+    Column("on", Text),
+    Column("invert", Boolean),
+    Column("scale", Float),
+    Column("offset", Float),
+    Column("format", String(16)),
+    Column("endianness", String(8)),
+    Column("order", String(20)),
 )
 responder = _versioned(  # id = person.id
     "responder",

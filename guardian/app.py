@@ -273,6 +273,7 @@ def _status(link: Link, board: Board, ledger: Ledger, clock: Clock) -> desk.Answ
         "frames_dropped": int(board.frames_dropped.sum()),
         "events": board.events_taken,
         "duplicates": board.duplicates,
+        "devices": dict(board.devices.counters),
         "rejects": [
             {"reason": reason, "device": device, "count": count}
             for (reason, device), count in board.rejects.most_common()

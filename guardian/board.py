@@ -6,31 +6,32 @@ is never stored or logged. Never waits and never reads a clock.
 """
 
 import asyncio
-import re
-import zlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-import msgspec
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from detectors.frame import Frames
 from detectors.layout import Events
 from detectors.position import PositionParams, PositionState
-from guardian.homes import Activity, Homes, Reading, StateOfHomes
+from guardian.devices import Devices
+from guardian.homes import Activity, Homes, Reading, StateOfHomes, decode_events, encode_events
 from guardian.plan import rooms_of
+from guardian.refusals import Refusals, levels_of
 from guardian.slab import Group, Lane, SensorSpec
-from guardian.wire import Reason, Reject
+from guardian.wire import Reason, Reject, thermal
 from guardian.wire.native import (
     FLAG_KINDS,
     FRAME_HEADER,
     VALUE_RANGE,
+    Event,
+    Status,
     frame_size,
     frame_times,
     frames_into,
+    pack_frame,
     parse_event,
     parse_status,
 )
@@ -50,12 +51,6 @@ THERMAL: Final = "thermal"
 EVENT_KINDS: Final = FLAG_KINDS | frozenset(VALUE_RANGE)
 REPLAY_DEPTH: Final = 32
 """Frames for each sensor under replay: five beats of 200 ms in flight at up to 30 Hz."""
-MAX_STRANGERS: Final = 1000
-"""Devices outside the roster that are counted by name; the rest share one line, so memory stays flat."""
-
-_ID: Final = re.compile(r"[a-z0-9-]{1,32}")
-
-log = structlog.get_logger("board")
 
 
 class Board:
@@ -71,6 +66,8 @@ class Board:
         """
         self.site = site
         self._replay = replay
+        if replay:  # replays speak Guardian's own topics, whatever the device spoke
+            sensors = [replace(s, source=None) for s in sensors]
         self._depth = max(depth, REPLAY_DEPTH) if replay else depth
         self._specs = {(s.home, s.name): s for s in sensors}
         if len(self._specs) != len(sensors):
@@ -90,13 +87,19 @@ class Board:
             shape: Group(specs, rows, self._depth) for shape, specs in sorted(by_shape.items())
         }
         """By (rows, cols)."""
-        self._lanes = {
-            f"guardian/{site}/{s.home}/{s.name}/frame": group.lane(row)
-            for group in self.groups.values()
-            for row, s in enumerate(group.specs)
-        }
+        self._lanes: dict[str, Lane] = {}
+        self._foreign: dict[str, tuple[SensorSpec, Lane, Callable[[bytes], NDArray[np.int16]]]] = {}
+        for group in self.groups.values():
+            for row, s in enumerate(group.specs):
+                if s.source is None:
+                    self._lanes[f"guardian/{site}/{s.home}/{s.name}/frame"] = group.lane(row)
+                else:
+                    decode = thermal.decoder(s.source, group.rows, group.cols)
+                    self._foreign[s.source.topic] = s, group.lane(row), decode
         events = [s for s in sensors if s.kind != THERMAL]
-        self._event_specs = {f"guardian/{site}/{s.home}/{s.name}/event": s for s in events}
+        self._event_specs = {
+            f"guardian/{site}/{s.home}/{s.name}/event": s for s in events if s.source is None
+        }
         self._homes = Homes(self.homes, tuple(self.groups.values()), events)
         self.rooms = self._homes.rooms
         self.layout = self._homes.layout
@@ -114,10 +117,12 @@ class Board:
         self._arrived = asyncio.Event()
         self._rejected_frames = 0
         self._rejected_events = 0
-        self._strangers: set[str] = set()
         self.events_taken = 0
-        self.rejects: Counter[tuple[Reason, str]] = Counter()
-        """(reason, `home/sensor`) → payloads; devices beyond MAX_STRANGERS are counted as `others`."""
+        self._refusals = Refusals(site, self._specs.keys(), self._homes.knows)
+        self.rejects = self._refusals.counts
+        """(reason, `home/sensor`) → payloads."""
+        self.devices = Devices(sensors, self)
+        """Sensors whose devices speak a dialect."""
         self.statuses: dict[tuple[str, str], tuple[str, float | None, float | None]] = {}
         """(home, sensor) → state, battery in %, signal in dBm; only sensors of the roster."""
 
@@ -153,7 +158,11 @@ class Board:
 
     def _frames(self, topic: str, lane: Lane | None, payload: bytes | memoryview, arrival_ms: int) -> None:
         if lane is None:
-            raise self._stranger(topic)
+            foreign = self._foreign.get(topic)
+            if foreign is None:
+                raise self._refusals.stranger(topic)
+            _, lane, decode = foreign
+            payload = pack_frame(decode(bytes(payload)))
         group, row, count = lane.group, lane.row, lane.counts[lane.row]
         taken = frames_into(payload, group.rows, group.cols, lane.ring, count)
         times = frame_times(payload, lane.size)
@@ -174,7 +183,7 @@ class Board:
         try:
             spec = self._event_specs.get(topic)
             if spec is None:
-                raise self._stranger(topic)
+                raise self._refusals.stranger(topic)
             e = parse_event(payload, spec.kind)
         except Reject as reject:
             self._rejected_events += 1
@@ -182,6 +191,10 @@ class Board:
             raise
         finally:
             self._arrived.set()
+        return self.stage(spec, e, arrival_ms)
+
+    def stage(self, spec: SensorSpec, e: Event, arrival_ms: int) -> Reading:
+        """Stage one decoded event of a sensor of the roster."""
         arrival = e.t if self._replay else arrival_ms
         reading = Reading(
             spec.home, spec.name, spec.kind, spec.room, float(e.value), e.t, arrival, e.id, e.boot, e.seq
@@ -193,44 +206,44 @@ class Board:
     def status(self, topic: str, payload: bytes | memoryview) -> None:
         """Take what a device says about itself. Raises Reject (counted)."""
         try:
-            _, _, home, sensor, _ = _levels(topic)
-            if (home, sensor) not in self._specs:
-                raise self._stranger(topic)
+            _, _, home, sensor, _ = levels_of(topic)
+            spec = self._specs.get((home, sensor))
+            if spec is None or spec.source is not None:
+                raise self._refusals.stranger(topic)
             said = parse_status(payload)
         except Reject as reject:
             self.refuse(topic, reject.reason)
             raise
-        self.statuses[home, sensor] = (said.state, said.battery, said.rssi)
-        row = self._device_row[home, sensor]
+        self.tell(spec, said)
+
+    def tell(self, spec: SensorSpec, said: Status) -> None:
+        """Take what the device of a sensor says about itself."""
+        self.statuses[spec.home, spec.name] = (said.state, said.battery, said.rssi)
+        row = self._device_row[spec.home, spec.name]
         self.offline[row] = said.state == "offline"
         self.battery[row] = np.nan if said.battery is None else said.battery
 
     def refuse(self, topic: str, reason: Reason) -> None:
         """Count one rejected payload; the first of its kind from a device is logged, without content."""
-        levels = topic.split("/", 5)
-        sound = len(levels) == 5 and all(_ID.fullmatch(level) for level in levels[1:4])
-        device = "/".join(levels[2:4]) if sound else "others"
-        if sound and tuple(levels[2:4]) not in self._specs and device not in self._strangers:
-            if len(self._strangers) < MAX_STRANGERS:
-                self._strangers.add(device)
-            else:
-                device = "others"
-        key = (reason, device)
-        if key not in self.rejects:
-            log.warning("payload rejected", reason=reason.value, device=device)
-        self.rejects[key] += 1
+        if topic in self._foreign:
+            topic = self._own_topic(self._foreign[topic][0])
+        self._refusals.count(topic, reason)
 
-    def _stranger(self, topic: str) -> Reject:
-        try:
-            root, site, home, sensor, word = _levels(topic)
-        except Reject as reject:
-            return reject
-        if (root, site) != ("guardian", self.site) or word not in {"frame", "event", "status"}:
-            return Reject(Reason.UNKNOWN_TOPIC)
-        if not self._homes.knows(home):
-            return Reject(Reason.UNKNOWN_HOME)
-        known = (home, sensor) in self._specs
-        return Reject(Reason.WRONG_KIND if known else Reason.UNKNOWN_SENSOR)
+    def refuse_of(self, spec: SensorSpec, reason: Reason) -> None:
+        """Count one rejected payload of a sensor of the roster, whatever its topic."""
+        self.refuse(self._own_topic(spec), reason)
+
+    def _own_topic(self, spec: SensorSpec) -> str:
+        return f"guardian/{self.site}/{spec.home}/{spec.name}/event"
+
+    def value_of(self, spec: SensorSpec) -> float:
+        """Give an event sensor's value as last folded, before a restart too; NaN = never heard."""
+        return self._homes.value(spec.home, spec.name)
+
+    @property
+    def foreign_frames(self) -> Sequence[str]:
+        """Topics of thermal frames that are not native."""
+        return tuple(self._foreign)
 
     # --- what the beat takes -----------------------------------------------------------------------
 
@@ -374,23 +387,6 @@ class Board:
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             if mine:
                 group.restore(mine)
-
-
-def encode_events(readings: Sequence[Reading]) -> bytes:
-    """Pack readings for the ledger's beat row."""
-    return zlib.compress(msgspec.msgpack.encode(readings), 1)
-
-
-def decode_events(blob: bytes) -> list[Reading]:
-    """Unpack a beat row. Raises msgspec.MsgspecError or zlib.error for bytes that are none."""
-    return msgspec.msgpack.decode(zlib.decompress(blob), type=list[Reading])
-
-
-def _levels(topic: str) -> list[str]:
-    levels = topic.split("/", 5)
-    if len(levels) != 5 or not all(_ID.fullmatch(level) for level in levels):
-        raise Reject(Reason.UNKNOWN_TOPIC)
-    return levels
 
 
 def _claimed_frames(payload: bytes | memoryview) -> int:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerting.ledger import LedgerError
-from guardian import cli_people, desk
+from guardian import cli_devices, cli_people, desk
 from guardian.broker import BrokerError
 from guardian.cli_homes import away_app, quiet_app, roster_app
 from guardian.cli_incidents import incidents_app
@@ -38,7 +38,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
 app.add_typer(away_app, name="away")
-for _command in (cli_people.coverage, cli_people.drill, cli_people.ready, cli_people.shifts):
+_TOP = (cli_people.coverage, cli_people.drill, cli_people.ready, cli_people.shifts, cli_devices.devices)
+for _command in _TOP:
     app.command()(_command)
 app.add_typer(quiet_app, name="quiet")
 app.add_typer(incidents_app, name="incidents")
@@ -481,14 +482,21 @@ def _bar(what: str) -> Iterator[Callable[[int, int, str], None]]:
 @bench_app.command("ingest")
 def bench_ingest(
     messages: Annotated[int, typer.Option(help="Messages for each client.")] = 50_000,
+    with_dialects: Annotated[
+        bool, typer.Option("--dialects", help="Also a message of each dialect, beside the native ones.")
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """CPU per MQTT message of our link and of other clients, against one blasting server."""
-    from simulator.bench import ingest
+    from simulator.bench import dialects, ingest
 
     figures = ingest.run_ingest(messages=messages, say=err.print)
+    tables = [ingest.table(figures)]
+    if with_dialects:
+        figures |= dialects.run_dialects(messages=messages, say=err.print)
+        tables.append(dialects.table(figures))
     _write(json_file, figures)
-    print(ingest.table(figures))
+    print(*tables, sep="\n")
 
 
 @bench_app.command("alerts")

@@ -10,14 +10,16 @@ import json
 import secrets
 import ssl
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 import aiomqtt
 import structlog
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
-from guardian.link import BrokerAddress
+from guardian.link import BrokerAddress, LinkError
 
 KEEP_ALIVE_S: Final = 15
 TIMEOUT_S: Final = 5.0
@@ -31,6 +33,9 @@ STEADY_S: Final = 10.0
 """A connection that lasted so long ends the series of failures."""
 IN_FLIGHT: Final = 10
 """Publishes at a time, so that a thousand acks do not take a thousand round trips; aiomqtt warns of more."""
+
+MAX_HEARD: Final = 5 << 20
+"""Bytes of one message that `listen` takes; larger ones the broker keeps to itself."""
 
 _chance = secrets.SystemRandom().random
 
@@ -187,6 +192,42 @@ class Control:
                 log.info("connected", host=self._address.host, port=self._address.port)
             if self._on_state is not None:
                 self._on_state(up)
+
+
+async def listen(
+    address: BrokerAddress,
+    identifier: str,
+    filters: Sequence[str],
+    seconds: float,
+    take: Callable[[str, bytes], None],
+) -> None:
+    """Hand over everything that comes on these topics, stored messages too, for so many seconds.
+
+    Raises LinkError when the broker cannot be reached, refuses us, or goes away.
+    """
+    most = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+    most.MaximumPacketSize = MAX_HEARD
+    client = aiomqtt.Client(
+        address.host,
+        address.port,
+        username=address.username,
+        password=address.password,
+        identifier=identifier,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        timeout=TIMEOUT_S,
+        tls_context=ssl.create_default_context(cafile=address.tls_ca) if address.tls else None,
+        properties=most,
+    )
+    try:
+        async with client:
+            await client.subscribe([(topic, 0) for topic in filters])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    async for message in client.messages:
+                        if isinstance(message.payload, bytes):
+                            take(message.topic.value, message.payload)
+    except (aiomqtt.MqttError, OSError) as error:
+        raise LinkError(f"{address.host}:{address.port}: {error}") from error
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -22,7 +22,7 @@ from detectors.position import Activity, PositionParams, PositionState, Where
 from guardian.plan import laid_out, rooms_of
 from guardian.slab import NEVER, Group, SensorSpec
 
-__all__ = ["Activity", "Homes", "Reading", "StateOfHomes"]
+__all__ = ["Activity", "Homes", "Reading", "StateOfHomes", "decode_events", "encode_events"]
 
 SEEN_KEYS: Final = 32
 """Remembered events of each sensor: a device repeats until acked, and acks follow within a beat."""
@@ -166,6 +166,10 @@ class Homes:
         """Whether the roster has this home."""
         return home in self._home_row
 
+    def value(self, home: str, sensor: str) -> float:
+        """Give an event sensor's last value, NaN = never heard."""
+        return float(self._sensor["value"][self._events[home, sensor]])
+
     def _seen_before(self, row: int, r: Reading) -> bool:
         if r.id is not None:
             word = f"i{r.id}"
@@ -293,3 +297,13 @@ def _matching(rows: Mapping[str, int], names: Sequence[str]) -> tuple[NDArray[np
     pairs = [(rows[name], i) for i, name in enumerate(names) if name in rows]
     here, there = np.array(pairs, np.intp).reshape(-1, 2).T
     return here, there
+
+
+def encode_events(readings: Sequence[Reading]) -> bytes:
+    """Pack readings for the ledger's beat row."""
+    return zlib.compress(msgspec.msgpack.encode(readings), 1)
+
+
+def decode_events(blob: bytes) -> list[Reading]:
+    """Unpack a beat row. Raises msgspec.MsgspecError or zlib.error for bytes that are none."""
+    return msgspec.msgpack.decode(zlib.decompress(blob), type=list[Reading])

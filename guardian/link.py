@@ -18,10 +18,13 @@ from typing import Final, TypeVar
 import mqtt5
 import structlog
 
+from guardian.address import BrokerAddress
 from guardian.board import Board
 from guardian.peer import Peer
 from guardian.wire import Reason, Reject
 from guardian.wire.salvage import salvage_publish
+
+__all__ = ["AckMark", "BrokerAddress", "Link", "LinkError"]
 
 FRAMES: Final = "frames"
 EVENTS: Final = "events"
@@ -36,7 +39,9 @@ ahead of their acknowledgement (its max_inflight_messages)."""
 MAX_PACKET: Final = 1 << 20
 """Bytes; larger ones the broker discards for us. 64 KiB is the largest payload that is of use."""
 HANDSHAKE_S: Final = 10.0
-"""Connecting, CONNACK and SUBACK together: a frozen broker answers none of them."""
+"""Connecting and CONNACK together, and each SUBACK: a frozen broker answers none of them."""
+SUBSCRIBE_AT_ONCE: Final = 200
+"""Topic filters in one packet: with the longest topics 80 kB, and mosquitto.conf allows 128."""
 BACKOFF_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
 """Longest waits before the next try; the real one is between half of it and all of it."""
 STEADY_S: Final = 10.0
@@ -57,19 +62,6 @@ log = structlog.get_logger("link")
 
 class LinkError(Exception):
     """A connection that could not be made or kept; it is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is and who we are there."""
-
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = None
-    tls_ca: str | None = None
-    """PEM file of the authority that signed the broker's certificate; None = the system's."""
-    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +174,12 @@ class Link:
     def _on_event(self, connection: "_Connection", packet: mqtt5.PublishPacket, arrival_ms: int) -> None:
         topic = packet.topic
         try:
-            if topic.endswith("/status"):
+            if self._board.devices.hear(topic, packet.payload, packet.retain, arrival_ms):
+                pass
+            elif not topic.startswith("guardian/"):  # of a sensor that has left the roster
+                connection.peer.send(mqtt5.UnsubscribePacket(1, [topic]).write())
+                self._board.refuse(topic, Reason.UNKNOWN_TOPIC)
+            elif topic.endswith("/status"):
                 self._board.status(topic, packet.payload)
             elif packet.retain:
                 self._board.refuse(topic, Reason.RETAINED)
@@ -274,15 +271,10 @@ class Link:
             if welcome.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
                 who = f"user {a.username!r}" if a.username else "us, who gave no user name"
                 raise LinkError(f"the broker refused {who}: {_words(welcome.reason_code.name)}")
-            filters = self._filters(name)
-            connection.peer.send(mqtt5.SubscribePacket(1, filters).write())
-            granted = await connection.answer(connection.subscribed)
-        if len(granted.reason_codes) != len(filters):
-            raise LinkError("the broker answered other subscriptions than ours")
-        answers = zip(filters, granted.reason_codes, strict=True)
-        failed = [f"{f.pattern} ({_words(code.name)})" for f, code in answers if code not in _GRANTED]
-        if failed:
-            raise LinkError(f"the broker refused to subscribe us to {', '.join(failed)}")
+        filters = self._filters(name)
+        for at in range(0, len(filters), SUBSCRIBE_AT_ONCE):
+            async with asyncio.timeout(HANDSHAKE_S):
+                await connection.subscribe(filters[at : at + SUBSCRIBE_AT_ONCE])
         if name == EVENTS:
             self.session_present = welcome.session_present
         keep_alive_s = min(welcome.server_keep_alive or self._keep_alive_s, self._keep_alive_s)
@@ -296,11 +288,14 @@ class Link:
         )
         root = f"guardian/{self._site}/+/+"
         if name == FRAMES:
-            return [live(f"{root}/frame", max_qos=mqtt5.QoS.AT_MOST_ONCE)]
-        once = mqtt5.QoS.AT_LEAST_ONCE
+            topics = (f"{root}/frame", *self._board.foreign_frames)
+            return [live(topic, max_qos=mqtt5.QoS.AT_MOST_ONCE) for topic in topics]
+        once, stored = mqtt5.QoS.AT_LEAST_ONCE, mqtt5.RetainHandling.SEND_ALWAYS
+        readings = (f"{root}/event", *self._board.devices.readings)
+        statuses = (f"{root}/status", *self._board.devices.statuses)
         filters = [
-            live(f"{root}/event", max_qos=once),
-            live(f"{root}/status", max_qos=once, retain_handling=mqtt5.RetainHandling.SEND_ALWAYS),
+            *(live(topic, max_qos=once) for topic in readings),
+            *(live(topic, max_qos=once, retain_handling=stored) for topic in statuses),
         ]
         if self._beat_topic is not None:
             filters.append(live("guardian/replay/beat", max_qos=once))
@@ -389,8 +384,20 @@ class _Connection:
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self.taken_over = packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER
             self.peer.drop(f"the broker said: {_words(packet.reason_code.name)}")
-        elif not isinstance(packet, mqtt5.PingRespPacket):
+        elif not isinstance(packet, mqtt5.PingRespPacket | mqtt5.UnsubAckPacket):
             self.peer.drop(f"the broker sent an unexpected {type(packet).__name__}")
+
+    async def subscribe(self, filters: list[mqtt5.TopicFilter]) -> None:
+        """Subscribe to some filters. Raises LinkError for one that is refused, else as `answer`."""
+        self.subscribed = asyncio.get_running_loop().create_future()
+        self.peer.send(mqtt5.SubscribePacket(1, filters).write())
+        granted = await self.answer(self.subscribed)
+        if len(granted.reason_codes) != len(filters):
+            raise LinkError("the broker answered other subscriptions than ours")
+        answers = zip(filters, granted.reason_codes, strict=True)
+        failed = [f"{f.pattern} ({_words(code.name)})" for f, code in answers if code not in _GRANTED]
+        if failed:
+            raise LinkError(f"the broker refused to subscribe us to {', '.join(failed)}")
 
     async def answer(self, to_come: "asyncio.Future[T]") -> T:
         """Wait for one answer. Raises ConnectionError when the connection ends before."""

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import tomli_w
 
@@ -21,9 +21,15 @@ from detectors.zones import Box
 from guardian.board import SensorSpec
 from guardian.lookout import Furniture
 from guardian.roster_file import DAYS, RosterFile, ShiftRow, weekdays
+from guardian.roster_source import source_of
 from guardian.trace import Trace, TraceSensor
 
 Row = Mapping[str, Any]
+
+_SPEC_COLUMNS: Final = tuple(
+    f.name for f in dataclasses.fields(SensorSpec) if f.name not in {"outside", "source"}
+)
+"""Fields of a sensor that traces and the ledger's rows have under the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ def specs_of(trace: Trace) -> tuple[SensorSpec, ...]:
 
 def spec_of(sensor: TraceSensor) -> SensorSpec:
     """Give one sensor of a trace as the board wants it."""
-    return SensorSpec(**{f.name: getattr(sensor, f.name) for f in dataclasses.fields(SensorSpec)})
+    return SensorSpec(**{name: getattr(sensor, name) for name in _SPEC_COLUMNS}, outside=sensor.outside)
 
 
 def to_toml(file: RosterFile) -> str:
@@ -228,10 +234,11 @@ def _changes(old: RosterRows | None, new: RosterRows) -> Sequence[str]:
 def _roster(rows: RosterRows) -> Roster:
     people = {p["id"]: p for p in rows.people}
     site = rows.sites[0]
-    spec_columns = [f.name for f in dataclasses.fields(SensorSpec) if f.name != "outside"]
     sensors = tuple(
         SensorSpec(
-            **{c: s[c] for c in spec_columns}, outside=s["kind"] == "door" and s["outside"] is not False
+            **{c: s[c] for c in _SPEC_COLUMNS},
+            outside=s["kind"] == "door" and s["outside"] is not False,
+            source=source_of(s),
         )
         for s in rows.sensors
     )

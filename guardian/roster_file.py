@@ -13,7 +13,10 @@ from zoneinfo import available_timezones
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from alerting.wording import card_fits
+from guardian.roster_source import mistakes, shared
 from guardian.settings import Id, Phone, SettingsError, Strict, lines
+from guardian.wire.source import Dialect
+from guardian.wire.thermal import FORMATS, ORDERS
 
 EVENT_KINDS: Final = (
     "pir",
@@ -125,11 +128,25 @@ class SensorRow(Strict):
     x_m: float | None = None
     y_m: float | None = None
     outside: bool | None = None
+    dialect: Dialect | None = None
+    """What its device speaks; none = Guardian's own topics. The rest only with one: docs/devices.md."""
+    topic: str | None = None
+    attribute: str | None = None
+    on: str | None = None
+    invert: bool | None = None
+    scale: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    offset: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    format: Literal[FORMATS] | None = None  # type: ignore[valid-type]  # a list of wire/thermal.py
+    endianness: Literal["little", "big"] | None = None
+    order: Literal[ORDERS] | None = None  # type: ignore[valid-type]  # a list of wire/thermal.py
 
     @model_validator(mode="after")
-    def _shape(self) -> "SensorRow":
+    def _sound(self) -> "SensorRow":
+        wrong = list(mistakes(dict(self)))
         if self.kind == "thermal" and (self.rows is None or self.cols is None):
-            raise ValueError("a thermal sensor needs rows and cols")
+            wrong.insert(0, "a thermal sensor needs rows and cols")
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
 
@@ -215,6 +232,7 @@ def _cross_checks(roster: RosterFile) -> Iterable[str]:
         for sensor in home.sensors:
             if sensor.room not in rooms:
                 yield f"home {home.id}: sensor {sensor.id} stands in room {sensor.room}, which is not there"
+    yield from shared((home.id, dict(sensor)) for home in roster.homes for sensor in home.sensors)
     known, phones = {h.id for h in roster.homes}, {r.phone for r in roster.responders}
     for home in roster.homes:
         yield from _doubled(f"keyholder of home {home.id}", home.keyholders or ())

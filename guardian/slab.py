@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.frame import Frames, Optics
 from guardian.wire.native import MAX_T_MS, frame_head, frame_record, frame_size, mend_frames
+from guardian.wire.source import Source
 
 CHUNK: Final = 4_096
 """Frames in one batch: 25 ms of work, after which the beat yields to the loop. Pixels are worked on in
@@ -52,6 +53,8 @@ class SensorSpec:
     yaw_deg: float | None = None
     x_m: float | None = None
     y_m: float | None = None
+    source: Source | None = None
+    """Where its readings come from when its device speaks a dialect; None = native."""
 
 
 class Lane(NamedTuple):

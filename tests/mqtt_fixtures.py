@@ -13,6 +13,7 @@ import structlog
 from guardian.board import Board, Reading, SensorSpec
 from guardian.clock import LiveClock
 from guardian.link import BrokerAddress, Link
+from guardian.wire.native import Event, Status
 
 SENSORS: Final = (
     SensorSpec("h1", "cam", "thermal", "living", 8, 8, 4.0, "ceiling", 2.5, 60.0),
@@ -42,13 +43,13 @@ class Heard(Board):
         self._changed.set()
         super().frame(topic, payload, arrival_ms)
 
-    def event(self, topic: str, payload: bytes | memoryview, arrival_ms: int) -> Reading:
+    def stage(self, spec: SensorSpec, e: Event, arrival_ms: int) -> Reading:
         self._changed.set()
-        return super().event(topic, payload, arrival_ms)
+        return super().stage(spec, e, arrival_ms)
 
-    def status(self, topic: str, payload: bytes | memoryview) -> None:
+    def tell(self, spec: SensorSpec, said: Status) -> None:
         self._changed.set()
-        super().status(topic, payload)
+        super().tell(spec, said)
 
     def refuse(self, topic: str, reason: object) -> None:
         self._changed.set()

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Makes ready what the slow tests talk to: Chromium and the tools of the build from the system's
-# packages, Prism from npm where Node is installed (its tests are left out otherwise), and a real InfluxDB
-# 2.7 built from source (about five minutes, once). Both are kept outside the tree.
+# packages, Prism and Zigbee2MQTT from npm where Node is installed (their tests are left out otherwise), and a real
+# InfluxDB 2.7 built from source (about five minutes, once). All are kept outside the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/guardian-care
 influxd=$cache/influxd-2.7.12
 prism=$cache/prism-5.16.0
+zigbee2mqtt=$cache/zigbee2mqtt-2.14.1
 
 install_packages() {
   if [ "$(id -u)" = 0 ]; then sudo=""
@@ -39,6 +40,14 @@ if [ ! -x "$prism/node_modules/.bin/prism" ] && command -v npm >/dev/null 2>&1; 
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$prism.new" @stoplight/prism-cli@5.16.0
   rm -rf "$prism"
   mv "$prism.new" "$prism"
+fi
+if [ ! -d "$zigbee2mqtt/node_modules/zigbee2mqtt" ] && command -v npm >/dev/null 2>&1; then
+  echo "guardian: installing Zigbee2MQTT 2.14.1 for the tests"
+  rm -rf "$zigbee2mqtt.new"
+  mkdir -p "$zigbee2mqtt.new"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$zigbee2mqtt.new" zigbee2mqtt@2.14.1
+  rm -rf "$zigbee2mqtt"
+  mv "$zigbee2mqtt.new" "$zigbee2mqtt"
 fi
 [ ! -x "$influxd" ] || exit 0
 

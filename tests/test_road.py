@@ -70,7 +70,7 @@ class Centre:
 
 
 @asynccontextmanager
-async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
+async def centre(tmp_path: Path, roster: dict[str, Any] = ROSTER) -> AsyncIterator[Centre]:
     clock = LiveClock()
     hooks_port = free_port()
     async with (
@@ -91,7 +91,7 @@ async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
             tmp_path,
             Configuration(
                 broker,
-                roster=ROSTER,
+                roster=roster,
                 provider={
                     "account_sid": demo.ACCOUNT,
                     "from_number": demo.NUMBER,

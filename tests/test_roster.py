@@ -29,7 +29,7 @@ async def test_the_example_becomes_what_the_daemon_needs(ledger: Ledger) -> None
     assert found.homes == ("h01", "h02", "h03")
     thermal = [s for s in found.sensors if s.kind == "thermal"]
     assert [(s.home, s.rows, s.cols) for s in thermal] == [("h01", 24, 32), ("h02", 8, 8), ("h03", 12, 16)]
-    assert [s.outside for s in found.sensors if s.kind == "door"] == [True]
+    assert [s.outside for s in found.sensors if s.kind == "door"] == [True, True]
     duty = found.duty
     assert sorted(r.phone for r in duty.responders.values()) == [f"+861380000000{i}" for i in (1, 2, 3)]
     assert duty.cards == {"h01": "17", "h02": "18", "h03": "21"}
@@ -140,7 +140,7 @@ def test_all_mistakes_of_a_roster_are_named_with_their_home() -> None:
     bad = (
         EXAMPLE.replace('phone = "+8613800000001"', 'phone = "110"')
         .replace('id = "h02"', 'id = "H 2"')
-        .replace('kind = "button", room = "living"', 'kind = "knob", room = "living"')
+        .replace('kind = "button", room = "living"', 'kind = "knob", room = "living"', 1)
         .replace("Asia/Shanghai", "Asia/Atlantis")
     )
     with pytest.raises(SettingsError) as e:

@@ -184,7 +184,7 @@ def parse_event(payload: bytes | memoryview, kind: str) -> Event:
         too-large, bad-utf8, not-a-number, bad-json or bad-value.
 
     """
-    event = _decode(_events, payload)
+    event = decode_json(_events, payload)
     if kind in FLAG_KINDS:
         sound = event.value in {0, 1}
     else:
@@ -209,13 +209,21 @@ def pack_event(
 
 def parse_status(payload: bytes | memoryview) -> Status:
     """Decode what a device says about itself. Raises Reject as `parse_event` does."""
-    status = _decode(_statuses, payload)
+    status = decode_json(_statuses, payload)
     if status.state not in {"online", "offline"}:
         raise Reject(Reason.BAD_VALUE)
     return status
 
 
-def _decode(decoder: msgspec.json.Decoder[T], payload: bytes | memoryview) -> T:
+def decode_json(decoder: msgspec.json.Decoder[T], payload: bytes | memoryview) -> T:
+    """Decode one message of JSON that a device has sent.
+
+    Raises
+    ------
+    Reject
+        too-large (over MAX_EVENT_PAYLOAD), bad-utf8, not-a-number, bad-json or bad-value.
+
+    """
     if len(payload) > MAX_EVENT_PAYLOAD:
         raise Reject(Reason.TOO_LARGE)
     try:

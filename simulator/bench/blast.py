@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -38,29 +38,40 @@ def topic(i: int) -> str:
 
 
 def packets(version: int, qos: int, topics: int) -> list[bytes]:
-    """One PUBLISH for each topic: 24×32 frames of a room at 22 °C with 0.1 K of noise; seed 1."""
+    """One PUBLISH for each topic, with its picture."""
+    return encoded(version, qos, [(topic(i), picture) for i, picture in enumerate(pictures(topics))])
+
+
+def pictures(count: int) -> list[bytes]:
+    """Native frames, 24×32, of a room at 22 °C with 0.1 K of noise; seed 1."""
     rng = np.random.default_rng(1)
+    return [
+        pack_frame(rng.normal(2200, 10, (ROWS, COLS)).astype(np.int16), seq=i, t_ms=1_700_000_000_000)
+        for i in range(count)
+    ]
+
+
+def encoded(version: int, qos: int, messages: Sequence[tuple[str, bytes]]) -> list[bytes]:
+    """One PUBLISH for each message, a topic and a payload."""
     out = []
-    for i in range(topics):
-        centi = rng.normal(2200, 10, (ROWS, COLS)).astype(np.int16)
-        name = topic(i).encode()
+    for i, (where, payload) in enumerate(messages):
+        name = where.encode()
         body = struct.pack(">H", len(name)) + name
         if qos:
             body += struct.pack(">H", i % 65_535 + 1)
         if version == V5:
             body += b"\0"  # no properties
-        body += pack_frame(centi, seq=i, t_ms=1_700_000_000_000)
+        body += payload
         out.append(bytes([0x30 | qos << 1]) + _length(len(body)) + body)
     return out
 
 
-def serve(qos: int, warm: int, messages: int, topics: int, word: str) -> None:
-    """Print the port, then serve until killed.
+def serve(ready: dict[int, list[bytes]], warm: int, messages: int, word: str) -> None:
+    """Print the port, then serve until killed. ready: what is sent again and again, by protocol version.
 
     Whoever subscribes to a filter that ends in `word` gets `warm` messages, a pause of PAUSE_S in which
     it can take its time, and `messages` more.
     """
-    ready = {v: packets(v, qos, topics) for v in (4, V5)}
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
         while True:
@@ -78,7 +89,7 @@ def _talk(client: socket.socket, ready: dict[int, list[bytes]], counts: tuple[in
         elif kind == _SUBSCRIBE:
             filters = _filters(body, version)
             answer = body[:2] + (b"\0" if version == V5 else b"") + b"\1" * len(filters)
-            client.sendall(bytes([0x90, len(answer)]) + answer)
+            client.sendall(b"\x90" + _length(len(answer)) + answer)
             if any(f.endswith(f"/{word}") for f in filters):
                 threading.Thread(target=_blast, args=(client, ready[version], counts), daemon=True).start()
         elif kind == _PING:
@@ -129,4 +140,5 @@ def _length(n: int) -> bytes:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+    qos_, warm_, messages_, topics_ = map(int, sys.argv[1:5])
+    serve({v: packets(v, qos_, topics_) for v in (4, V5)}, warm_, messages_, sys.argv[5])

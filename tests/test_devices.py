@@ -1,0 +1,297 @@
+"""Devices with a dialect on the board: only news is passed on, sensors share messages, health is told."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardian.board import Board, Reading, SensorSpec
+from guardian.devices import MEASURE_MS
+from guardian.roster_file import SensorRow
+from guardian.roster_source import source_of
+from guardian.wire import Reason, Reject
+from guardian.wire.native import pack_event, pack_frame
+
+T0 = 1_790_000_000_000
+
+
+def spec(name: str, kind: str, home: str = "h1", **keys: Any) -> SensorSpec:
+    row = dict(SensorRow.model_validate({"id": name, "room": "bath", "kind": kind, **keys}))
+    return SensorSpec(home, name, kind, "bath", row["rows"], row["cols"], source=source_of(row))
+
+
+Z2M = {"dialect": "zigbee2mqtt", "topic": "zigbee2mqtt/radar"}
+RADAR = (
+    spec("pir", "pir", **Z2M, attribute="occupancy"),
+    spec("there", "presence", **Z2M, attribute="presence"),
+    spec("warm", "temperature", **Z2M, attribute="temperature"),
+    spec("sos", "button", **Z2M, attribute="action", on="emergency"),
+    spec("smoke", "smoke", **Z2M, attribute="smoke"),
+)
+
+
+class Home:
+    """A board and its clock: one message a second unless told otherwise."""
+
+    def __init__(self, sensors: Sequence[SensorSpec] = RADAR) -> None:
+        self.board = Board("s", sensors)
+        self.now_ms = T0
+
+    def hear(
+        self, payload: object, topic: str = "zigbee2mqtt/radar", *, retained: bool = False, after_s: float = 1
+    ) -> list[tuple[str, float]]:
+        """Hear one message; give what the board took, as sensor and value."""
+        self.now_ms += round(1000 * after_s)
+        raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        assert self.board.devices.hear(topic, raw, retained, self.now_ms)
+        return [(r.sensor, r.value) for r in self.take()]
+
+    def take(self) -> list[Reading]:
+        return self.board.fold(self.board.take_events(self.now_ms))
+
+    @property
+    def life_ms(self) -> int:
+        return int(self.board.state(self.now_ms).last_life_ms[0])
+
+
+def test_a_repeated_state_is_no_activity_however_often_it_comes() -> None:
+    home = Home()
+    home.hear({"occupancy": False})
+    assert home.hear({"occupancy": True}) == [("pir", 1)]
+    moved_ms = home.now_ms
+    for lux in range(50):  # each report of the light repeats the occupancy
+        assert home.hear({"occupancy": True, "illuminance": lux}, after_s=60) == []
+    assert home.life_ms == moved_ms
+    assert home.board.devices.counters["repeats"] == 50
+    assert home.hear({"occupancy": False}) == [("pir", 0)]
+    assert home.hear({"occupancy": True}) == [("pir", 1)]
+    assert home.life_ms == home.now_ms
+
+
+def test_a_state_that_is_first_heard_as_movement_may_be_old() -> None:
+    home = Home()
+    assert home.hear({"occupancy": True, "presence": True, "temperature": 21.5}) == [
+        ("there", 1),
+        ("warm", 21.5),
+    ]
+    assert home.life_ms == -1, "presence counts by change, and there was none"
+    assert home.board.devices.counters["start-up"] == 1
+    assert home.hear({"occupancy": False, "presence": True, "temperature": 21.5}) == [("pir", 0)]
+    assert home.hear({"occupancy": True}) == [("pir", 1)]
+
+
+def test_after_our_restart_the_state_before_is_remembered() -> None:
+    home = Home()
+    home.hear({"occupancy": False, "presence": True})
+    kept, again = home.board.snapshot(), Home()
+    again.board.restore(kept)
+    assert again.hear({"occupancy": False, "presence": True}) == [], "Zigbee2MQTT repeats what we knew"
+    assert again.life_ms == -1
+    assert again.hear({"occupancy": True, "presence": False}) == [("pir", 1), ("there", 0)]
+
+
+def test_a_bridge_that_starts_anew_repeats_old_states() -> None:
+    home = Home()
+    home.hear({"occupancy": False})
+    state = "zigbee2mqtt/bridge/state"
+    home.hear(b'{"state":"offline"}', state)
+    assert home.board.offline.all()
+    home.hear(b'{"state":"online"}', state)
+    assert not home.board.offline.any()
+    assert home.hear({"occupancy": True}) == [], "a state from its cache: when it was so, nobody knows"
+    home.hear({"occupancy": False})
+    assert home.hear({"occupancy": True}) == [("pir", 1)]
+    home.hear(b"online", state, retained=True)  # stored: sent on each of our own reconnections
+    home.hear({"occupancy": False})
+    assert home.hear({"occupancy": True}) == [("pir", 1)]
+
+
+def test_help_and_smoke_count_at_once_and_each_press_counts() -> None:
+    home = Home()
+    assert home.hear({"smoke": True}) == [("smoke", 1)], "nothing was known before, and nothing waits"
+    assert home.hear({"smoke": True, "battery": 20}) == []
+    for _ in range(3):
+        assert home.hear({"action": "emergency", "smoke": True}) == [("sos", 1)]
+        assert home.hear({"action": "", "smoke": True}) == []
+        assert home.hear({"action": None, "smoke": True}) == []
+        assert home.hear({"action": "tamper", "smoke": True}) == []
+
+
+def test_a_measured_value_that_stands_still_shows_each_minute_that_its_sensor_lives() -> None:
+    home = Home()
+    assert home.hear({"temperature": 21.5}) == [("warm", 21.5)]
+    assert home.hear({"temperature": 21.5}, after_s=MEASURE_MS / 1000 - 1) == []
+    assert home.hear({"temperature": 21.6}) == [("warm", 21.6)]
+    assert home.hear({"temperature": 21.6}, after_s=MEASURE_MS / 1000) == [("warm", 21.6)]
+
+
+def test_what_is_stored_is_never_activity() -> None:
+    home = Home()
+    home.hear({"occupancy": False})
+    assert home.hear({"occupancy": True, "action": "emergency"}, retained=True) == []
+    assert home.board.rejects == {(Reason.RETAINED, "h1/pir"): 1}
+    assert home.hear({"occupancy": True}) == [("pir", 1)], "nor does it hide what happens now"
+
+
+def test_no_value_changes_nothing() -> None:
+    home = Home()
+    home.hear({"presence": False})
+    home.hear({"presence": True})
+    for nothing in (None, "", "unavailable", "unknown"):
+        assert home.hear({"presence": nothing, "occupancy": nothing, "temperature": nothing}) == []
+    assert home.hear({"presence": True}) == [], "it was so before"
+    assert not home.board.rejects
+
+
+def test_one_bad_value_is_counted_for_its_sensor_and_the_others_are_taken() -> None:
+    home = Home()
+    assert home.hear({"smoke": True, "temperature": 900, "presence": "perhaps"}) == [("smoke", 1)]
+    assert home.board.rejects == {(Reason.BAD_VALUE, "h1/warm"): 1, (Reason.BAD_VALUE, "h1/there"): 1}
+    assert home.hear(b"{") == []
+    assert home.board.rejects[Reason.BAD_JSON, "h1/pir"] == 1
+
+
+def test_battery_and_availability_are_those_of_all_sensors_of_the_device() -> None:
+    home = Home(
+        (
+            *RADAR,
+            spec(
+                "door", "door", home="h2", dialect="zigbee2mqtt", topic="zigbee2mqtt/d", attribute="contact"
+            ),
+        )
+    )
+    home.hear({"battery": 12, "temperature": 20})
+    assert home.board.battery[:5].tolist() == [12] * 5
+    assert np.isnan(home.board.battery[5])
+    home.hear(b'{"state":"offline"}', "zigbee2mqtt/radar/availability", retained=True)
+    assert home.board.offline.tolist() == [True] * 5 + [False]
+    assert home.board.statuses["h1", "smoke"] == ("offline", 12.0, None)
+    home.hear(b'{"state":"online"}', "zigbee2mqtt/bridge/state")
+    assert home.board.offline.tolist() == [True] * 5 + [False], "the bridge is there, the device is not"
+    home.hear(b"online", "zigbee2mqtt/radar/availability")
+    assert not home.board.offline.any()
+    home.hear(b"perhaps", "zigbee2mqtt/radar/availability")
+    home.hear(b"perhaps", "zigbee2mqtt/bridge/state")
+    assert home.board.rejects == {(Reason.BAD_VALUE, "h1/pir"): 2}
+    assert not home.board.offline.any()
+
+
+def test_a_change_that_is_told_twice_is_one() -> None:
+    shelly = {"dialect": "shelly", "topic": "shellyplusi4-1"}
+    home = Home((spec("door", "door", **shelly, attribute="input:0.state"),))
+    told = {"method": "NotifyStatus", "params": {"ts": 1_680_962_879.62, "input:0": {"id": 0, "state": True}}}
+    assert home.hear(told, "shellyplusi4-1/events/rpc") == [("door", 1)]
+    assert home.hear({"id": 0, "state": True}, "shellyplusi4-1/status/input:0") == []
+    assert home.hear({"id": 0, "state": False}, "shellyplusi4-1/status/input:0") == [("door", 0)]
+    # sent again, or late: no new reading of a moment that we have had
+    assert home.hear(told, "shellyplusi4-1/events/rpc") == []
+    assert home.board.duplicates == 1
+
+
+def test_a_shelly_that_sleeps_is_not_gone() -> None:
+    ht = {"dialect": "shelly", "topic": "shellyhtg3-1"}
+    home = Home((spec("warm", "temperature", **ht, attribute="temperature:0.tC"),))
+    home.hear(b"false", "shellyhtg3-1/online", retained=True)
+    assert home.board.offline.all(), "nobody knows yet that it sleeps"
+    woken = {"ts": 1_680_962_879.62, "sys": {"wakeup_period": 600}, "temperature:0": {"id": 0, "tC": 19.8}}
+    told = {"method": "NotifyFullStatus", "params": woken}
+    assert home.hear(told, "shellyhtg3-1/events/rpc") == [("warm", 19.8)]
+    assert not home.board.offline.any()
+    home.hear(b"false", "shellyhtg3-1/online")
+    assert not home.board.offline.any()
+
+
+def test_messages_in_another_order_are_taken_in_the_order_in_which_they_come() -> None:
+    shelly = {"dialect": "shelly", "topic": "shellyplusi4-1"}
+    home = Home((spec("door", "door", **shelly, attribute="input:0.state"),))
+    took = []
+    for ts, state in ((30.0, True), (10.0, False), (20.0, True)):
+        told = {"method": "NotifyStatus", "params": {"ts": ts, "input:0": {"id": 0, "state": state}}}
+        took += home.hear(told, "shellyplusi4-1/events/rpc")
+    assert took == [("door", 1), ("door", 0), ("door", 1)]
+    assert home.life_ms == home.now_ms
+
+
+def test_a_sensor_of_a_dialect_is_not_heard_on_native_topics() -> None:
+    home = Home()
+    with pytest.raises(Reject, match="wrong-kind"):
+        home.board.event("guardian/s/h1/pir/event", pack_event(1), T0)
+    with pytest.raises(Reject, match="wrong-kind"):
+        home.board.status("guardian/s/h1/pir/status", b'{"state":"offline"}')
+    assert not home.board.devices.hear("guardian/s/h1/pir/event", pack_event(1), False, T0)
+
+
+def test_a_replay_speaks_native_topics_whatever_the_device_spoke() -> None:
+    board = Board("s", RADAR, replay=True)
+    board.event("guardian/s/h1/pir/event", pack_event(1, t_ms=T0), 0)
+    assert not board.devices.hear("zigbee2mqtt/radar", b'{"occupancy":true}', False, T0)
+
+
+CAM = spec(
+    "cam",
+    "thermal",
+    rows=3,
+    cols=4,
+    dialect="thermal",
+    topic="avr/thermal/reading",
+    format="json",
+    attribute="data",
+)
+
+
+def test_a_foreign_frame_lies_in_the_slab_as_a_native_one() -> None:
+    native = replace(CAM, name="own", source=None)
+    board = Board("s", (CAM, native))
+    celsius = np.linspace(18, 36, 12).reshape(3, 4).round(2)
+    board.frame("avr/thermal/reading", json.dumps({"data": celsius.ravel().tolist()}).encode(), T0)
+    board.frame("guardian/s/h1/own/frame", pack_frame(np.rint(100 * celsius).astype(np.int16)), T0)
+    ((group, frames),) = board.batches(T0)
+    assert [group.name_of(row)[1] for row in frames.sensor] == ["cam", "own"]
+    assert frames.centi[0].tolist() == frames.centi[1].tolist()
+    assert board.foreign_frames == ("avr/thermal/reading",)
+
+
+def test_a_foreign_frame_is_never_taken_for_a_native_one() -> None:
+    board = Board("s", (CAM,))
+    with pytest.raises(Reject, match="bad-json"):
+        board.frame("avr/thermal/reading", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
+    with pytest.raises(Reject, match="wrong-kind"):
+        board.frame("guardian/s/h1/cam/frame", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
+    assert board.rejects == {(Reason.BAD_JSON, "h1/cam"): 1, (Reason.WRONG_KIND, "h1/cam"): 1}
+    board.refuse("avr/thermal/reading", Reason.RETAINED)
+    assert board.rejects[Reason.RETAINED, "h1/cam"] == 1
+    assert board.frames_taken == 0
+
+
+topics = st.sampled_from(
+    ["zigbee2mqtt/radar", "zigbee2mqtt/radar/availability", "zigbee2mqtt/bridge/state", "zigbee2mqtt/other"]
+)
+payloads = st.binary(max_size=60) | st.builds(
+    lambda keys: json.dumps(keys).encode(),
+    st.dictionaries(
+        st.sampled_from(["occupancy", "presence", "temperature", "action", "smoke", "battery", "state"]),
+        st.sampled_from(
+            [True, False, None, "", "ON", "online", "offline", "emergency", 21.5, -1, 10**400, [], {}]
+        ),
+    ),
+)
+
+
+@given(st.lists(st.tuples(topics, payloads, st.booleans()), max_size=30))
+def test_whatever_comes_only_changes_are_passed_on(messages: list[tuple[str, bytes, bool]]) -> None:
+    home = Home()
+    before: dict[str, float] = {}
+    for topic, payload, retained in messages:
+        home.now_ms += 10
+        ours = home.board.devices.hear(topic, payload, retained, home.now_ms)
+        assert ours is (topic != "zigbee2mqtt/other")
+        for reading in home.take():
+            assert not retained
+            if reading.kind in {"pir", "presence", "smoke"}:
+                assert reading.value != before.get(reading.sensor), "a state that it had already"
+            before[reading.sensor] = reading.value
