@@ -19,21 +19,20 @@ For each text:
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
-from alerting import dispatch, replies
+from alerting import dispatch
 from alerting.channels import Channel, ChannelError, ListedText
+from alerting.clock import Clock
 from alerting.duty import Duty
 from alerting.incident import Incident, LastResort, Paged
 from alerting.ledger import (
     Ledger,
     Message,
     Tx,
-    answers_wanted_since_ms,
     apply,
     due_responders,
     incident,
@@ -52,6 +51,7 @@ from alerting.ledger import (
     urgently_due,
     withdraw,
 )
+from alerting.listening import LIST_OVERLAP_MS, Listener
 from alerting.paths import Health, Way
 from alerting.policy import Policy
 from alerting.quota import Cap, Quotas
@@ -64,36 +64,8 @@ after it; `before-lease` and `leased` around the lease; `sending` just before th
 
 AT_ONCE: Final = 32
 """Texts in flight at the same time; a hung provider holds no more than these, and as many HIGH pages."""
-ANSWERS_AT_ONCE: Final = 4
-"""Answers in one transaction: each takes 1 to 2 ms, and every commit waits for the disk."""
-LIST_OVERLAP_MS: Final = 60_000
-"""A provider's clock and list may be this far behind ours."""
-POLL_BACK_MS: Final = 24 * 3_600_000
-"""How far back answers are fetched after a start."""
-POLL_AFTER_MS: Final = 600_000
-"""Answers are fetched for this long after the last closing: somebody may contradict it."""
 
 log = structlog.get_logger("courier")
-
-
-class Clock(Protocol):
-    """What the courier knows of time."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970, UTC."""
-        ...
-
-    async def wait(self, wake: asyncio.Event, until_ms: int | None) -> None:
-        """Return when `wake` is set (and clear it) or at `until_ms`, whichever comes first."""
-        ...
-
-
-@dataclass(slots=True)
-class _Polled:
-    """How far the answers of one channel have been fetched."""
-
-    since_ms: int
-    seen: set[str] = field(default_factory=set)
 
 
 class Courier:
@@ -143,8 +115,7 @@ class Courier:
         self._urgent: Sequence[str] = ()
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._slots = {urgent: asyncio.Semaphore(AT_ONCE) for urgent in (True, False)}
-        self._polled: dict[str, _Polled] = {}
-        self._poll_due_ms = 0
+        self._listener = Listener(ledger, channels, policy, clock, self.wake)
 
     async def run(self) -> None:
         """Send and fetch answers for ever.
@@ -156,13 +127,13 @@ class Courier:
         """
         await self.recover()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._poll_for_ever(), name="courier-poll")
+            group.create_task(self._listener.run(), name="courier-poll")
             while True:
                 await self._clock.wait(self.wake, await self._look(group))
 
     async def step(self) -> int | None:
         """Do everything that is due now and wait until it is done; give the time of the next thing, in ms."""
-        if self._clock.now_ms() >= self._poll_due_ms:
+        if self._clock.now_ms() >= self._listener.due_ms:
             await self.poll()
         while True:
             self.wake.clear()
@@ -170,6 +141,10 @@ class Courier:
                 next_ms = await self._look(group)
             if not self.wake.is_set():
                 return next_ms
+
+    async def poll(self) -> None:
+        """Fetch answers now (listening.py)."""
+        await self._listener.poll()
 
     async def recover(self) -> None:
         """Take over the texts that a dead process had in hand; each is looked up before it is sent again."""
@@ -395,47 +370,3 @@ class Courier:
 
     def _sick(self, now_ms: int) -> list[str]:
         return [name for name in self._channels if self._health.is_sick(name, now_ms)]
-
-    # --- answers ---------------------------------------------------------------------------------
-
-    async def _poll_for_ever(self) -> None:
-        never = asyncio.Event()
-        while True:
-            await self.poll()
-            await self._clock.wait(never, self._poll_due_ms)
-
-    async def poll(self) -> None:
-        """Fetch answers from every channel, if an incident is open or was closed a moment ago."""
-        now_ms = self._clock.now_ms()
-        self._poll_due_ms = now_ms + int(self._policy.poll_s * 1000)
-        from_ms = await self._ledger.transact(lambda tx: answers_wanted_since_ms(tx, now_ms - POLL_AFTER_MS))
-        if from_ms is None:
-            self._polled.clear()
-            return
-        for name, channel in self._channels.items():
-            if channel.abilities.two_way:
-                polled = self._polled.setdefault(name, _Polled(max(from_ms, now_ms - POLL_BACK_MS)))
-                await self._poll_one(channel, polled, now_ms)
-
-    async def _poll_one(self, channel: Channel, polled: _Polled, now_ms: int) -> None:
-        try:
-            async with asyncio.timeout(self._policy.send_timeout_s):
-                listed = await channel.received_since(polled.since_ms)
-        except (ChannelError, TimeoutError) as e:
-            log.warning("cannot fetch answers", channel=channel.name, why=str(e) or "no answer in time")
-            return
-        fresh = [t for t in listed if t.sid not in polled.seen]
-        for k in range(0, len(fresh), ANSWERS_AT_ONCE):
-            said = [
-                replies.Inbound(t.sid, t.phone, t.body, t.t_ms, "poll")
-                for t in fresh[k : k + ANSWERS_AT_ONCE]
-            ]
-            await self._ledger.transact(partial(self._take_answers, said=said, now_ms=now_ms))
-        polled.seen = {t.sid for t in listed}
-        polled.since_ms = max(polled.since_ms, now_ms - LIST_OVERLAP_MS)
-        if fresh:
-            self.wake.set()
-
-    def _take_answers(self, tx: Tx, said: Sequence[replies.Inbound], now_ms: int) -> None:
-        for one in said:
-            replies.take(tx, one, self._policy, now_ms)

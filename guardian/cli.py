@@ -321,10 +321,13 @@ def evaluate(  # noqa: PLR0917  # typer fills them by name
 
 
 @app.command("simulate-response")
-def simulate_response(
-    incidents: Annotated[int, typer.Option(min=1, help="Incidents at each of three reply odds.")] = 1000,
+def simulate_response(  # noqa: PLR0917  # typer fills them by name
+    incidents: Annotated[int, typer.Option(min=1, help="Incidents at each of the reply odds.")] = 1000,
     seed: Seed = 1,
     faults: Annotated[str | None, typer.Option(help="Only these faults, with commas between.")] = None,
+    odds: Annotated[
+        list[float] | None, typer.Option(help="Only these chances of a yes; again for more.")
+    ] = None,
     bugs: Annotated[
         bool, typer.Option("--planted", help="Plant known bugs in a copy of the source; all must be found.")
     ] = False,
@@ -336,6 +339,7 @@ def simulate_response(
     try:
         from simulator.response import planted
         from simulator.response import run as response
+        from simulator.response.district import ODDS
         from simulator.response.table import found_table, table
     except ModuleNotFoundError as e:
         fail(f"simulate-response needs {e.name}: pip install 'guardian-care[lab]'")
@@ -351,7 +355,8 @@ def simulate_response(
     policy = load(CONFIG / "guardian.toml").policy
     try:
         with _bar("incidents") as say:
-            figures = response.run(incidents, seed, policy, faults.split(",") if faults else (), say)
+            only = faults.split(",") if faults else ()
+            figures = response.run(incidents, seed, policy, only, say, odds or ODDS)
     except (LookupError, WorkerLost) as e:
         fail(str(e))
     _write(json_file, figures, seed)

@@ -7,8 +7,9 @@ import pytest
 
 from alerting import triage
 from alerting.concern import Concern, Kind
-from alerting.courier import ANSWERS_AT_ONCE, AT_ONCE, Courier
+from alerting.courier import AT_ONCE, Courier
 from alerting.ledger import Ledger, save_roster
+from alerting.listening import ANSWERS_AT_ONCE
 from guardian.clock import LiveClock
 from simulator.response.district import roster_rows
 from tests.alerting_people import concern, duty, responder, shipped_policy

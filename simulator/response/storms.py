@@ -20,6 +20,8 @@ STREET: Final = tuple(f"d{n:03d}" for n in range(500))
 """Homes that nobody of the district lives in."""
 LOTS: Final = 5
 """A street is noticed in so many beats, two seconds apart: 500 homes in ten seconds."""
+CLOSED_S: Final = 120.0
+"""After which the board closes what happened beside the incident that is played."""
 BESIDE: Final = 2
 """Falls in other homes within the same minute."""
 LOW: Final = tuple(kind for kind, severity in SEVERITY.items() if severity is Severity.LOW)
@@ -32,7 +34,7 @@ async def street_dark(centre: Centre, case: Case, rng: np.random.Generator) -> N
         await centre.beside_it([_dark(str(home), centre.clock.now_ms()) for home in lot])
         await asyncio.sleep(2.0)
     await others_fall(centre, case, rng)
-    await asyncio.sleep(300.0)
+    await asyncio.sleep(180.0)
     await _back(centre)
 
 
@@ -51,7 +53,7 @@ async def others_fall(centre: Centre, case: Case, rng: np.random.Generator) -> N
         await asyncio.sleep(float(rng.uniform(0, 20)))
         now_ms = centre.clock.now_ms()
         found = Concern(str(home), Kind.FALL_CONFIRMED, now_ms - 15_000, now_ms, 0.9)
-        centre.start(centre.ends_beside(await centre.beside_it([found]), 240.0))
+        centre.start(centre.ends_beside(await centre.beside_it([found]), CLOSED_S))
 
 
 async def two_falls(centre: Centre, case: Case, rng: np.random.Generator) -> None:
