@@ -32,6 +32,7 @@ from guardian.foresight import Foresight
 from guardian.history.influx import InfluxHistory
 from guardian.link import BrokerAddress, Link
 from guardian.lookout import Lookout
+from guardian.memory import keep_built
 from guardian.named import Named
 from guardian.protection import Protection
 from guardian.pulse import Pulse
@@ -252,6 +253,7 @@ async def run(
             "control": control.run(),
             "link": link.run(),
         }
+        keep_built()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work, name=name) for name, work in parts.items()]
             log.info("ready", homes=len(people.homes), board=board_door.url, hooks_port=hooks_port)

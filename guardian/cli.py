@@ -523,6 +523,35 @@ def bench_alerts(
     print(bench.table(figures))
 
 
+@bench_app.command("road")
+def bench_road(  # noqa: PLR0917  # typer fills them by name
+    homes: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="May be repeated; without it 100, 1,000, 5,000 and 10,000."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Measured, for each number of homes.")] = 60.0,
+    burst: Annotated[float, typer.Option(min=0.1, help="So many times the usual load, all the time.")] = 1.0,
+    array: Annotated[str, typer.Option(help="What hangs in each home: mlx90640, amg8833, …")] = "mlx90640",
+    ambient: Annotated[int, typer.Option(min=0, help="Event sensors in each home.")] = 6,
+    connections: Annotated[int, typer.Option(min=1, help="Over which the frames of all homes come.")] = 16,
+    seed: Seed = 1,
+    json_file: JsonFile = None,
+) -> None:
+    """From a device to a finding: whole districts through a real broker, in real time."""
+    from simulator.bench import road, road_figures
+    from simulator.cameras import PRESETS
+
+    if array not in PRESETS:
+        raise typer.BadParameter(f"one of {', '.join(PRESETS)}", param_hint="--array")
+    options = road.Options(array, ambient, seconds, burst, connections, seed)
+    try:
+        figures = road.run_road(homes or road.SIZES, options, err.print)
+    except (road.BenchError, ValueError) as e:
+        fail(str(e))
+    _write(json_file, figures, seed)
+    print(road_figures.table(figures))
+
+
 @train_app.command("posture")
 def train_posture(  # noqa: PLR0917  # typer fills them by name
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights on one machine.")],

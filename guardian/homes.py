@@ -9,6 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -271,13 +272,15 @@ class Homes:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Give everything learnt, with the names of homes, rooms and sensors."""
-        names = {
-            "homes": np.array(self.homes, np.str_),
-            "sensors": np.array(["/".join(k) for k in self._events], np.str_),
-            "now_ms": np.array(self._now_ms, np.int64),
+        homes = {f"home.{k}": v.copy() for k, v in self._home.items()} | {
+            "now_ms": np.array(self._now_ms, np.int64)
         }
-        homes = {f"home.{k}": v.copy() for k, v in self._home.items()}
-        return names | homes | {f"sensor.{k}": v.copy() for k, v in self._sensor.items()}
+        return self._written_names | homes | {f"sensor.{k}": v.copy() for k, v in self._sensor.items()}
+
+    @cached_property
+    def _written_names(self) -> dict[str, NDArray[Any]]:
+        sensors = ["/".join(k) for k in self._events]
+        return {"homes": np.array(self.homes, np.str_), "sensors": np.array(sensors, np.str_)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back a snapshot: what the roster still has, by name. Arrays it does not hold stay."""

@@ -56,6 +56,7 @@ class Lookout:
         self._board = board
         self._params = params.fall
         zones = {shape: _zones(group, furniture or {}) for shape, group in board.groups.items()}
+        self._names = {shape: _names(group) for shape, group in board.groups.items()}
         self._fall = {shape: fall.fresh(group.optics, zones[shape]) for shape, group in board.groups.items()}
         rooms = {shape: state.room for shape, state in self._fall.items()}
         self._rounds = Rounds(board, params, timezone, rooms)
@@ -151,7 +152,7 @@ class Lookout:
         out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot().items()}
         out |= {f"fires.{k}": v for k, v in self._fires.snapshot().items()}
         for (rows, cols), state in self._fall.items():
-            out[f"names.{rows}x{cols}"] = self._names(self._board.groups[rows, cols])
+            out[f"names.{rows}x{cols}"] = self._names[rows, cols]
             out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot().items()}
         return out
 
@@ -169,7 +170,7 @@ class Lookout:
         )
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")
-            if names is None or not np.array_equal(names, self._names(self._board.groups[rows, cols])):
+            if names is None or not np.array_equal(names, self._names[rows, cols]):
                 continue
             prefix = f"fall.{rows}x{cols}."
             try:
@@ -179,11 +180,9 @@ class Lookout:
         if wrong:
             raise ValueError("; ".join(wrong))
 
-    @staticmethod
-    def _names(group: Group) -> NDArray[np.str_]:
-        return np.array(
-            ["/".join(group.name_of(row)[:2]) for row in range(len(group.home_of))], dtype=np.str_
-        )
+
+def _names(group: Group) -> NDArray[np.str_]:
+    return np.array(["/".join(group.name_of(row)[:2]) for row in range(len(group.home_of))], np.str_)
 
 
 def _zones(group: Group, furniture: Furniture) -> Zones:

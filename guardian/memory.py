@@ -1,9 +1,10 @@
-"""Tells the C library to keep memory that is freed, once, when a process starts that runs the detectors.
+"""Memory of a process that runs the detectors: told to the C library and to Python, once, when it starts.
 
 Knows nothing of what the memory is for. Not glibc: does nothing.
 """
 
 import ctypes
+import gc
 from typing import Final
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -23,3 +24,13 @@ def keep_freed() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(MMAP_THRESHOLD, KEPT_B)) & bool(mallopt(TRIM_THRESHOLD, KEPT_B))
+
+
+def keep_built() -> None:
+    """Let what is alive now stay unexamined: the roster's objects, 40 a home, live as long as the process.
+
+    A full collection that looks at them takes 75 ms with 4,000 homes, and longer with more; no beat may wait
+    so long.
+    """
+    gc.collect()
+    gc.freeze()

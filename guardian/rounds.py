@@ -6,6 +6,7 @@ home, room and sensor. Thermal frames are the lookout's business. Never loops ov
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -198,7 +199,7 @@ class Rounds:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Give all that the detectors remember, with the names of what their rows stand for."""
-        out = {f"names.{axis}": np.array(names, np.str_) for axis, names in self._names().items()}
+        out: dict[str, NDArray[Any]] = dict(self._written_names)
         for part, state in self._states.items():
             out |= {f"{part}.{name}": array for name, array in keep.snapshot(state).items()}
         return out
@@ -221,6 +222,10 @@ class Rounds:
             except ValueError as e:
                 wrong.append(f"{part}: {e}")
         return wrong
+
+    @cached_property
+    def _written_names(self) -> Mapping[str, NDArray[np.str_]]:
+        return {f"names.{axis}": np.array(names, np.str_) for axis, names in self._names().items()}
 
     def _names(self) -> Mapping[str, Sequence[str]]:
         board = self._board

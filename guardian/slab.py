@@ -137,6 +137,11 @@ class Group:
         return self._last_arrival
 
     @property
+    def device_ms(self) -> NDArray[np.int64]:
+        """(S,) what each sensor's own clock said in its last usable frame handed over, 0 = unknown."""
+        return self._last_device
+
+    @property
     def taken(self) -> int:
         """Frames taken since the start, the dropped ones included."""
         return sum(self._count)

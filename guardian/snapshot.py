@@ -8,13 +8,17 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -22,6 +26,7 @@ _NAMES: Final = ("board-a.snap", "board-b.snap")
 _BEAT: Final = "beat"
 _GENERATION: Final = "generation"
 _MAGIC: Final = b"GUARDIAN-SNAP-1\n"
+_DIGEST_B: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +42,25 @@ class Snapshot:
 def save(directory: Path, snapshot: Snapshot) -> int:
     """Write over the older (or damaged) of the two files; give the beat that both now hold.
 
-    Beats up to that one are needed by neither file and may be dropped from the ledger.
+    Beats up to that one are needed by neither file and may be dropped from the ledger. Holds no copy of the
+    arrays, and none of the two files: with ten thousand homes each of them would be 250 MB.
     """
-    found = {name: _read(directory / name) for name in _NAMES}
+    found = {name: _stamp(directory / name) for name in _NAMES}
     name = min(_NAMES, key=lambda n: s.generation if (s := found[n]) else -1)
     other = next(s for n, s in found.items() if n != name)
     generation = other.generation + 1 if other else 0
-    buffer = io.BytesIO()
     arrays: dict[str, Any] = {
         **snapshot.arrays,
         _BEAT: np.int64(snapshot.beat),
         _GENERATION: np.int64(generation),
     }
-    np.savez(buffer, allow_pickle=False, **arrays)
-    body = buffer.getvalue()
     temporary = directory / f"{name}.new"
     with temporary.open("wb") as file:
-        file.write(_MAGIC + hashlib.sha256(body).digest() + body)
+        file.write(_MAGIC + bytes(_DIGEST_B))
+        body = _Body(file)
+        np.savez(cast("IO[bytes]", body), allow_pickle=False, **arrays)
+        file.seek(len(_MAGIC))
+        file.write(body.digest())
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(directory / name)
@@ -65,24 +72,66 @@ def save(directory: Path, snapshot: Snapshot) -> int:
     return min(snapshot.beat, other.beat) if other else 0
 
 
+class _Body(io.RawIOBase):
+    """What is written to a file from here on, with its checksum; zipfile only appends, for it cannot seek."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, some: "Buffer") -> int:
+        self._sha256.update(some)
+        return self._file.write(some)
+
+    def digest(self) -> bytes:
+        return self._sha256.digest()
+
+
 def newest(directory: Path) -> Snapshot | None:
     """Give the newest snapshot that is whole, None where there is none."""
     found = [s for name in _NAMES if (s := _read(directory / name))]
     return max(found, key=lambda s: s.generation, default=None)
 
 
+def _stamp(path: Path) -> Snapshot | None:
+    """Beat and generation of a file that is whole, without its arrays."""
+    with _checked(path) as file:
+        return None if file is None else _loaded(file, (_BEAT, _GENERATION))
+
+
 def _read(path: Path) -> Snapshot | None:
+    with _checked(path) as file:
+        return None if file is None else _loaded(file)
+
+
+@contextmanager
+def _checked(path: Path) -> Iterator[BinaryIO | None]:
+    """Open a file and give it at its body; None where it is not whole, or not there."""
     try:
-        raw = path.read_bytes()
+        file = path.open("rb")
     except OSError:
-        return None
-    head = len(_MAGIC)
-    digest, body = raw[head : head + 32], raw[head + 32 :]
-    if raw[:head] != _MAGIC or hashlib.sha256(body).digest() != digest:
-        return None
+        yield None
+        return
+    with file:
+        try:
+            head = file.read(len(_MAGIC) + _DIGEST_B)
+            whole = (
+                head[: len(_MAGIC)] == _MAGIC
+                and hashlib.file_digest(file, "sha256").digest() == head[len(_MAGIC) :]
+            )
+            file.seek(len(head))
+        except OSError:
+            whole = False
+        yield file if whole else None
+
+
+def _loaded(file: BinaryIO, names: Sequence[str] | None = None) -> Snapshot | None:
     try:
-        with np.load(io.BytesIO(body), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (ValueError, zipfile.BadZipFile):
+        with np.load(file, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in (held.files if names is None else names)}
+            return Snapshot(int(arrays.pop(_BEAT)), arrays, int(arrays.pop(_GENERATION)))
+    except (OSError, ValueError, zipfile.BadZipFile):
         return None
-    return Snapshot(int(arrays.pop(_BEAT)), arrays, int(arrays.pop(_GENERATION)))

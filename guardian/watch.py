@@ -127,6 +127,7 @@ class Watch:
         self._acked = AckMark(0, 0)
         self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = self._arrivals_due_ms = 0
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
+        self._saving = False
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def restore(self) -> None:
@@ -190,7 +191,8 @@ class Watch:
             self._on_noticed(noticed)
             self._snapshot_due_ms = now_ms  # a restart in the dwell must not forget the suspicion
         saves = self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
-        if saves and now_ms >= self._snapshot_due_ms and self._to_save.empty():
+        idle = self._to_save.empty() and not self._saving  # a copy that waits would only grow old
+        if saves and now_ms >= self._snapshot_due_ms and idle:
             self._snapshot_due_ms = now_ms + SNAPSHOT_MS
             self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
         return noticed
@@ -256,11 +258,15 @@ class Watch:
         """Write what the beat hands over, in a thread; then drop the beats that both files hold."""
         while True:
             held = await self._to_save.get()
+            self._saving = True
             try:
                 droppable = await asyncio.to_thread(snapshot.save, directory, held)
             except OSError as e:  # a side path: the beats since the last good one stay in the ledger
                 log.error("snapshot not written", why=str(e))  # noqa: TRY400  # the reason is in the words
                 continue
+            finally:
+                self._saving = False
+                del held  # with ten thousand homes 250 MB, until the next one
             if droppable:
                 await self._ledger.transact(partial(drop_beats, upto=droppable))
 

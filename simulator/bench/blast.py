@@ -62,7 +62,7 @@ def encoded(version: int, qos: int, messages: Sequence[tuple[str, bytes]]) -> li
         if version == V5:
             body += b"\0"  # no properties
         body += payload
-        out.append(bytes([0x30 | qos << 1]) + _length(len(body)) + body)
+        out.append(bytes([0x30 | qos << 1]) + remaining_length(len(body)) + body)
     return out
 
 
@@ -89,7 +89,7 @@ def _talk(client: socket.socket, ready: dict[int, list[bytes]], counts: tuple[in
         elif kind == _SUBSCRIBE:
             filters = _filters(body, version)
             answer = body[:2] + (b"\0" if version == V5 else b"") + b"\1" * len(filters)
-            client.sendall(b"\x90" + _length(len(answer)) + answer)
+            client.sendall(b"\x90" + remaining_length(len(answer)) + answer)
             if any(f.endswith(f"/{word}") for f in filters):
                 threading.Thread(target=_blast, args=(client, ready[version], counts), daemon=True).start()
         elif kind == _PING:
@@ -131,7 +131,8 @@ def _filters(body: bytes, version: int) -> list[str]:
     return out
 
 
-def _length(n: int) -> bytes:
+def remaining_length(n: int) -> bytes:
+    """Encode a length as MQTT writes it in the second byte of a packet and on."""
     out = b""
     while n > 0x7F:
         out += bytes([n & 0x7F | 0x80])
