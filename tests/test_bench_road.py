@@ -43,7 +43,7 @@ def test_a_small_run_loses_no_event_and_finds_every_fall() -> None:
     assert told["without_broker_frames_per_second"] > 0
     text = table(told)
     assert all(word in text for word in ("beat lag", "kB/home", "3 times as much", "without the broker"))
-    assert len(said) == 3
+    assert len(said) == 4
 
 
 @pytest.fixture(scope="module")

@@ -29,3 +29,9 @@ def asked(how: str) -> tuple[int, int]:
 def test_kept_memory_serves_the_next_array() -> None:
     assert asked("kept")[0] == 1
     assert 4 * asked("kept")[1] < asked("lost")[1]
+
+
+def test_what_is_built_is_not_examined_again() -> None:
+    asks = "import gc; from guardian.memory import keep_built; keep_built(); print(gc.get_freeze_count())"
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 1000

@@ -1,5 +1,6 @@
 """Snapshots: the newest good one counts, a damaged one never does."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,16 @@ def test_where_no_event_came_the_newest_still_counts(tmp_path: Path) -> None:
 
 def test_nothing_there_is_nothing(tmp_path: Path) -> None:
     assert snapshot.newest(tmp_path) is None
+
+
+def test_writing_ten_thousand_homes_takes_no_second_copy_of_them(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(8 << 20), "b": np.zeros(4 << 20)}
+    size = sum(array.nbytes for array in arrays.values())
+    snapshot.save(tmp_path, Snapshot(1, arrays))
+    snapshot.save(tmp_path, Snapshot(2, arrays))
+    tracemalloc.start()
+    try:
+        snapshot.save(tmp_path, Snapshot(3, arrays))  # both files are there and are looked at
+        assert tracemalloc.get_traced_memory()[1] < size / 2
+    finally:
+        tracemalloc.stop()

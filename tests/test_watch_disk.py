@@ -1,5 +1,7 @@
 """While the ledger is in memory alone nobody is told that anything is safe, and everybody that it is not."""
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from alerting.concern import Kind
 from alerting.ledger import Ledger, open_incidents
+from guardian import snapshot
 from guardian.board import Board
 from guardian.clock import LiveClock
 from guardian.link import AckMark
@@ -143,3 +146,35 @@ async def test_the_board_says_so_in_both_languages_and_to_programs() -> None:
         assert "database or disk is full" in english
         assert "告警在内存中继续" in chinese
         assert (await client.get("/api/incidents")).json()["ledger_in_memory"] == site.ledger.on_memory
+
+
+async def test_while_a_snapshot_is_being_written_no_second_one_grows_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, home = await opened(tmp_path)
+    written, finish, beats = asyncio.Event(), threading.Event(), list[int]()
+    loop = asyncio.get_running_loop()
+
+    def slow(_directory: Path, held: snapshot.Snapshot) -> int:
+        beats.append(held.beat)
+        loop.call_soon_threadsafe(written.set)
+        finish.wait(10)
+        return 0
+
+    monkeypatch.setattr(snapshot, "save", slow)
+    writing = asyncio.create_task(home.watch.run_snapshots(tmp_path))
+    await home.presses("e1")
+    await written.wait()
+    await home.presses("e2")
+    await home.beat(120)
+    waiting: Any = home.watch._to_save
+    assert waiting.empty()
+    written.clear()
+    finish.set()
+    while not beats[1:]:
+        await home.beat(120)  # the next one is made as soon as the last one is on the disk
+        await asyncio.sleep(0)
+    assert beats == [1, 2]
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await ledger.close()

@@ -81,7 +81,7 @@ def serve(ready: dict[int, list[bytes]], warm: int, messages: int, word: str) ->
 
 def _talk(client: socket.socket, ready: dict[int, list[bytes]], counts: tuple[int, int], word: str) -> None:
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    version = 0
+    version, turn = 0, threading.Lock()
     for kind, body in _read(client):
         if kind == _CONNECT:
             version = body[6]
@@ -91,19 +91,23 @@ def _talk(client: socket.socket, ready: dict[int, list[bytes]], counts: tuple[in
             answer = body[:2] + (b"\0" if version == V5 else b"") + b"\1" * len(filters)
             client.sendall(b"\x90" + remaining_length(len(answer)) + answer)
             if any(f.endswith(f"/{word}") for f in filters):
-                threading.Thread(target=_blast, args=(client, ready[version], counts), daemon=True).start()
+                more = client, ready[version], counts, turn
+                threading.Thread(target=_blast, args=more, daemon=True).start()
         elif kind == _PING:
-            client.sendall(b"\xd0\0")
+            with turn:  # never amid a packet
+                client.sendall(b"\xd0\0")
 
 
-def _blast(client: socket.socket, ready: list[bytes], counts: tuple[int, int]) -> None:
+def _blast(client: socket.socket, ready: list[bytes], counts: tuple[int, int], turn: threading.Lock) -> None:
     warm, messages = counts
     with suppress(OSError):  # the client has seen enough
         for count in (warm, messages):
             whole = b"".join(ready)
             for _ in range(count // len(ready)):
-                client.sendall(whole)
-            client.sendall(b"".join(ready[: count % len(ready)]))
+                with turn:
+                    client.sendall(whole)
+            with turn:
+                client.sendall(b"".join(ready[: count % len(ready)]))
             threading.Event().wait(PAUSE_S)
 
 

@@ -77,7 +77,9 @@ def run_road(
             before = os.getloadavg()[0]
             told = asyncio.run(_through_a_broker(plan))
             told["fallen"] = plan.cast(film).fallen.tolist()
-            out["homes"][str(homes)] = figures(plan, told) | {"load_average_before": round(before, 2)}
+            of = figures(plan, told) | {"load_average_before": round(before, 2)}
+            out["homes"][str(homes)] = of
+            say(f"{homes:,} homes: {of['falls_found']} of {of['falls']} falls found, limit: {of['limit']}")
         if options.flood_s:
             say(f"{max(sizes):,} homes without a broker")
             out |= asyncio.run(_flooded(plan_of(max(sizes), options, file), options.flood_s))

@@ -199,7 +199,7 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
         told = msgspec.json.decode(await asyncio.to_thread(sys.stdin.readline), type=Told)
         until_s = time.monotonic() + DRAIN_S
         taken = -1
-        while time.monotonic() < until_s:
+        while not flooded and time.monotonic() < until_s:
             if len(voice.committed) >= told.events and board.frames_taken == taken:
                 break
             taken = board.frames_taken
