@@ -32,7 +32,7 @@ SKIP_S: Final = 2.0  # arrays that average climb from zero for 1.2 s after power
 FALL_S: Final = 25.0  # in its story, a fall begins about then
 STORY_S: Final = 50.0
 LIES_S: Final = 8.0  # when a story is over, its last seconds are played to and fro
-SOON_S: Final = 3.0  # after the end of the fall, for a story that is kept
+SOON_S: Final = 3.0  # from the end of the fall to the first suspicion of a story that is kept
 WANTED: Final = frozenset({Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED})
 TRIES: Final = 10  # stories drawn for each that is wanted
 START_MS: Final = 1_767_225_600_000  # 2026-01-01 00:00 UTC
@@ -207,7 +207,7 @@ class _Story:
 
 
 def _found(stories: list[_Story], array: str, rate_hz: float, wanted: frozenset[Kind]) -> list[_Story]:
-    """Those in which the detectors find all that is wanted, and suspect it within SOON_S of the fall."""
+    """Those in which the detectors find all that is wanted, and suspect nothing but the fall, within SOON_S."""
     camera, shape = PRESETS[array](0), stories[0].centi.shape[1:]
     names = [f"h{k}" for k in range(len(stories))]
     told = rate_hz, camera.height_m, camera.fov_deg
@@ -229,5 +229,5 @@ def _found(stories: list[_Story], array: str, rate_hz: float, wanted: frozenset[
     return [
         s
         for s, kinds in zip(stories, first.values(), strict=True)
-        if set(kinds) >= wanted and kinds.get(Kind.FALL_SUSPECTED, 0) <= s.at_rest + soon
+        if set(kinds) >= wanted and abs(kinds.get(Kind.FALL_SUSPECTED, s.at_rest) - s.at_rest) <= soon
     ]
