@@ -142,6 +142,11 @@ class Group:
         return self._last_device
 
     @property
+    def given(self) -> int:
+        """Frames handed over since the start."""
+        return int((self._handed - self.dropped).sum())
+
+    @property
     def taken(self) -> int:
         """Frames taken since the start, the dropped ones included."""
         return sum(self._count)

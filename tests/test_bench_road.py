@@ -27,7 +27,7 @@ KEYS = {  # DESIGN section 10
 
 def test_a_small_run_loses_no_event_and_finds_every_fall() -> None:
     said: list[str] = []
-    options = road.Options(seconds=5.0, stories=2, falls=6, burst=3.0, calm_s=3.0, flood_s=1.0)
+    options = road.Options(seconds=5.0, stories=2, falls=6, burst=3.0, calm_s=3.0, flood_s=3.0)
     told = road.run_road([20], options, said.append)
     of = told["homes"]["20"]
     assert set(of) >= KEYS

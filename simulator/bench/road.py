@@ -110,10 +110,12 @@ async def _through_a_broker(plan: Plan) -> dict[str, Any]:
         async with Broker(Path(place)) as broker:
             mine = msgspec.structs.replace(plan, folder=place)
             port = str(broker.address.port)
-            async with _child("road_daemon", mine, port) as daemon:
-                up = await daemon.line()
-                async with _child("road_load", mine, port) as load:
-                    from_ms = int((await load.line())["begins_ms"] + SETTLE_S * 1000)
+            async with _child("road_load", mine, port) as load:
+                await load.line()
+                async with _child("road_daemon", mine, port) as daemon:
+                    up = await daemon.line()
+                    # at once: sensors that are silent for ten seconds forget who was in view
+                    from_ms = int((await load.ask({}))["begins_ms"] + SETTLE_S * 1000)
                     pids = {"broker": broker.pid, "daemon": daemon.pid, "load": load.pid}
                     await asyncio.sleep(SETTLE_S)
                     before = {name: _cpu_s(pid) for name, pid in pids.items()}
@@ -122,8 +124,9 @@ async def _through_a_broker(plan: Plan) -> dict[str, Any]:
                     spent_s = {name: _cpu_s(pid) - before[name] for name, pid in pids.items()}
                     others_s = _busy_s() - machine - sum(spent_s.values())
                     sent = await load.line()
-                until_ms = from_ms + int(plan.seconds * 1000)
-                seen = await daemon.ask({"from_ms": from_ms, "until_ms": until_ms, "events": sent["events"]})
+                    until_ms = from_ms + int(plan.seconds * 1000)
+                    told = {"from_ms": from_ms, "until_ms": until_ms, "events": sent["events"]}
+                    seen = await daemon.ask(told)
     return {"cpu_s": spent_s, "others_s": others_s, "from_ms": from_ms, "until_ms": until_ms} | {
         "up": up,
         "sent": sent,
@@ -143,11 +146,10 @@ async def _flooded(plan: Plan, seconds: float) -> dict[str, float]:
                 await asyncio.sleep(seconds)
                 spent_s = _cpu_s(daemon.pid) - before_s
                 seen = await daemon.ask({"from_ms": from_ms, "until_ms": _now_ms(), "events": 0})
-    looked_at = seen["counted_frames"] - seen["counted_dropped"]
-    span_s = seen["counted_ms"] / 1000
+    looked_at, span_s = max(seen["counted_given"], 1), max(seen["counted_ms"], 1) / 1000
     return {
         "without_broker_frames_per_second": round(looked_at / span_s),
-        "without_broker_dropped_per_second": round(seen["counted_dropped"] / span_s),
+        "without_broker_dropped_per_second": round((seen["counted_frames"] - looked_at) / span_s),
         "without_broker_cpu_us_per_frame": round(spent_s / seconds * span_s / looked_at * 1e6, 2),
         "without_broker_homes": plan.homes,
     }

@@ -63,8 +63,8 @@ class Beats:
     took_ms: list[int] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
     """Staged since the start."""
-    dropped: list[int] = field(default_factory=list)
-    """Of these, those that made room for newer ones."""
+    given: list[int] = field(default_factory=list)
+    """Of these, those that have been looked at."""
     age_ms: list[int] = field(default_factory=list)
     """Since the median sensor sent its newest frame that has been looked at."""
 
@@ -171,7 +171,7 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
         beats.begun_ms.append(begun_ms + wall_ms)
         beats.took_ms.append(clock.now_ms() - begun_ms)
         beats.frames.append(board.frames_taken)
-        beats.dropped.append(int(board.frames_dropped.sum()))
+        beats.given.append(group.given)
         beats.age_ms.append(now_ms() - int(np.median(group.device_ms)))
 
     watch = Watch(
@@ -235,7 +235,7 @@ def _beats(beats: Beats, told: Told) -> dict[str, Any]:
         "lag_ms": lag.tolist(),
         "took_ms": took[counted].tolist(),
         "counted_frames": beats.frames[last] - beats.frames[first],
-        "counted_dropped": beats.dropped[last] - beats.dropped[first],
+        "counted_given": beats.given[last] - beats.given[first],
         "counted_ms": beats.begun_ms[last] - beats.begun_ms[first],
         "ages": list(zip(beats.begun_ms, beats.age_ms, strict=True)),
     }

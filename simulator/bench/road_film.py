@@ -207,7 +207,7 @@ class _Story:
 
 
 def _found(stories: list[_Story], array: str, rate_hz: float, wanted: frozenset[Kind]) -> list[_Story]:
-    """Those in which the detectors find all that is wanted, and suspect nothing but the fall, within SOON_S."""
+    """Those in which the detectors find all that is wanted, and suspect the fall alone, within SOON_S."""
     camera, shape = PRESETS[array](0), stories[0].centi.shape[1:]
     names = [f"h{k}" for k in range(len(stories))]
     told = rate_hz, camera.height_m, camera.fov_deg

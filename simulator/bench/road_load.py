@@ -4,7 +4,8 @@ Sends what the homes of a plan send, every TICK_S, over few connections and with
 topics and pictures are encoded once, and a frame leaves as three pieces that the kernel puts together.
 Each frame and each event carries the moment at which it was sent, by this machine's clock. A late tick
 sends all that was due. With `flood` it is instead a server that blasts the same frames (blast.py).
-Prints one line of JSON when it begins and one when it has ended.
+Prints a line of JSON when it is connected, one when it begins, for which it waits to be told, and one when it
+has ended.
 """
 
 import json
@@ -164,6 +165,8 @@ def load(plan: Plan, port: int) -> None:
     frames, events = _Frames(plan, Film.load(Path(plan.film)), port), _Events(plan, port)
     ticks = round((SETTLE_S + plan.seconds + plan.calm_s) / TICK_S)
     late_s: list[float] = []
+    print(json.dumps({"connected": True}), flush=True)
+    sys.stdin.readline()
     never, began_s = threading.Event(), time.monotonic()
     print(json.dumps({"begins_ms": time.time_ns() // 1_000_000}), flush=True)
 
