@@ -2,7 +2,8 @@
 
 Real `guardian run`, broker and provider, each a process or a port of its own. Twenty kills make a centre: in
 each life one more home's button is pressed, at any instant before the kill, which comes at any instant from
-the start to a second after the daemon is ready. Then a daemon is let go on until it has nothing left to do, and the centre is judged:
+the start to a second after the daemon is ready. Then a daemon is let go on until it has nothing left to do,
+and the centre is judged:
 
 1. Each press that the broker took has exactly one incident, and its person a text that is recorded as sent.
 2. No text twice more than it was in flight at kills, none more than three times; where the provider's list

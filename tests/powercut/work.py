@@ -23,7 +23,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import structlog
-from sqlalchemy import func, select
 
 from alerting import triage
 from alerting.channels import Abilities, ListedText
@@ -31,7 +30,7 @@ from alerting.concern import Kind
 from alerting.courier import CRASH_POINTS, Courier
 from alerting.events import Accepted, Arrived, Closed, EnRoute, IncidentEvent
 from alerting.ledger import Ledger, Tx, apply, drop_beats, last_beat, lock_state, save_beat
-from alerting.schema import incident, message, metadata
+from alerting.schema import metadata
 from tests.alerting_people import T0, SetClock, concern, shipped_policy
 from tests.courier_child import PEOPLE
 from tests.kills.forks import fork
@@ -138,14 +137,10 @@ def state(tx: Tx) -> dict[str, object]:
     """Give the digest of every row, and how many alerts, texts and sids they are."""
     digest = blake2b(digest_size=12)
     for table in metadata.sorted_tables:
-        for row in tx.conn.execute(select(table).order_by(*table.primary_key)):
+        for row in tx.conn.exec_driver_sql(f"SELECT * FROM {table.name} ORDER BY rowid"):
             digest.update(repr((table.name, *row)).encode())
-    count = select(
-        select(func.count()).select_from(incident).scalar_subquery(),
-        select(func.count()).select_from(message).scalar_subquery(),
-        select(func.count(message.c.sid)).scalar_subquery(),
-    )
-    alerts, texts, sids = tx.conn.execute(count).one()
+    count = "SELECT (SELECT count(*) FROM incident), count(*), count(sid) FROM message"
+    alerts, texts, sids = tx.conn.exec_driver_sql(count).one()
     return {"digest": digest.hexdigest(), "alerts": alerts, "texts": texts, "sids": sids}
 
 
