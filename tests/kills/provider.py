@@ -5,7 +5,9 @@ answer comes up to ANSWER_MS later, so that a kill may fall between the two. Wit
 """
 
 import asyncio
+import errno
 import json
+import select
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,7 +71,8 @@ class Line:
 
     def __init__(self, where: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(where))
+        while self._socket.connect_ex(str(where)) in {errno.ENOENT, errno.ECONNREFUSED}:  # it has just begun
+            select.select([], [], [], 0.01)
         self._file = self._socket.makefile("rwb")
 
     def ask(self, what: str, **more: object) -> Any:

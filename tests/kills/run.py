@@ -1,10 +1,10 @@
 """Kills courier and ledger thousands of times, and counts what is lost: `python -m tests.kills.run`.
 
-A single-threaded process whose imports are done forks each life (a kill costs some 50 ms) and kills it with
-SIGKILL at an instant drawn evenly from the length of such a life (`--kills N`), or lets it kill itself at a
-named point (`--at-each-point M`). Ten kills or so make a story: one ledger file, two homes more in each
-life, in half of the stories a provider whose list is empty. Then one life is let go to its end, and the
-story is judged.
+A single-threaded process whose imports are done forks each life (a kill costs some 0.1 s) and kills it with
+SIGKILL at an instant drawn evenly from a little more than the length of such a life (`--kills N`), or lets it
+kill itself at a named point (`--at-each-point M`). Ten kills or so make a story: one ledger file, two homes
+more in each life, in half of the stories a provider whose list is empty. Then one life is let go to its
+end, and the story is judged.
 
 Prints one JSON object; ends with status 1 when anything is wrong.
 """
@@ -34,12 +34,14 @@ from tests.courier_child import PEOPLE
 from tests.kills import provider
 from tests.kills.forks import fork
 from tests.kills.life import PLANTS, Life, live, noticed
+from tests.kills.statements import shared_statements
 
 KILLS_A_STORY = 10
 GIVE_UP_S = 30.0
 """A life that is not over by then hangs."""
-BEYOND = 1.3
-"""Kills are drawn from so many lengths of a life; without it the long ones would never see their end."""
+LONGER, SHORTER = 1.05, 0.85
+"""What a kill, and a life that saw its end before it, does to the time from which instants are drawn: about
+one life in four is to see its end, however loaded the machine is."""
 MAX_COPIES = 3
 OF_THE_WAVE = ("planning", "planned")
 """Passed once for a wave; the others once for each of its texts."""
@@ -73,13 +75,11 @@ class Nursery:
         self._plant = plant
         self._directory = directory
         self._socket = directory / "provider"
-        self._lasts_s: dict[bool, float] = {}
-        """How long a life takes that is let be; a story's first one makes the ledger."""
+        self._within_s = {True: 0.1, False: 0.05}
+        """Of what length a life's instants are drawn; a story's first one makes the ledger."""
         self._provider = fork(
             lambda: provider.serve(self._socket, int(rng.integers(2**32))), directory / "trouble"
         )
-        while not self._socket.exists():
-            select.select([], [], [], 0.01)
         self._line = provider.Line(self._socket)
 
     def close(self) -> None:
@@ -112,8 +112,7 @@ class Nursery:
     def _lived(self, life: Life, *, at_random: bool) -> bool:
         """Whether it was killed."""
         new = life.number == 0
-        after_s = self._rng.uniform(0, BEYOND * self._lasts_s.get(new, 0.1)) if at_random else GIVE_UP_S
-        began = time.perf_counter()
+        after_s = self._rng.uniform(0, self._within_s[new]) if at_random else GIVE_UP_S
         pid = fork(lambda: live(life), life.directory / "trouble")
         watched = os.pidfd_open(pid)
         over, _, _ = select.select([watched], [], [], after_s)
@@ -121,13 +120,12 @@ class Nursery:
         if not over:
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        if not over and not at_random:
+        if at_random:
+            self._within_s[new] *= SHORTER if over else LONGER
+        elif not over:
             self.tally.wrong.append(f"life {life.number} hangs")
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             return True
-        if not life.last:
-            lasted = time.perf_counter() - began
-            self._lasts_s[new] = 0.9 * self._lasts_s.get(new, lasted) + 0.1 * lasted
         if status != 0:
             said = (life.directory / "trouble").read_text()
             self.tally.wrong.append(f"life {life.number} ended with {status}: {said}")
@@ -219,11 +217,11 @@ def main() -> None:
     parser.add_argument("--plant", default="", choices=("", *PLANTS), help="break the courier first")
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    gc.freeze()
     wanted = {"": asked.kills, **dict.fromkeys(CRASH_POINTS, asked.at_each_point)}
     figures: dict[str, object] = {"seed": asked.seed}
     wrong = False
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, shared_statements():
+        gc.freeze()
         nursery = Nursery(Path(directory), np.random.default_rng(asked.seed), asked.plant)
         try:
             for point, kills in ((p, n) for p, n in wanted.items() if n):

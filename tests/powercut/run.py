@@ -47,6 +47,7 @@ from alerting.ledger import (
 from tests.alerting_people import T0, SetClock
 from tests.courier_child import PEOPLE
 from tests.kills.life import LAST_MS, some_given_up
+from tests.kills.statements import shared_statements
 from tests.powercut.disk import Disk, How
 from tests.powercut.trace import Marked, Op, record
 from tests.powercut.work import POLICY, BookedChannel, state
@@ -247,7 +248,8 @@ def cut(recordings: int, cuts: int, seed: int, directory: Path, synchronous: str
         rng = np.random.default_rng([seed, number])
         share = cuts // recordings + (number < cuts % recordings)
         images = Path("/dev/shm")  # in memory where there is such a thing: they are many
-        with tempfile.TemporaryDirectory(dir=images if images.is_dir() else None) as there:
+        kept_in = images if images.is_dir() else None
+        with tempfile.TemporaryDirectory(dir=kept_in) as there, shared_statements():
             Cutter(ops, Path(there), rng, tally).cut(share)
     return tally
 
