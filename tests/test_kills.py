@@ -53,8 +53,9 @@ def test_killed_at_every_named_point_no_alert_is_lost() -> None:
 
 
 def test_a_courier_that_forgets_what_was_in_hand_is_found_out() -> None:
-    found = run("tests.kills.run", "--kills", "60", "--at-each-point", "0", "--plant", "orphans")["anywhere"]
-    assert found["lost"] > 0
+    found = run("tests.kills.run", "--kills", "0", "--at-each-point", "10", "--plant", "orphans")
+    assert found["leased"]["lost"] > 0
+    assert found["planned"]["lost"] == 0, "nothing was in hand"
 
 
 def test_a_courier_that_sends_again_without_asking_is_found_out() -> None:

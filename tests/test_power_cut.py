@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 
-from tests.powercut import trace
 from tests.powercut.disk import Disk, How
 from tests.powercut.run import Tally, cut
 from tests.powercut.trace import Cut, Made, Op, Removed, Synced, TraceError, Written, read, record
@@ -109,7 +108,7 @@ def test_what_the_model_does_not_know_is_an_error(line: str) -> None:
 
 
 def test_without_strace_there_is_a_clear_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace.shutil, "which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     with pytest.raises(TraceError, match="strace is missing"):
         record(tmp_path, 1)
 
