@@ -20,6 +20,7 @@ from alerting.ledger import Ledger, Tx, lock_state, messages, open_incidents
 from tests.alerting_people import T0, SetClock, concern, shipped_policy
 from tests.courier_child import PEOPLE
 from tests.kills.provider import SocketChannel
+from tests.kills.told import unasked
 
 KINDS = (Kind.FALL_CONFIRMED, Kind.SOS, Kind.LONG_LIE, Kind.FIRE)
 HOMES_A_LIFE = 2
@@ -28,7 +29,8 @@ LIFE_MS = 5000
 """Of the courier's own time, from one life's begin to the next one's."""
 DECIDED_MS = 10_000
 LAST_MS = 180_000
-"""How long the last life goes on when somebody was given up as "not confirmed": asked again by then."""
+"""How long the last life goes on when somebody was given up as "not confirmed", or waits for the end of the
+half minute after another HIGH text: asked by then."""
 PLANTS = ("unasked", "orphans")
 
 
@@ -86,7 +88,7 @@ async def _live(life: Life) -> None:
         end_ms = clock.ms
         while True:
             next_ms = await courier.step()
-            if life.last and await ledger.transact(some_given_up):
+            if life.last and await ledger.transact(lambda tx: some_given_up(tx) or bool(unasked(tx))):
                 end_ms = life.now_ms + LAST_MS
             if next_ms is None or next_ms > end_ms:
                 break

@@ -35,6 +35,7 @@ from tests.kills import provider
 from tests.kills.forks import fork
 from tests.kills.life import PLANTS, Life, live, noticed
 from tests.kills.statements import shared_statements
+from tests.kills.told import names
 
 KILLS_A_STORY = 10
 GIVE_UP_S = 30.0
@@ -144,6 +145,7 @@ class Nursery:
             (integrity,) = db.execute("PRAGMA integrity_check").fetchone()
             incidents = {r["home"]: r for r in db.execute("SELECT * FROM incident")}
             rows = db.execute("SELECT * FROM message").fetchall()
+            codes = {(r["incident"], r["responder"]): r["code"] for r in db.execute("SELECT * FROM code")}
         db.close()
         said = [] if integrity == "ok" else [f"integrity: {integrity}"]
         copies: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -152,7 +154,7 @@ class Nursery:
         homes = noticed(diary)
         tally.alerts += len(homes)
         for home in homes:
-            why = _lost(incidents.get(home), rows, copies)
+            why = _lost(incidents.get(home), rows, copies, codes)
             if why:
                 tally.lost += 1
                 said.append(f"{home} is lost: {why}")
@@ -161,7 +163,7 @@ class Nursery:
             said += _too_many(found, killed, recorded, most=MAX_COPIES if lags else 1)
             tally.most_copies = max(tally.most_copies, len(found))
             tally.extra_copies += len(found) - 1
-        known = {(PEOPLE.responders[r["responder"]].phone, r["body"]) for r in rows}
+        known = {(PEOPLE.responders[r["responder"]].phone, r["body"]) for r in rows if r["body"]}
         said += [f"a text that the ledger does not know: {text}" for text in copies.keys() - known]
         sids = {t["sid"] for found in copies.values() for t in found}
         said += [
@@ -171,17 +173,26 @@ class Nursery:
 
 
 def _lost(
-    incident: sqlite3.Row | None, rows: list[sqlite3.Row], copies: dict[tuple[str, str], list[dict[str, Any]]]
+    incident: sqlite3.Row | None,
+    rows: list[sqlite3.Row],
+    copies: dict[tuple[str, str], list[dict[str, Any]]],
+    codes: dict[tuple[int, str], str],
 ) -> str:
-    """Why an alert is lost; "" = it is not. Each person of its wave has a text that is recorded as sent."""
+    """Why an alert is lost; "" = it is not.
+
+    Each person of its wave has a text that names their code and whose sid is recorded.
+    """
+    said = {t["sid"]: body for (_, body), found in copies.items() for t in found}
     if incident is None:
         return "no incident"
     if incident["state"] != "notified":
         return f"its incident is {incident['state']}"
     for who, person in PEOPLE.responders.items():
         mine = [r for r in rows if r["incident"] == incident["id"] and r["responder"] == who]
+        sids = {t["sid"] for (phone, _), found in copies.items() for t in found if phone == person.phone}
+        code = codes.get((incident["id"], who), "none")
         if not any(
-            r["state"] == "sent" and r["sid"] in {t["sid"] for t in copies.get((person.phone, r["body"]), ())}
+            r["state"] in {"sent", "grouped"} and r["sid"] in sids and names(said[r["sid"]], code)
             for r in mine
         ):
             return f"{who} has no text: {[(r['state'], r['copies'], r['error']) for r in mine]}"

@@ -33,7 +33,6 @@ import numpy as np
 import structlog
 
 from alerting.courier import Courier
-from alerting.incident import State
 from alerting.ledger import (
     Ledger,
     LedgerError,
@@ -42,12 +41,12 @@ from alerting.ledger import (
     due_messages,
     leased_messages,
     messages,
-    open_incidents,
 )
 from tests.alerting_people import T0, SetClock
 from tests.courier_child import PEOPLE
 from tests.kills.life import LAST_MS, some_given_up
 from tests.kills.statements import shared_statements
+from tests.kills.told import unasked
 from tests.powercut.disk import Disk, How
 from tests.powercut.trace import Marked, Op, record
 from tests.powercut.work import POLICY, BookedChannel, state
@@ -199,7 +198,9 @@ class Cutter:
         while clock.ms <= end_ms:
             channel.now_ms = clock.ms
             next_ms = await courier.step()
-            if await ledger.transact(some_given_up):
+            if await ledger.transact(
+                lambda tx: some_given_up(tx) or unasked(tx)
+            ):  # somebody's turn is to come
                 end_ms = world.now_ms + LAST_MS
             clock.ms = end_ms + 1 if next_ms is None else max(next_ms, clock.ms + 1)
         now_ms = end_ms
@@ -212,7 +213,7 @@ class Cutter:
                 said.append(f"{before[text]} copies before the cut and {copies} after it: {text}")
         self._tally.most_copies = max(self._tally.most_copies, *after.values(), 0)
         self._tally.extra_copies += after.total() - len(after) - (before.total() - len(before))
-        return said + await ledger.transact(lambda tx: _unasked(tx, {t["sid"] for t in books}))
+        return said + await ledger.transact(lambda tx: unasked(tx, {t["sid"] for t in books}))
 
 
 def _texts(tx: Tx) -> list[Message]:
@@ -222,18 +223,6 @@ def _texts(tx: Tx) -> list[Message]:
 
 def _key(text: Message) -> tuple[str, str | None]:
     return PEOPLE.responders[text.responder].phone, text.body
-
-
-def _unasked(tx: Tx, sids: set[str]) -> list[str]:
-    """Who of an open incident's people has no text that the provider has and the ledger knows as sent."""
-    said = []
-    for one in open_incidents(tx):
-        if not one.wants_people:
-            continue
-        sent = {t.responder for t in messages(tx, one.id) if t.state == "sent" and t.sid in sids}
-        if one.state is State.OPEN or (one.state is State.NOTIFIED and sent != set(PEOPLE.responders)):
-            said.append(f"{one.home} is {one.state}, asked are {sorted(sent)}")
-    return said
 
 
 def cut(recordings: int, cuts: int, seed: int, directory: Path, synchronous: str = "FULL") -> Tally:
