@@ -61,6 +61,8 @@ class Look:
     enqueued: int
     last_resort: tuple[Incident, ...]
     """Incidents for which voice to all, siren and 120 are to be called for now."""
+    alarm: bool
+    """Somebody is called for by voice and siren, and nobody has said yet that they go."""
     next_ms: int | None
     more: bool
     """There was more than one look takes up: look again at once."""
@@ -148,7 +150,8 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
     enqueued += told
     waits += [] if shift_ms is None else [shift_ms]
     more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
-    return Look(enqueued, tuple(last_resort), min(waits, default=None), more)
+    alarm = bool(last_resort) or any(i.last_resort_ms is not None and i.wants_people for i in opened)
+    return Look(enqueued, tuple(last_resort), alarm, min(waits, default=None), more)
 
 
 def _again(incident: Incident, other: paths.Another, policy: Policy, now_ms: int) -> Message:
