@@ -267,9 +267,7 @@ async def test_the_last_resort_is_called_once_and_again_every_two_minutes_until_
         assert len(c.calls) == 3
 
 
-async def test_the_siren_is_switched_off_once_somebody_goes_and_after_a_start() -> (
-    None
-):
+async def test_the_siren_is_switched_off_once_somebody_goes_and_after_a_start() -> None:
     async with centre(duty(responder("a", odds=0.7), travel_s={"a": 900})) as c:
         await c.step()
         assert c.relieved == [NOW], "whoever ran before may have left it on"

@@ -29,8 +29,9 @@ LIFE_MS = 5000
 """Of the courier's own time, from one life's begin to the next one's."""
 DECIDED_MS = 10_000
 LAST_MS = 180_000
-"""How long the last life goes on when somebody was given up as "not confirmed", or waits for the end of the
-half minute after another HIGH text: asked by then."""
+"""How long the last life goes on when somebody was given up as "not confirmed": asked again by then."""
+QUEUE_MS = 900_000
+"""And while somebody's turn is still to come: five falls in half a minute and person."""
 PLANTS = ("unasked", "orphans")
 
 
@@ -88,8 +89,8 @@ async def _live(life: Life) -> None:
         end_ms = clock.ms
         while True:
             next_ms = await courier.step()
-            if life.last and await ledger.transact(lambda tx: some_given_up(tx) or bool(unasked(tx))):
-                end_ms = life.now_ms + LAST_MS
+            if life.last:
+                end_ms = max(clock.ms, life.now_ms + await ledger.transact(goes_on_ms))
             if next_ms is None or next_ms > end_ms:
                 break
             clock.ms = channel.now_ms = next_ms
@@ -101,6 +102,11 @@ def some_given_up(tx: Tx) -> bool:
     """Whether a text of an open incident was given up as "not confirmed"."""
     texts = (m for one in open_incidents(tx) for m in messages(tx, one.id))
     return any((m.error or "").startswith("not confirmed") for m in texts)
+
+
+def goes_on_ms(tx: Tx) -> int:
+    """How long the last life goes on."""
+    return QUEUE_MS if unasked(tx) else LAST_MS if some_given_up(tx) else 0
 
 
 async def _notice(ledger: Ledger, life: Life, write: Callable[..., None]) -> None:

@@ -44,7 +44,7 @@ from alerting.ledger import (
 )
 from tests.alerting_people import T0, SetClock
 from tests.courier_child import PEOPLE
-from tests.kills.life import LAST_MS, some_given_up
+from tests.kills.life import goes_on_ms
 from tests.kills.statements import shared_statements
 from tests.kills.told import unasked
 from tests.powercut.disk import Disk, How
@@ -198,10 +198,7 @@ class Cutter:
         while clock.ms <= end_ms:
             channel.now_ms = clock.ms
             next_ms = await courier.step()
-            if await ledger.transact(
-                lambda tx: some_given_up(tx) or unasked(tx)
-            ):  # somebody's turn is to come
-                end_ms = world.now_ms + LAST_MS
+            end_ms = max(clock.ms, world.now_ms + await ledger.transact(goes_on_ms))
             clock.ms = end_ms + 1 if next_ms is None else max(next_ms, clock.ms + 1)
         now_ms = end_ms
         left = await ledger.transact(lambda tx: [*due_messages(tx, now_ms), *leased_messages(tx)])
