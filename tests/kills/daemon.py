@@ -208,7 +208,7 @@ class Centre:
 
     def _named(self) -> int:
         """How many codes stand at the heads of texts: one may name several, half a minute after another."""
-        heads = (re.match(r"\w+? ?((?:[A-Z]\d{1,2} ?)+)", t.body) for t in self._provider.outbound())
+        heads = (re.match(r"\D+? ?((?:[A-Z]\d{1,2} ?)+)", t.body) for t in self._provider.outbound())
         return len({code for head in heads if head is not None for code in head[1].split()})
 
     def _judge(self, presses: int, ended: list[float]) -> None:

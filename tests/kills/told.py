@@ -10,7 +10,7 @@ from tests.courier_child import PEOPLE
 
 def names(body: str, code: str) -> bool:
     """Whether a code stands in a text; A1 does not stand in A12."""
-    return re.search(rf"\b{code}\b", body) is not None
+    return re.search(rf"(?<![A-Z\d]){code}(?!\d)", body) is not None
 
 
 def told(tx: Tx, incident: int, sids: set[str] | None = None) -> set[str]:
