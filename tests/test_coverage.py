@@ -162,3 +162,12 @@ def test_ten_thousand_homes_and_forty_people_take_about_a_second() -> None:
     took_s = time.process_time() - begun
     assert 0 < found.homes_with_gap < 10_000
     assert took_s < 1.5, f"{took_s:.2f} s; it took 0.5 s on two cores of 2026"
+
+
+def test_a_forecast_is_of_the_quarter_of_an_hour_in_which_it_was_made() -> None:
+    begin_ms = T0 - T0 % QUARTER_MS
+    made = forecast(["h01"], duty(responder("a")), POLICY, begin_ms + 7 * MIN, hours=1)
+    assert made.is_of(begin_ms)
+    assert made.is_of(begin_ms + QUARTER_MS - 1)
+    assert not made.is_of(begin_ms + QUARTER_MS)
+    assert not made.is_of(begin_ms - 1)

@@ -469,3 +469,8 @@ def test_hearing_it_twice_changes_nothing(
     if isinstance(event, LeaseLapsed | NeedsHelp) and once.state is not twice.state:
         pytest.fail(f"{event.name} moved twice")
     assert twice == once or (isinstance(event, LeaseLapsed) and once == incident)
+
+
+def test_what_is_no_event_is_no_move() -> None:
+    with pytest.raises(AssertionError):
+        step(HIGH, "accepted", 20_000)  # type: ignore[arg-type]  # that is the point

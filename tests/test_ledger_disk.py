@@ -41,12 +41,12 @@ MIB = 1 << 20
 
 
 @contextmanager
-def broken() -> Iterator[None]:
-    """Let every write fail that goes beyond the first 64 KiB of a file: the kernel says EFBIG, SQLite "disk
-    I/O error", as for EIO. The schema alone takes more, in the WAL and in the file.
+def broken(beyond: int = 64 * 1024) -> Iterator[None]:
+    """Let every write fail that goes beyond so many bytes of a file: the kernel says EFBIG, SQLite "disk
+    I/O error", as for EIO. The schema alone takes more than 64 KiB, in the WAL and in the file.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, before[1]))
     try:
         yield
     finally:
