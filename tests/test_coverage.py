@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def test_who_comes_on_shift_is_known_a_day_ahead() -> None:
     assert at["b"].strftime("%a %H:%M") == "Tue 07:05"
 
 
+@pytest.mark.timed
 def test_ten_thousand_homes_and_forty_people_take_about_a_second() -> None:
     names = [f"r{i:02}" for i in range(40)]
     who = {n: replace(responder("a"), id=n) for n in names}

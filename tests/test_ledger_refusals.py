@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from alerting import ledger as lg
 from alerting.concern import Severity
@@ -103,6 +104,12 @@ async def test_a_change_that_somebody_has_overtaken_is_an_error_and_no_move(ledg
     assert not caught.value.permanent
     after = await ledger.transact(lambda tx: (lg.incident(tx, one.id), lg.moves(tx, one.id)))
     assert (after[0], [m.event for m in after[1]]) == (one, ["opened"])
+
+
+async def test_a_mistake_of_ours_is_not_taken_for_one_of_the_disk(ledger: Ledger) -> None:
+    await ledger.transact(opened)
+    with pytest.raises(IntegrityError):
+        await ledger.transact(opened)
 
 
 async def test_a_text_or_a_responder_that_is_not_there_is_an_error(ledger: Ledger) -> None:

@@ -72,13 +72,12 @@ async def test_what_was_taken_back_while_the_provider_was_asked_is_not_sent() ->
         (text,) = await c.texts(fall)
 
         class Slow(FakeProvider):
-                async def sent_since(self, phone: str, since_ms: int) -> Sequence[ListedText]:
+            async def sent_since(self, phone: str, since_ms: int) -> Sequence[ListedText]:
                 assert await c.ledger.transact(lambda tx: withdraw(tx, text.id, "not needed any more"))
                 return await super().sent_since(phone, since_ms)
 
         slow = Slow(c.clock)
-        again = await starts_again(c, replace(ALONE, shifts=()), slow)
-        assert await again._send_next("a")
+        await (await starts_again(c, ALONE, slow)).step()
         assert slow.taken == []
         assert await ends(c, fall) == [("withdrawn", "not needed any more")]
 
@@ -100,18 +99,36 @@ async def test_a_refusal_for_somebody_who_has_left_meanwhile_pages_the_next_one(
         assert await ends(c, fall) == [("failed", "21610: STOP"), ("sent", None)]
 
 
-async def test_a_fall_that_was_closed_while_its_page_waited_is_not_named_beside_the_others() -> None:
+async def test_a_fall_that_needs_nobody_any_more_is_not_named_beside_the_others() -> None:
     async with centre(ALONE) as c:
         await c.notice(concern())
         await c.step()
-        falls = [await c.notice(concern(home=home)) for home in ("h02", "h03", "h04")]
+        falls = [await c.notice(concern(home=home)) for home in ("h02", "h03", "h04", "h05")]
         await c.step(NOW + 5000)
         assert c.paged() == ["a"], "one HIGH text in half a minute"
-        await c.event(falls[1], Closed("real"), "board")
+        await c.event(falls[1], Accepted("b", 2), "b")
+        await c.event(falls[3], Closed("real"), "board")
         await c.step(NOW + 31_000)
-        assert len(c.provider.taken) == 2
+        assert [(await ends(c, fall))[0][0] for fall in falls] == [
+            "sent",
+            "withdrawn",
+            "grouped",
+            "withdrawn",
+        ]
         assert await ends(c, falls[1]) == [("withdrawn", "not needed any more")]
-        assert [(await ends(c, fall))[0][0] for fall in falls] == ["sent", "withdrawn", "grouped"]
+        assert len(c.provider.taken[1].body.split(":")[0].split()) == 3, "URGENT and two codes"
+
+
+async def test_a_text_that_comes_too_late_to_be_of_use_is_not_sent() -> None:
+    async with centre(ALONE) as c:
+        fall = await c.notice(concern())
+        c.provider.refuse[c.phone("a")] = ChannelError("HTTP 503", permanent=False)
+        await c.step()
+        c.provider.refuse.clear()
+        (text,) = await c.texts(fall)
+        await c.step(text.valid_until_ms + 1)
+        first = (await c.texts(fall))[0]
+        assert (first.id, first.state, first.error) == (text.id, "withdrawn", "too late")
 
 
 @pytest.mark.parametrize(

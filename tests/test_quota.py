@@ -300,6 +300,7 @@ async def test_counting_reads_an_index_and_never_the_outbox(statement: object) -
     )
 
 
+@pytest.mark.timed
 async def test_a_day_of_two_thousand_texts_is_counted_within_twenty_milliseconds() -> None:
     ledger = await Ledger.open(None, inline=True, integrity=False)
 
