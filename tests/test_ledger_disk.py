@@ -294,6 +294,22 @@ async def test_a_shell_that_holds_the_file_delays_the_way_back_and_stops_nothing
     await ledger.close()
 
 
+async def test_without_room_for_all_of_it_nothing_is_written_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerting.ledger.engine.RETRY_S", 0.0)
+    ledger = await Ledger.open(tmp_path / "ledger.db", stand_in=True)
+    with broken():
+        await ledger.transact(lambda tx: save_beat(tx, NOW, b"1"))
+    with monkeypatch.context() as small:
+        small.setattr("alerting.ledger.engine.ROOM", 1e12)  # no disk is as large as that
+        assert await ledger.transact(last_beat) == 1
+        assert why(ledger) is not None
+    assert await ledger.transact(last_beat) == 1
+    assert why(ledger) is None
+    await ledger.close()
+
+
 async def test_guardian_starts_on_a_full_disk_with_what_the_file_holds(small_disk: Path) -> None:
     path = small_disk / "ledger.db"
     first = await Ledger.open(path)

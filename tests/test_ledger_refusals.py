@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,21 @@ async def test_a_text_or_a_responder_that_is_not_there_is_an_error(ledger: Ledge
         await ledger.transact(lambda tx: lg.message(tx, 7))
     with pytest.raises(LookupError, match="no responder a"):
         await ledger.transact(lambda tx: lg.responder_language(tx, "a"))
+
+
+async def test_an_absence_ends_once_and_not_after_its_end(ledger: Ledger) -> None:
+    def story(tx: Tx) -> None:
+        gone = lg.Absence("h01", NOW + 1000, NOW + 9000, "Li", "hospital")
+        first = lg.note_absence(tx, gone, NOW)
+        second = lg.note_absence(tx, replace(gone, home="h02", from_ms=NOW), NOW)
+        assert [(a.home, a.id) for a in lg.absences(tx, NOW)] == [("h02", second), ("h01", first)]
+        assert lg.end_absence(tx, first, NOW + 2000)
+        assert not lg.end_absence(tx, first, NOW + 3000)
+        assert lg.absences(tx, NOW + 3000) == [replace(gone, home="h02", from_ms=NOW, id=second)]
+        assert not lg.end_absence(tx, second, NOW + 9000)
+        assert lg.absences(tx, NOW + 9000) == []
+
+    await ledger.transact(story)
 
 
 async def test_somebody_who_has_every_code_gets_none_twice(
