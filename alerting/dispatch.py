@@ -207,8 +207,7 @@ def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) 
         if word.event != "cannot-go" and "released" in word.detail:
             asked.going.pop(word.detail["released"], None)
             asked.released[word.detail["released"]] = word.t_ms
-        if word.by is not None:
-            _note(asked, word, word.detail.get("responder", word.by))
+        _note(asked, word, word.detail.get("responder", word.by))
     asked.paged = dict.fromkeys(asked.lapsed, 0)
     asked.pages = [p for p in pages if p.created_ms >= incident.round_ms]
     reached, lost = set[str](), set[str]()
