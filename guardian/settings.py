@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -267,7 +268,7 @@ def _table(path: Path, problems: list[str]) -> dict[str, Any] | None:
         problems.append(f"{path}: no such file")
     except (OSError, UnicodeDecodeError) as e:
         problems.append(f"{path}: cannot be read: {e}")
-    except tomllib.TOMLDecodeError as e:
+    except (ValueError, RecursionError) as e:  # also numbers and nests that no file of ours has
         problems.append(f"{path.name}: not TOML: {e}")
     return None
 
@@ -335,6 +336,7 @@ def _gathered(kind: Any, table: str, unused: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+@cache
 def _model(kind: Any) -> type[BaseModel]:
     """Give the strict pydantic model of a dataclass of numbers, tuples and further dataclasses."""
     fields: dict[str, Any] = {
