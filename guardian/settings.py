@@ -315,7 +315,8 @@ def _params(kind: type[P], path: Path, table: str, problems: list[str]) -> P | N
     given = _gathered(kind, table, unused)
     problems += [f"{path.name}: {name}: unknown table" for name in sorted(unused)]
     try:
-        return _filled(kind, _model(kind).model_validate(given))
+        model = _model(kind)  # type: ignore[arg-type]  # a class has a hash, whatever its objects have
+        return _filled(kind, model.model_validate(given))
     except ValidationError as e:
         for line in lines(path.name, e):
             key, _, why = line.removeprefix(f"{path.name}: ").partition(": ")
@@ -340,7 +341,7 @@ def _gathered(kind: Any, table: str, unused: dict[str, Any]) -> dict[str, Any]:
 def _model(kind: Any) -> type[BaseModel]:
     """Give the strict pydantic model of a dataclass of numbers, tuples and further dataclasses."""
     fields: dict[str, Any] = {
-        name: (_model(hint) if dataclasses.is_dataclass(hint) else hint, ...)
+        name: (_model(hint) if dataclasses.is_dataclass(hint) else hint, ...)  # type: ignore[arg-type]
         for name, hint in get_type_hints(kind).items()
     }
     return create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **fields)

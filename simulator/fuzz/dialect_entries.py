@@ -26,8 +26,8 @@ def sensor(dialect: Dialect, name: str, **keys: Any) -> SensorSpec:
     row = {**dict.fromkeys(_KEYS), "dialect": dialect, **keys}
     if wrong := mistakes_of(row):
         raise ValueError("; ".join(wrong))
-    shape = (ROWS, COLS) if dialect == "thermal" else (None, None)
-    return SensorSpec("h1", name, str(row["kind"]), "hall", *shape, source=source_of(row))
+    rows, cols = (ROWS, COLS) if dialect == "thermal" else (None, None)
+    return SensorSpec("h1", name, str(row["kind"]), "hall", rows, cols, source=source_of(row))
 
 
 def _heard(
@@ -72,7 +72,7 @@ def _of(
 
 def zigbee2mqtt() -> Entry:
     """One device with a value of every sort."""
-    things = {
+    things: dict[str, dict[str, Any]] = {
         "moves": {"kind": "pir", "attribute": "occupancy"},
         "door": {"kind": "door", "attribute": "contact"},
         "air": {"kind": "temperature", "attribute": "temperature", "scale": 5 / 9, "offset": -160 / 9},
@@ -107,7 +107,7 @@ def zigbee2mqtt() -> Entry:
 
 def esphome() -> Entry:
     """One node with plain text, and with an event."""
-    things = {
+    things: dict[str, dict[str, Any]] = {
         "there": {"kind": "presence", "attribute": "binary_sensor/presence"},
         "air": {"kind": "temperature", "attribute": "sensor/temperature"},
         "fall": {"kind": "radar-fall", "attribute": "text_sensor/fall_state", "on": "real"},
@@ -134,7 +134,7 @@ def esphome() -> Entry:
 
 def tasmota() -> Entry:
     """One device with values inside of objects, a switch and a button."""
-    things = {
+    things: dict[str, dict[str, Any]] = {
         "air": {"kind": "temperature", "attribute": "AM2301.Temperature"},
         "stove": {"kind": "plug", "attribute": "ENERGY.Power"},
         "door": {"kind": "door", "attribute": "Switch1"},
@@ -174,7 +174,7 @@ def tasmota() -> Entry:
 
 def shelly() -> Entry:
     """One device with states and presses."""
-    things = {
+    things: dict[str, dict[str, Any]] = {
         "air": {"kind": "temperature", "attribute": "temperature:0.tC"},
         "smoke": {"kind": "smoke", "attribute": "smoke:0.alarm"},
         "door": {"kind": "door", "attribute": "input:0.state"},
