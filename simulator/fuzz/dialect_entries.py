@@ -238,10 +238,10 @@ def _thermal(name: str, corpus: Sequence[bytes], invented: Callable[[Dice], byte
             try:
                 board.frame(f"t/{i}", payload, now_ms())
             except Reject as reject:
-                refused = reject
+                why = reject.reason  # the error itself would hold this frame, and the frame it
             else:
                 return TAKEN
-        raise refused
+        raise Reject(why)
 
     return Entry(
         name,

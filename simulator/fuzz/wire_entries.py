@@ -121,11 +121,11 @@ def event() -> Entry:
             try:
                 board.event(topic, payload, now_ms())
             except Reject as reject:
-                refused = reject
+                why = reject.reason  # the error itself would hold this frame, and the frame it
             else:
                 took.append(kind)
         if not took:
-            raise refused
+            raise Reject(why)
         if len(payload) % 16 == 0:
             for kind in others:
                 _tried(payload, kind)
