@@ -81,6 +81,7 @@ class Courier:
         *,
         crash_point: Callable[[str], None] = lambda _name: None,
         on_last_resort: Callable[[Incident], Awaitable[None]] | None = None,
+        on_relief: Callable[[], None] = lambda: None,
         caps: Mapping[str, Cap] = NO_CAPS,
     ) -> None:
         """Nothing is sent before `run` or `step`.
@@ -94,6 +95,9 @@ class Courier:
         on_last_resort
             calls for siren, voice and 120; once for an incident's round and again every
             `last_resort_repeat_s` while nobody accepts.
+        on_relief
+            the siren can be switched off: nobody is called for any more. Once after a start, too, for whoever
+            ran before may have left it on.
         caps
             what each channel lets through in a day, where that is known.
         """
@@ -108,6 +112,8 @@ class Courier:
         self._clock = clock
         self._crash_point = crash_point
         self._on_last_resort = on_last_resort
+        self._on_relief = on_relief
+        self._alarm = True
         self._caps = caps
         self._health = Health()
         self._known_ways: tuple[Duty, Sequence[str], dict[str, list[Way]]] | None = None
@@ -183,6 +189,9 @@ class Courier:
             if responder not in self._in_hand:
                 self._in_hand.add(responder)
                 group.create_task(self._deliver(responder), name=f"courier-{responder}")
+        if self._alarm and not look.alarm:
+            self._on_relief()
+        self._alarm = look.alarm
         for one in look.last_resort:
             await self._call_last_resort(one)
         later = [ms for ms in (look.next_ms, text_ms) if ms is not None and ms > now_ms]

@@ -61,6 +61,8 @@ class Look:
     enqueued: int
     last_resort: tuple[Incident, ...]
     """Incidents for which voice to all, siren and 120 are to be called for now."""
+    alarm: bool
+    """Somebody is called for by voice and siren, and nobody has said yet that they go."""
     next_ms: int | None
     more: bool
     """There was more than one look takes up: look again at once."""
@@ -148,7 +150,8 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
     enqueued += told
     waits += [] if shift_ms is None else [shift_ms]
     more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
-    return Look(enqueued, tuple(last_resort), min(waits, default=None), more)
+    alarm = bool(last_resort) or any(i.last_resort_ms is not None and i.wants_people for i in opened)
+    return Look(enqueued, tuple(last_resort), alarm, min(waits, default=None), more)
 
 
 def _again(incident: Incident, other: paths.Another, policy: Policy, now_ms: int) -> Message:
@@ -204,8 +207,7 @@ def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) 
         if word.event != "cannot-go" and "released" in word.detail:
             asked.going.pop(word.detail["released"], None)
             asked.released[word.detail["released"]] = word.t_ms
-        if word.by is not None:
-            _note(asked, word, word.detail.get("responder", word.by))
+        _note(asked, word, word.detail.get("responder", word.by))
     asked.paged = dict.fromkeys(asked.lapsed, 0)
     asked.pages = [p for p in pages if p.created_ms >= incident.round_ms]
     reached, lost = set[str](), set[str]()

@@ -35,7 +35,7 @@ sends. An event that says nothing new gives the same incident back, so every eve
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, assert_never
 
 from alerting.concern import Kind, Severity
 from alerting.events import (
@@ -158,6 +158,8 @@ def _after(i: Incident, event: IncidentEvent, now_ms: int) -> Incident:
             return _cancelled(i, now_ms)
         case LastResort():
             return replace(i, last_resort_ms=now_ms) if i.state is not State.CLOSED else i
+        case _:
+            assert_never(event)
 
 
 def _first(known: int | None, now_ms: int) -> int:
@@ -186,19 +188,16 @@ def _held(
         return i
     state = State.EN_ROUTE if departs or i.state is State.EN_ROUTE else State.ACCEPTED
     if i.acceptor == responder and state is i.state and minutes in {None, i.eta_minutes}:
-        return i
-    until_ms, eta_ms, eta_minutes = i.lease_until_ms, i.eta_ms, i.eta_minutes
-    if minutes is not None or eta_ms is None:  # otherwise the time said before holds on
-        eta_ms = None if minutes is None else now_ms + minutes * 60_000
-        until_ms, eta_minutes = (eta_ms or now_ms) + int(lease_s * 1000), minutes
+        return i  # a time said before holds on
+    eta_ms = None if minutes is None else now_ms + minutes * 60_000
     return replace(
         i,
         state=state,
         acceptor=responder,
         named=None if i.named == responder else i.named,
-        lease_until_ms=until_ms,
+        lease_until_ms=(eta_ms or now_ms) + int(lease_s * 1000),
         eta_ms=eta_ms,
-        eta_minutes=eta_minutes,
+        eta_minutes=minutes,
         accepted_ms=_first(i.accepted_ms, now_ms),
         en_route_ms=_first(i.en_route_ms, now_ms) if departs else i.en_route_ms,
         on_scene_ms=_on_scene_ms(i),

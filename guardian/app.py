@@ -127,6 +127,7 @@ async def run(
             clock,
             crash_point=crash_point,
             on_last_resort=partial(_last_resort, control, clock, informer),
+            on_relief=lambda: control.siren(on=False, t_ms=clock.now_ms()),
             caps=caps,
         )
 

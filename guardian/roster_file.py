@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
@@ -38,6 +39,8 @@ EVENT_KINDS: Final = (
 """Kinds of the sensors that send events (DESIGN section 4); `thermal` sends frames."""
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_timezones: Final = cache(available_timezones)
+"""It looks through directories, which takes longer than all the rest of a roster."""
 _MAX_SIDE: Final = 120  # pixels; a Lepton has 160x120 at the most, sent as 80x60
 
 
@@ -184,7 +187,7 @@ class SiteRow(Strict):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in _timezones():
             raise ValueError(f"no such time zone: {name}")
         return name
 
@@ -208,7 +211,7 @@ def read(text: str, name: str = "roster") -> RosterFile:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
+    except (ValueError, RecursionError) as e:  # also numbers and nests that no roster has
         raise SettingsError([f"{name}: not TOML: {e}"]) from e
     try:
         roster = RosterFile.model_validate(table)

@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -267,7 +268,7 @@ def _table(path: Path, problems: list[str]) -> dict[str, Any] | None:
         problems.append(f"{path}: no such file")
     except (OSError, UnicodeDecodeError) as e:
         problems.append(f"{path}: cannot be read: {e}")
-    except tomllib.TOMLDecodeError as e:
+    except (ValueError, RecursionError) as e:  # also numbers and nests that no file of ours has
         problems.append(f"{path.name}: not TOML: {e}")
     return None
 
@@ -314,7 +315,8 @@ def _params(kind: type[P], path: Path, table: str, problems: list[str]) -> P | N
     given = _gathered(kind, table, unused)
     problems += [f"{path.name}: {name}: unknown table" for name in sorted(unused)]
     try:
-        return _filled(kind, _model(kind).model_validate(given))
+        model = _model(kind)  # type: ignore[arg-type]  # a class has a hash, whatever its objects have
+        return _filled(kind, model.model_validate(given))
     except ValidationError as e:
         for line in lines(path.name, e):
             key, _, why = line.removeprefix(f"{path.name}: ").partition(": ")
@@ -335,10 +337,11 @@ def _gathered(kind: Any, table: str, unused: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+@cache
 def _model(kind: Any) -> type[BaseModel]:
     """Give the strict pydantic model of a dataclass of numbers, tuples and further dataclasses."""
     fields: dict[str, Any] = {
-        name: (_model(hint) if dataclasses.is_dataclass(hint) else hint, ...)
+        name: (_model(hint) if dataclasses.is_dataclass(hint) else hint, ...)  # type: ignore[arg-type]
         for name, hint in get_type_hints(kind).items()
     }
     return create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **fields)

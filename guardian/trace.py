@@ -10,6 +10,7 @@ import gzip
 import math
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 FORMAT: Final = 1
+MOST_SIDE: Final = 1024
+"""Pixels; no thermal array has so many on one side."""
+MOST_NAME: Final = 100
+"""Bytes of a home's and of a sensor's name: together they are the name of a file, which has 255."""
+MOST_WHOLE: Final = 1 << 53
+"""Whole numbers (ms since 1970, pixels) are below this, which is beyond the year 285,000."""
 SENSOR_COLUMNS: Final = (
     "home",
     "sensor",
@@ -37,6 +44,8 @@ SENSOR_COLUMNS: Final = (
     "x_m",
     "y_m",
 )
+MOST_SAID: Final = 200
+"""Characters of a library's words about a damaged file."""
 POSITION_COLUMNS: Final = ("t_ms", "room", "x_m", "y_m")
 TRUTH_COLUMNS: Final = ("start_ms", "end_ms", "label", "subject")
 ZONE_COLUMNS: Final = ("home", "room", "zone", "kind", "x0_m", "y0_m", "x1_m", "y1_m")
@@ -174,10 +183,10 @@ class Trace:
         if not file.exists():
             return np.zeros(0, np.int64), np.zeros((0, spec.rows, spec.cols), np.int16)
         try:
-            with np.load(file, allow_pickle=False) as arrays:
+            with file.open("rb") as raw, np.load(raw, allow_pickle=False) as arrays:
                 t_ms, centi = arrays["t_ms"], arrays["centi"]
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-            raise TraceError(self.path, [f"frames/{file.name}: {error}"]) from error
+        except Exception as error:  # what zipfile, zlib, ast, tokenize and numpy raise for damaged files
+            raise TraceError(self.path, [f"frames/{file.name}: {str(error)[:MOST_SAID]}"]) from error
         wrong = []
         if t_ms.dtype != np.int64 or t_ms.ndim != 1:
             wrong.append(f"t_ms is {t_ms.dtype} {t_ms.shape}, not int64 (N,)")
@@ -242,7 +251,7 @@ def _meta(path: Path, problems: list[str]) -> dict[str, Any]:
     except FileNotFoundError:
         problems.append("trace.toml: missing")
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         problems.append(f"trace.toml: {error}")
         return {}
     if meta.get("format", FORMAT) != FORMAT:
@@ -265,26 +274,29 @@ def _table(file: Path, needed: tuple[str, ...], problems: list[str]) -> list[tup
     try:
         raw = file.read_bytes()
         text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        reader = csv.DictReader(text.splitlines())
+        columns, rows = reader.fieldnames or (), list(reader)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         problems.append(f"{file.name}: {error}")
         return []
-    reader = csv.DictReader(text.splitlines())
-    missing = [c for c in needed if c not in (reader.fieldnames or ())]
+    missing = [c for c in needed if c not in columns]
     if missing:
         problems.append(f"{file.name}: column missing: {', '.join(missing)}")
         return []
     return [
-        (k, {c: v or "" for c, v in row.items() if isinstance(c, str)})
-        for k, row in enumerate(reader, start=2)
+        (k, {c: v or "" for c, v in row.items() if isinstance(c, str)}) for k, row in enumerate(rows, start=2)
     ]
 
 
 def _whole(row: dict[str, str], column: str, file: Path, line: int, problems: list[str]) -> int | None:
     try:
-        return int(row[column])
+        value = int(row[column])
     except ValueError:
-        problems.append(f"{file.name}:{line}: {column}: {row[column]!r} is not a whole number")
-        return None
+        value = MOST_WHOLE
+    if abs(value) < MOST_WHOLE:
+        return value
+    problems.append(f"{file.name}:{line}: {column}: {row[column][:MOST_SAID]!r} is not a whole number")
+    return None
 
 
 def _real(row: dict[str, str], column: str, file: Path, line: int, problems: list[str]) -> float | None:
@@ -314,7 +326,11 @@ def _sensors(file: Path, problems: list[str]) -> list[TraceSensor]:
         rows, cols, kind = whole("rows"), whole("cols"), row["kind"]
         where = f"sensors.csv:{line}"
         problems.extend(f"{where}: {c}: blank" for c in ("home", "sensor", "kind") if not row[c])
-        if kind == "thermal" and (rows is None or cols is None or rows < 1 or cols < 1):
+        if unfit := [c for c in ("home", "sensor") if not _names_a_file(row[c])]:
+            problems.extend(f"{where}: {c}: not fit for the name of a file" for c in unfit)
+            continue
+        sides = range(1, MOST_SIDE + 1)
+        if kind == "thermal" and (rows not in sides or cols not in sides):
             problems.append(f"{where}: a thermal sensor needs rows and cols")
         mount = row.get("mount") or None
         if mount not in {None, "ceiling", "wall"}:
@@ -341,6 +357,10 @@ def _sensors(file: Path, problems: list[str]) -> list[TraceSensor]:
             )
         )
     return out
+
+
+def _names_a_file(name: str) -> bool:
+    return len(name.encode()) <= MOST_NAME and not set(name) & {"/", "\0"}
 
 
 def _zones(file: Path, problems: list[str]) -> list[Zone]:

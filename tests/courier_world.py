@@ -84,6 +84,7 @@ class Centre:
     clock: SetClock
     people: Duty
     calls: list[tuple[int, int]]
+    relieved: list[int]
 
     async def notice(self, *found: Concern) -> Incident:
         touched = await self.ledger.transact(
@@ -125,6 +126,15 @@ async def centre(people: Duty = THREE) -> AsyncIterator[Centre]:
     async def last_resort(one: Incident) -> None:
         calls.append((one.id, clock.ms))
 
-    courier = Courier(ledger, {"fake": provider}, lambda: people, POLICY, clock, on_last_resort=last_resort)
-    yield Centre(ledger, provider, courier, clock, people, calls)
+    relieved: list[int] = []
+    courier = Courier(
+        ledger,
+        {"fake": provider},
+        lambda: people,
+        POLICY,
+        clock,
+        on_last_resort=last_resort,
+        on_relief=lambda: relieved.append(clock.ms),
+    )
+    yield Centre(ledger, provider, courier, clock, people, calls, relieved)
     await ledger.close()

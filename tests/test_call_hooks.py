@@ -42,8 +42,14 @@ async def test_a_forged_webhook_of_a_call_is_refused_and_changes_nothing(
         assert c.woken == 0
 
 
+LONG = f"?press={'9' * 5000}"
+"""int() refuses so many digits."""
+
+
 @pytest.mark.looptime
-@pytest.mark.parametrize("query", ["", "?press=", "?press=x", "?press=-1", "?press=%C2%B2", "?keys=all"])
+@pytest.mark.parametrize(
+    "query", ["", "?press=", "?press=x", "?press=-1", "?press=%C2%B2", "?keys=all", LONG]
+)
 async def test_a_signed_address_with_an_odd_query_still_takes_the_key(query: str) -> None:
     async with centre() as c:
         number = await c.opens("h1")

@@ -267,6 +267,25 @@ async def test_the_last_resort_is_called_once_and_again_every_two_minutes_until_
         assert len(c.calls) == 3
 
 
+async def test_the_siren_is_switched_off_once_somebody_goes_and_after_a_start() -> None:
+    async with centre(duty(responder("a", odds=0.7), travel_s={"a": 900})) as c:
+        await c.step()
+        assert c.relieved == [NOW], "whoever ran before may have left it on"
+        fall = await c.notice(concern())
+        await c.step()
+        assert (len(c.calls), c.relieved) == (1, [NOW]), "nobody can be there in time: it sounds at once"
+        await c.step(NOW + 60_000)
+        await c.event(fall, Accepted("a", 5, 120.0), "a")
+        await c.step(NOW + 61_000)
+        await c.step(NOW + 62_000)
+        assert c.relieved == [NOW, NOW + 61_000]
+        await c.step(fall.t0_ms + 30 * 60_000)
+        assert len(c.calls) > 1, "nobody came: it sounds again"
+        await c.event(fall, Closed("real"), "board")
+        await c.step(fall.t0_ms + 31 * 60_000)
+        assert c.relieved[2:] == [fall.t0_ms + 31 * 60_000]
+
+
 async def test_without_a_channel_the_last_resort_is_called_at_once() -> None:
     async with centre() as c:
         alone = Courier(c.ledger, {}, lambda: c.people, POLICY, c.clock, on_last_resort=_noted(c))

@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def test_who_comes_on_shift_is_known_a_day_ahead() -> None:
     assert at["b"].strftime("%a %H:%M") == "Tue 07:05"
 
 
+@pytest.mark.timed
 def test_ten_thousand_homes_and_forty_people_take_about_a_second() -> None:
     names = [f"r{i:02}" for i in range(40)]
     who = {n: replace(responder("a"), id=n) for n in names}
@@ -162,3 +164,12 @@ def test_ten_thousand_homes_and_forty_people_take_about_a_second() -> None:
     took_s = time.process_time() - begun
     assert 0 < found.homes_with_gap < 10_000
     assert took_s < 1.5, f"{took_s:.2f} s; it took 0.5 s on two cores of 2026"
+
+
+def test_a_forecast_is_of_the_quarter_of_an_hour_in_which_it_was_made() -> None:
+    begin_ms = T0 - T0 % QUARTER_MS
+    made = forecast(["h01"], duty(responder("a")), POLICY, begin_ms + 7 * MIN, hours=1)
+    assert made.is_of(begin_ms)
+    assert made.is_of(begin_ms + QUARTER_MS - 1)
+    assert not made.is_of(begin_ms + QUARTER_MS)
+    assert not made.is_of(begin_ms - 1)

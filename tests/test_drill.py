@@ -12,7 +12,7 @@ from alerting.drill import FRESH_MS, MOST_MS, DrillRefused
 from alerting.duty import Duty
 from alerting.incident import Accepted, Arrived, Closed, Incident, State
 from alerting.keypress import Pressed
-from alerting.ledger import Tx, closed_codes, moves, open_incidents, past
+from alerting.ledger import Tx, closed_codes, last_answers, moves, open_incidents, past
 from alerting.readiness import STORM_TEXTS
 from alerting.spoken import Keys
 from tests.alerting_people import concern, duty, responder
@@ -248,3 +248,15 @@ async def test_a_drill_ends_when_its_home_goes_dark_with_the_street() -> None:
         dark = {"homes_dark": 9.0, "cameras": 1.0, "cameras_dark": 1.0}
         await c.notice(*(replace(concern(Kind.BLIND, home=f"h0{n}"), evidence=dark) for n in range(1, 7)))
         assert ((await c.now(it)).state, (await c.now(it)).outcome) == (State.CLOSED, "drill")
+
+
+async def test_an_answer_of_any_kind_says_when_somebody_was_last_heard_of() -> None:
+    async with centre(ONE_BY_ONE) as c:
+        await begin(c)
+        await c.step()
+        c.provider.says(c.phone("a"), "1")
+        await c.step(NOW + 10_000)
+        c.provider.says(c.phone("a"), "hello")
+        c.provider.says("+4900000000", "1")
+        await c.step(NOW + 20_000)
+        assert await c.ledger.transact(last_answers) == {"a": NOW + 20_000}

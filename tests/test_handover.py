@@ -10,7 +10,7 @@ from alerting.channels import ChannelError
 from alerting.concern import Kind
 from alerting.handover import TELL_MS, hand_over
 from alerting.incident import Closed
-from alerting.ledger import Ledger, handed_over, messages, open_incidents, sent
+from alerting.ledger import Ledger, codes, handed_over, open_incidents, sent
 from alerting.recognise import recognise
 from guardian import shifts
 from guardian.roster import Roster
@@ -184,8 +184,8 @@ async def test_the_command_says_who_is_there_who_comes_and_what_is_open(night: C
 
 
 async def code(c: Centre, number: int, who: str = "a") -> str:
-    """What somebody calls an incident, read from the text that they got."""
-    texts = await c.ledger.transact(lambda tx: messages(tx, number))
-    said = recognise(next(t.body for t in texts if t.body and t.responder == who))
-    assert said is not None
-    return said.code
+    """What somebody calls an incident, by a text that they got; one text may name several."""
+    known = await c.ledger.transact(lambda tx: codes(tx, who))
+    said = next(code for code, of in known.items() if of == number)
+    assert any(said in t.body for t in c.provider.taken if t.phone == c.phone(who))
+    return said

@@ -5,13 +5,14 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from alerting import ledger as ledger_of
 from alerting.concern import Concern, Kind, Severity
 from alerting.ledger import Ledger, LedgerError, Message, RosterRows, Tx
 from guardian.clock import LiveClock
 from guardian.web.hooks import hooks_app
-from guardian.web.signed import MOST_BYTES, MOST_FIELDS
+from guardian.web.signed import MOST_BYTES, MOST_FIELDS, read_body
 from simulator.providers import FakeTwilio
 from tests.alerting_people import shipped_policy
 
@@ -218,6 +219,42 @@ async def test_a_forged_webhook_is_refused_and_changes_nothing(site: Site, path:
     assert (answer.status_code, answer.text) == (403, "forbidden")
     assert await site.everything() == before
     assert site.woken == []
+
+
+async def test_an_address_that_is_not_ascii_is_refused(site: Site) -> None:
+    """No library on the way takes it apart, so that it could fail there."""
+    app = hooks_app(
+        site.ledger,
+        account_sid=SID,
+        tokens=[TOKEN],
+        public_url=PUBLIC,
+        on_change=lambda: None,
+        clock=LiveClock(START_MS),
+        policy=POLICY,
+    )
+
+    for path, status in (("/twilio/sms", 403), ("/twilio/sms/", 404)):
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"\xff", "headers": []}
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"From=1", "more_body": False}
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        await app({**scope, "root_path": "", "server": None}, receive, send)
+        assert sent[0]["status"] == status
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "٩" * 10])
+async def test_a_length_that_is_no_number_of_bytes_is_no_accident(site: Site, length: str) -> None:
+    async def stream() -> AsyncIterator[dict[str, Any]]:
+        yield {"type": "http.request", "body": b"From=1", "more_body": False}
+
+    scope = {"type": "http", "headers": [(b"content-length", length.encode())]}
+    body = await read_body(Request(scope, stream().__anext__), MOST_BYTES)
+    assert body == (None if length.isascii() else b"From=1")
 
 
 @pytest.mark.parametrize("chunked", [False, True])

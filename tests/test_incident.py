@@ -469,3 +469,19 @@ def test_hearing_it_twice_changes_nothing(
     if isinstance(event, LeaseLapsed | NeedsHelp) and once.state is not twice.state:
         pytest.fail(f"{event.name} moved twice")
     assert twice == once or (isinstance(event, LeaseLapsed) and once == incident)
+
+
+def test_what_is_no_event_is_no_move() -> None:
+    with pytest.raises(AssertionError):
+        step(HIGH, "accepted", 20_000)  # type: ignore[arg-type]  # that is the point
+
+
+def test_after_closing_nothing_that_is_said_brings_it_back_but_that_help_is_needed() -> None:
+    closed = told(HIGH, Accepted("a"), Arrived("a"), Closed("safe"))
+    assert told(closed, CannotGo("a"), ReportedFalse("a"), CancelledByHome(), from_ms=90_000) == closed
+    assert step(closed, NeedsHelp("a"), 120_000).state is State.REOPENED
+
+
+def test_who_needs_help_before_anybody_goes_changes_nothing_for_all_are_asked_anyway() -> None:
+    assert step(HIGH, NeedsHelp("a"), 20_000) == HIGH
+    assert HIGH.wants_people

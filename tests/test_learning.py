@@ -101,3 +101,8 @@ async def test_the_ledger_tells_what_was_asked_answered_and_travelled() -> None:
         PastPage("b", T0 + 1000, T0 + 31_000, T0 + 21_000),
     )
     assert found.trips == (PastTrip("a", "h01", T0 + 61_000, 240.0),)
+
+
+def test_a_trip_of_somebody_unknown_or_of_no_length_teaches_nothing() -> None:
+    odd = Past(trips=(PastTrip("z", "h01", T0, 900), PastTrip("a", "h01", T0, 0)))
+    assert learnt(PEOPLE, odd, POLICY, T0) == PEOPLE

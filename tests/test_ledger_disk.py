@@ -41,12 +41,12 @@ MIB = 1 << 20
 
 
 @contextmanager
-def broken() -> Iterator[None]:
-    """Let every write fail that goes beyond the first 64 KiB of a file: the kernel says EFBIG, SQLite "disk
-    I/O error", as for EIO. The schema alone takes more, in the WAL and in the file.
+def broken(beyond: int = 64 * 1024) -> Iterator[None]:
+    """Let every write fail that goes beyond so many bytes of a file: the kernel says EFBIG, SQLite "disk
+    I/O error", as for EIO. The schema alone takes more than 64 KiB, in the WAL and in the file.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, before[1]))
     try:
         yield
     finally:
@@ -290,6 +290,22 @@ async def test_a_shell_that_holds_the_file_delays_the_way_back_and_stops_nothing
     shell.execute("ROLLBACK")
     shell.close()
     assert await ledger.transact(last_beat) == 2
+    assert why(ledger) is None
+    await ledger.close()
+
+
+async def test_without_room_for_all_of_it_nothing_is_written_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerting.ledger.engine.RETRY_S", 0.0)
+    ledger = await Ledger.open(tmp_path / "ledger.db", stand_in=True)
+    with broken():
+        await ledger.transact(lambda tx: save_beat(tx, NOW, b"1"))
+    with monkeypatch.context() as small:
+        small.setattr("alerting.ledger.engine.ROOM", 1e12)  # no disk is as large as that
+        assert await ledger.transact(last_beat) == 1
+        assert why(ledger) is not None
+    assert await ledger.transact(last_beat) == 1
     assert why(ledger) is None
     await ledger.close()
 

@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerting import planner
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Shift
-from alerting.incident import Accepted, Incident, NeedsHelp, State, step
+from alerting.incident import Accepted, Arrived, Incident, NeedsHelp, State, step
 from alerting.planner import (
+    MOST_WORKED,
     Asked,
     Going,
     Plan,
     deadline,
+    due_by_ms,
     feasible,
     latest_page_ms,
     lease_cap_ms,
@@ -290,3 +293,45 @@ def test_a_helper_who_is_long_overdue_is_not_counted_on() -> None:
     assert plan(replace(held, severity=Severity.MEDIUM), people, late, POLICY, now_ms).page == ("c",)
     soon = Asked(going={"a": Going(NOW, 7), "b": Going(now_ms - 60_000, 2)})
     assert plan(replace(held, severity=Severity.MEDIUM, eta_ms=None), people, soon, POLICY, now_ms).page == ()
+
+
+def test_now_or_never_is_asked_once_though_others_are_asked_beside() -> None:
+    people = duty(responder("a"), responder("b"), responder("c"), travel_s={"a": 400, "b": 100, "c": 150})
+    assert planned(people).page == ("a", "b", "c"), "a's last moment has come, and the chance is small"
+
+
+def test_once_somebody_is_inside_the_door_is_open_for_whoever_has_no_key() -> None:
+    people = replace(
+        duty(responder("a", odds=0.99), responder("b", odds=0.99)), keyholders={"h01": frozenset({"a"})}
+    )
+    help_ms = NOW + 60_000
+    there = step(step(incident(), Arrived("a"), NOW + 50_000), NeedsHelp("a"), help_ms)
+    due_ms, b = help_ms + int(POLICY.target_s * 1000), people.responders["b"]
+    last_ms = latest_page_ms(b, "h01", due_ms, replace(people, keyholders={}), POLICY)
+    assert latest_page_ms(b, "h01", due_ms, people, POLICY) < last_ms - 1
+    found = planned(people, about=there, now_ms=last_ms - 1)
+    assert (found.page, found.last_resort) == (("b",), False)
+
+
+def test_a_drill_that_nobody_answers_has_no_last_resort() -> None:
+    drilled = replace(incident(Severity.MEDIUM, NOW + 600_000), kind=Kind.DRILL)
+    people = duty(responder("a"), responder("b", active=True), off=("b",))
+    over = planned(people, {"a": NOW}, about=drilled, now_ms=NOW + 600_000)
+    assert (over.page, over.last_resort) == ((), False)
+
+
+def test_what_has_no_deadline_is_never_asked_for_one() -> None:
+    with pytest.raises(ValueError, match="incident 1 has no deadline"):
+        due_by_ms(incident(Severity.LOW, None), POLICY)
+
+
+def test_latest_pages_that_are_kept_are_the_same_as_those_worked_out_anew_and_never_too_many() -> None:
+    people = duty(responder("a"), responder("b"), travel_s={"b": 300})
+    deadlines = [T0 + 600_000 + k for k in range(MOST_WORKED + 1)]
+    for _ in range(2):
+        for due_ms in deadlines:
+            assert feasible("h01", due_ms, people, POLICY, T0) == ("a", "b")
+            assert len(planner._worked[0].latest) <= MOST_WORKED
+    a = people.responders["a"]
+    kept = planner._worked[0].latest["h01", deadlines[-1]]
+    assert kept["a"] == latest_page_ms(a, "h01", deadlines[-1], people, POLICY)

@@ -246,6 +246,12 @@ def test_the_outlook_counts_what_falls_out_of_a_day_what_comes_and_what_is_open(
     assert [o.responder for o in worth_telling(few)] == [None]
 
 
+def test_a_cap_that_is_not_known_has_no_outlook() -> None:
+    sent_to = {"x": {"a": {1000 * 24 - 1: 5}}}
+    for cap, of in ((Cap(per_day=9), [None]), (Cap(per_number_per_day=9), ["a"]), (Cap(), [])):
+        assert [o.responder for o in outlook({"x": cap}, 0.3, sent_to, 0, 1000 * DAY_MS)] == of
+
+
 async def test_the_log_warns_once_for_a_cap_that_will_be_reached_and_the_listing_names_it() -> None:
     async with limited(Cap(per_number_per_day=10, per_day=1000)) as w:
         c, caps = w.centre, {"fake": Cap(per_number_per_day=10, per_day=1000)}
@@ -294,6 +300,7 @@ async def test_counting_reads_an_index_and_never_the_outbox(statement: object) -
     )
 
 
+@pytest.mark.timed
 async def test_a_day_of_two_thousand_texts_is_counted_within_twenty_milliseconds() -> None:
     ledger = await Ledger.open(None, inline=True, integrity=False)
 

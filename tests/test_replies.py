@@ -444,6 +444,14 @@ async def test_an_old_acceptance_does_not_undo_a_later_refusal(desk: Desk) -> No
     assert (await desk.hears("ann", "1", t_ms=desk.now_ms)).kind == "accepted"
 
 
+async def test_whoever_is_there_and_says_yes_once_more_is_told_that_they_are_there(desk: Desk) -> None:
+    number, _ = await desk.opens("h1", "ann")
+    await desk.hears("ann", "2")
+    await desk.hears("ann", "1")
+    assert (await desk.shows(number)).state is State.ON_SCENE
+    assert await desk.says("ann") == ["arrived", "arrived"]
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     said=st.lists(

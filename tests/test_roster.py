@@ -169,3 +169,11 @@ def test_references_that_lead_nowhere_are_named() -> None:
 def test_a_thermal_sensor_needs_its_shape() -> None:
     with pytest.raises(SettingsError, match="a thermal sensor needs rows and cols"):
         read(EXAMPLE.replace("rows = 12, ", ""), "r.toml")
+
+
+@pytest.mark.parametrize(
+    "text", ["x = " + "[" * 2000, f"x = {'9' * 5000}"], ids=["a deep nest", "a huge number"]
+)
+def test_what_the_toml_reader_cannot_bear_is_named(text: str) -> None:
+    with pytest.raises(SettingsError, match="roster: not TOML"):
+        read(text)

@@ -232,3 +232,10 @@ def test_every_page_needs_a_template(tmp_path: Path) -> None:
         apprise_urls="json://x",
     )
     assert found == ["guardian.toml: aliyun.templates: no template for page-area"]
+
+
+@pytest.mark.parametrize(
+    "text", ["x = " + "[" * 2000, f"x = {'9' * 5000}"], ids=["a deep nest", "a huge number"]
+)
+def test_what_the_toml_reader_cannot_bear_is_named(tmp_path: Path, text: str) -> None:
+    assert any(line.startswith("guardian.toml: not TOML: ") for line in problems(tmp_path, text))

@@ -153,3 +153,14 @@ def test_everybody_feasible_is_on_duty_now_and_has_not_left(some: list[Shift], m
     assert set(able) == set(on_duty(people, now_ms))
     ends = ends_ms(people, now_ms, now_ms + 60 * MIN)
     assert all(ms > now_ms for ms in ends.values())
+
+
+def test_a_shift_that_ends_at_a_time_which_a_night_does_not_have_is_looked_at_when_it_ends() -> None:
+    people = replace(
+        duty(responder("a"), timezone="Europe/Berlin"), shifts=(Shift("a", EVERY_DAY, 1320, 150),)
+    )
+    begin_ms = at("Europe/Berlin", "2026-03-28T23:00")  # at two the clocks show three
+    ends = next(ms for ms in range(begin_ms, begin_ms + 24 * 60 * MIN, MIN) if not on_duty(people, ms))
+    assert ends == at("Europe/Berlin", "2026-03-29T03:00")
+    assert ends in changes_ms(people, begin_ms, begin_ms + 6 * 60 * MIN)
+    assert ends_ms(people, begin_ms, begin_ms + 6 * 60 * MIN) == {"a": ends}

@@ -98,6 +98,22 @@ async def test_whoever_has_stopped_waiting_is_left_out_if_it_was_not_begun(ledge
     assert [i.home for i in await ledger.transact(open_incidents)] == ["h01"]
 
 
+async def test_what_was_begun_is_done_though_nobody_waits_for_it_any_more(ledger: Ledger) -> None:
+    begun, go = Event(), Event()
+
+    def slowly(tx: Tx) -> int:
+        begun.set()
+        go.wait(10)
+        return opens("h00")(tx)
+
+    gone = asyncio.ensure_future(ledger.transact(slowly))
+    await asyncio.to_thread(begun.wait, 10)
+    gone.cancel()
+    go.set()
+    assert [i.home for i in await ledger.transact(open_incidents)] == ["h00"]
+    assert gone.cancelled()
+
+
 async def test_a_crowd_loses_nothing(ledger: Ledger) -> None:
     numbers = await asyncio.gather(*(ledger.transact(opens(f"h{n:03d}")) for n in range(200)))
     assert len(set(numbers)) == 200

@@ -1,7 +1,9 @@
 """Trace folders: what is written is read, and all that is wrong is said at once."""
 
 import gzip
+import io
 import math
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,3 +127,54 @@ def test_bad_frames_events_and_truth(tmp_path: Path) -> None:
     (path / "frames" / "h1.eye.npz").write_text("no")
     with pytest.raises(TraceError, match=r"not an \.npz file"):
         Trace.open(path)
+
+
+def packed(header: bytes) -> bytes:
+    """An .npz whose two arrays have this header and nothing else."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in ("t_ms", "centi"):
+            head = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+            archive.writestr(f"{name}.npy", head + header)
+    return out.getvalue()
+
+
+DAMAGED: dict[str, tuple[str, bytes]] = {
+    "a nest in trace.toml": ("trace.toml", b"x = " + b"[" * 2000),
+    "a huge number in trace.toml": ("trace.toml", b"x = " + b"9" * 5000),
+    "events that cannot be unpacked": ("events/h1.csv.gz", bytes.fromhex("1f8b080000000000020b4929cf07")),
+    "an endless cell": ("truth/h1.csv", b"start_ms,end_ms,label\n1,2," + b"x" * 200_000),
+    "a time beyond all times": ("truth/h1.csv", b"start_ms,end_ms,label\n1," + b"9" * 40 + b",x\n"),
+    "a header that is no Python": ("frames/h1.eye.npz", packed(b"{\n")),
+    "a header with a number of 5,000 digits": (
+        "frames/h1.eye.npz",
+        packed(b"{'descr': " + b"9" * 5000 + b"}\n"),
+    ),
+    "one array alone": ("frames/h1.eye.npz", b"PK\x05\x06" + bytes(18)),
+    "a name that is a path": ("sensors.csv", b"home,sensor,kind,room\n../h,x,pir,r\n"),
+    "a name too long for a file": ("sensors.csv", b"home,sensor,kind,room\n" + b"h" * 300 + b",x,pir,r\n"),
+    "a name with a NUL": ("sensors.csv", b"home,sensor,kind,room\nh,x\0,pir,r\n"),
+    "an array without end": (
+        "sensors.csv",
+        b"home,sensor,kind,room,rows,cols\nh,x,thermal,r,99999999999,9\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_named_whatever_its_reader_says(tmp_path: Path, name: str, content: bytes) -> None:
+    (written(tmp_path) / name).write_bytes(content)
+    with pytest.raises(TraceError, match=name.rpartition("/")[2].partition(".")[0]):  # noqa: PT012  (either)
+        trace = Trace.open(tmp_path)
+        trace.events("h1")
+        trace.truth("h1")
+        trace.frames("h1", "eye")
+
+
+def test_a_compression_that_python_does_not_know_is_named(tmp_path: Path) -> None:
+    file = written(tmp_path) / "frames" / "h1.eye.npz"
+    raw = file.read_bytes()
+    at = raw.index(b"PK\x01\x02")
+    file.write_bytes(raw[: at + 10] + b"\x63\x00" + raw[at + 12 :])
+    with pytest.raises(TraceError, match=r"h1\.eye\.npz: "):
+        Trace.open(tmp_path).frames("h1", "eye")

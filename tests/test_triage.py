@@ -122,3 +122,11 @@ async def test_a_suspicion_that_was_cleared_stays_cleared(ledger: Ledger) -> Non
     await take(ledger, concern(Kind.FALL_RECOVERED, after_s=20), now_ms=NOW + 10_000)
     late_ms = NOW + int(POLICY.uncleared_s * 1000)
     assert await ledger.transact(lambda tx: triage.uncleared(tx, DUTY, POLICY, late_ms)) == []
+
+
+async def test_a_suspicion_in_a_home_with_an_incident_is_noted_and_raises_nothing(ledger: Ledger) -> None:
+    (cold,) = await take(ledger, concern(Kind.COLD))
+    (still,) = await take(ledger, concern(Kind.FALL_SUSPECTED, after_s=60), now_ms=T0 + 60_000)
+    assert still.suspected_ms == T0 + 60_000
+    assert (still.id, still.kind, still.severity) == (cold.id, Kind.COLD, Severity.MEDIUM)
+    assert still.deadline_ms == cold.deadline_ms

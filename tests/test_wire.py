@@ -199,3 +199,9 @@ def test_a_status_is_online_or_offline() -> None:
     assert (status.state, status.battery, status.rssi) == ("online", 81, -67)
     with pytest.raises(Reject, match="bad-value"):
         parse_status(b'{"state":"perhaps"}')
+
+
+@pytest.mark.parametrize("charge", [b"1e308", b"-1", b"101"])
+def test_a_charge_that_no_battery_has_is_not_told_and_costs_no_status(charge: bytes) -> None:
+    status = parse_status(b'{"state":"offline","battery":' + charge + b"}")
+    assert (status.state, status.battery) == ("offline", None)

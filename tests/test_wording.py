@@ -205,3 +205,11 @@ def test_a_number_that_no_text_can_carry_is_refused(number: int) -> None:
 def test_an_unknown_text_is_refused() -> None:
     with pytest.raises(SegmentError, match="no such text: page/huge"):
         wording.text("page", "huge", language="en", code="A1", number=1)
+
+
+def test_a_template_that_has_grown_too_long_is_refused_and_not_cut_by_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(wording._TEXTS["en"], ("answer", "closed"), "{c} is closed. " + "Thank you! " * 15)
+    with pytest.raises(SegmentError, match=r"answer/closed takes \d+ units"):
+        wording.text("answer", "closed", language="en", code="A12", number=7)

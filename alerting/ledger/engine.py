@@ -81,17 +81,24 @@ class Tx:
     conn: Connection
 
 
+@dataclass(frozen=True, slots=True)
+class _StandIn:
+    """What goes on in memory, and the file that it stands for."""
+
+    engine: Engine
+    path: Path
+
+
 class Ledger:
     """The one way to the tables."""
 
     def __init__(self, path: Path | None, writer: ThreadPoolExecutor | None, *, stand_in: bool) -> None:
         self.on_memory: str | None = None
         """Why the ledger is in memory alone; None: it is where it belongs."""
-        self._path = path
         self._engine = _engine(path)
         self._writer = writer
-        self._may_stand_in = stand_in and path is not None
-        self._copy: Engine | None = None
+        self._stands_for = path if stand_in else None
+        self._copy: _StandIn | None = None
         self._retry_s = 0.0
         self._queue = Lock()
         self._waiting: deque[Job] = deque()
@@ -173,8 +180,8 @@ class Ledger:
             try:
                 with _told(), _begun(self._engine) as conn:
                     run_together(conn, jobs)
-            except LedgerError as e:
-                log.debug("each alone", jobs=len(jobs), why=e.reason)
+            except Exception as e:  # noqa: BLE001  # whatever it is, whoever waits hears it from a run alone
+                log.debug("each alone", jobs=len(jobs), why=str(e))
             else:
                 return
         for job in jobs:
@@ -182,25 +189,24 @@ class Ledger:
 
     def _alone(self, work: Callable[[Connection], T], now_s: float) -> T:
         if self._copy is not None and now_s >= self._retry_s:
-            self._write_back(now_s)
-        if self._copy is None:
+            self._write_back(self._copy, now_s)
+        copy = self._copy
+        if copy is None:
             try:
                 return _transacted(self._engine, work)
             except LedgerError as e:
-                if not (e.disk and self._may_stand_in):
-                    raise
-                self._go_on_in_memory(e, now_s)
-        return _transacted(self._copy or self._engine, work)
+                copy = self._go_on_in_memory(e, now_s)
+        return _transacted(copy.engine, work)
 
     async def close(self) -> None:
         """Write back what is in memory alone, if the disk lets us, finish what runs and close the file."""
 
         def end() -> None:
             if self._copy is not None:
-                self._write_back(self._retry_s)
+                self._write_back(self._copy, self._retry_s)
             if self._copy is not None:
                 log.error("what has happened since the disk failed is lost", why=self.on_memory)
-                self._copy.dispose()
+                self._copy.engine.dispose()
             self._engine.dispose()
 
         await self._run(end)
@@ -213,39 +219,44 @@ class Ledger:
         try:
             _prepare(self._engine, integrity=integrity)
         except LedgerError as e:
-            if not (e.disk and self._may_stand_in):
-                raise
-            self._go_on_in_memory(e, 0.0)
-            if self._copy is not None:
-                _prepare(self._copy, integrity=integrity)
+            copy = self._go_on_in_memory(e, 0.0)
+            _prepare(copy.engine, integrity=integrity)
 
-    def _go_on_in_memory(self, failed: LedgerError, now_s: float) -> None:
-        """Copy what the file holds into memory. Raises LedgerError when it cannot be read, either."""
-        copy = _engine(None)
+    def _go_on_in_memory(self, failed: LedgerError, now_s: float) -> _StandIn:
+        """Copy what the file holds into memory.
+
+        Raises
+        ------
+        LedgerError
+            what has failed, where it is not the disk or memory may not stand in; or the file cannot be
+            read, either.
+        """
+        if not failed.disk or self._stands_for is None:
+            raise failed
+        copy = _StandIn(_engine(None), self._stands_for)
         try:
-            with _driver(copy) as to:
+            with _driver(copy.engine) as to:
                 try:
                     with _driver(self._engine) as of:
                         of.backup(to, progress=_unless_locked)
                 except (sqlite3.Error, DatabaseError):
-                    _read_alone(self._path, to)
+                    _read_alone(copy.path, to)
         except (sqlite3.Error, OSError) as e:
-            copy.dispose()
+            copy.engine.dispose()
             raise LedgerError(f"{failed.reason}; nor can it be read: {e}", permanent=False, disk=True) from e
         self._copy, self.on_memory, self._retry_s = copy, failed.reason, now_s + RETRY_S
         log.error("the disk has failed: the ledger goes on in memory alone", why=failed.reason)
+        return copy
 
-    def _write_back(self, now_s: float) -> None:
+    def _write_back(self, copy: _StandIn, now_s: float) -> None:
         """Try to bring the file up to date from memory, and to go on with it."""
         self._retry_s = now_s + RETRY_S
-        if self._copy is None or self._path is None:
-            return
         try:
-            with _driver(self._copy) as of:
+            with _driver(copy.engine) as of:
                 pages, size = (
                     of.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size")
                 )
-                if shutil.disk_usage(self._path.parent).free < ROOM * pages * size:
+                if shutil.disk_usage(copy.path.parent).free < ROOM * pages * size:
                     return
                 with _driver(self._engine) as to:
                     of.backup(to, progress=_unless_locked)
@@ -255,7 +266,7 @@ class Ledger:
             log.debug("the disk fails still", why=str(e))
             self._engine.dispose()  # a connection that has seen an error is opened anew
             return
-        self._copy.dispose()
+        copy.engine.dispose()
         self._copy = self.on_memory = None
         log.warning("the ledger is on the disk again, with everything that has happened")
 
@@ -291,7 +302,7 @@ def _unless_locked(status: int, _left: int, _all: int) -> None:
         raise sqlite3.OperationalError("database is locked")
 
 
-def _read_alone(path: Path | None, to: sqlite3.Connection) -> None:
+def _read_alone(path: Path, to: sqlite3.Connection) -> None:
     """Copy a file that SQLite cannot open for want of room beside it; complete only where it has no WAL.
 
     Raises
@@ -299,7 +310,7 @@ def _read_alone(path: Path | None, to: sqlite3.Connection) -> None:
     OSError
         there is no such file, or a WAL that would be left out.
     """
-    if path is None or not path.exists():
+    if not path.exists():
         raise OSError("there is no file")
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:

@@ -91,7 +91,7 @@ class Move:
     event: str
     from_state: State | None
     to_state: State
-    by: str | None
+    by: str
     """Responder id, "board", "desk", "home", "sensor" or "guardian"."""
     detail: Mapping[str, Any]
     id: int = 0

@@ -29,6 +29,10 @@ from guardian.web.signed import LedgerLike, later, read_body
 MOST_BYTES: Final = 256 * 1024
 """A push holds many entries of under 400 bytes; a longer body is not read to its end."""
 MOST_ENTRIES: Final = 500
+MOST_OUT_ID: Final = 256
+"""Characters of an OutId are fewer (aliyun_templates.out_id)."""
+MOST_NUMBER: Final = 2**63 - 1
+"""The largest number of a text that a database could have given."""
 VIA: Final = "aliyun"
 TAKEN: Final = {"code": 0, "msg": "接收成功"}
 """The answer that ends the pushing (Aliyun's SmsReport and SmsUp pages)."""
@@ -97,19 +101,22 @@ def aliyun_hooks_app(
         now_ms = clock.now_ms()
         return await take(request, lambda tx, entry: _take_reply(tx, entry, policy, now_ms))
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(report_path("{token}"), report, methods=["POST"]),
             Route(reply_path("{token}"), reply, methods=["POST"]),
         ]
     )
+    app.router.redirect_slashes = False  # any other address is not there
+    return app
 
 
 def _take_report(tx: Tx, entry: Mapping[str, Any]) -> tuple[bool, bool]:
     """Record the fate of one text; give whether that changed something, and whether it is settled."""
-    said, phone = said_by(_text(entry, "out_id")), _phone(entry)
+    named, phone = _text(entry, "out_id"), _phone(entry)
+    said = said_by(named) if len(named) < MOST_OUT_ID else None
     success = entry.get("success")
-    if said is None or not isinstance(success, bool):
+    if said is None or said.number > MOST_NUMBER or not isinstance(success, bool):
         return False, True
     try:
         text = message(tx, said.number)
@@ -119,7 +126,7 @@ def _take_report(tx: Tx, entry: Mapping[str, Any]) -> tuple[bool, bool]:
         return False, True
     if text.sid is None:
         return False, text.state not in {"due", "leased"}  # in the courier's hand: ask for it again
-    if text.sid not in {_text(entry, "biz_id"), _text(entry, "out_id")}:
+    if text.sid not in {_text(entry, "biz_id"), named}:
         return False, True  # another copy of the text than the one that is recorded
     return record_receipt(tx, text.sid, "delivered" if success else "undelivered"), True
 

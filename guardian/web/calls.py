@@ -19,7 +19,7 @@ from alerting.ledger import LedgerError, record_receipt
 from alerting.policy import Policy
 from alerting.spoken import Keys
 from guardian.clock import Clock
-from guardian.web.signed import LedgerLike, Signed, later, taken
+from guardian.web.signed import MOST_DIGITS, LedgerLike, Signed, later, taken
 
 
 def call_routes(
@@ -37,7 +37,7 @@ def call_routes(
         if isinstance(fields, Response):
             return fields
         told = request.query_params.get("press", "0")
-        count = int(told) if told.isascii() and told.isdecimal() else 0
+        count = int(told) if told.isascii() and told.isdecimal() and len(told) <= MOST_DIGITS else 0
         asked = Keys.MINUTES if request.query_params.get("keys") == Keys.MINUTES else Keys.ONE
         theirs = "From" if fields.get("Direction") == "inbound" else "To"
         pressed = keypress.Pressed(

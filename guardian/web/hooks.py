@@ -88,10 +88,12 @@ def hooks_app(
             on_change()
         return taken()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(SMS_PATH, sms, methods=["POST"]),
             Route(STATUS_PATH, status, methods=["POST"]),
             *call_routes(ledger, signed, on_change=on_change, clock=clock, policy=policy),
         ]
     )
+    app.router.redirect_slashes = False  # any other address is not there
+    return app

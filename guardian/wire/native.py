@@ -221,10 +221,15 @@ def pack_event(
 
 
 def parse_status(payload: bytes | memoryview) -> Status:
-    """Decode what a device says about itself. Raises Reject as `parse_event` does."""
+    """Decode what a device says about itself; a charge that no battery has counts as not told.
+
+    Raises Reject as `parse_event` does.
+    """
     status = decode_json(_statuses, payload)
     if status.state not in {"online", "offline"}:
         raise Reject(Reason.BAD_VALUE)
+    if status.battery is not None and not 0 <= status.battery <= 100:
+        status.battery = None
     return status
 
 

@@ -329,14 +329,16 @@ class Centre:
         if self.crowd is None:
             return
         code = read_code(body)
-        if self.beside_others and self.playing and code is not None:  # is it about ours, too?
+        if self.beside_others and code is not None:  # is it about ours, too?
             who = next(r.id for r in self.duty.responders.values() if r.phone == phone)
             mine = await self.ledger.transact(partial(codes, responder=who))
             code = next((c for c, n in mine.items() if n == self.playing and c in words_of(body)), None)
-        if code is not None:
-            if code not in self.codes.setdefault(phone, []):
-                self.codes[phone].append(code)
-            await self.crowd.ring(phone, body, code)
+        had = self.codes.setdefault(phone, [])
+        if code is None or code in had[:-1]:  # of an incident that is over
+            return
+        if code not in had:
+            had.append(code)
+        await self.crowd.ring(phone, body, code)
 
     async def _last_resort(self, one: Incident) -> None:
         self.called.append(one.id)
