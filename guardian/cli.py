@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerting.ledger import LedgerError
-from guardian import cli_devices, cli_fuzz, cli_people, desk
+from guardian import cli_devices, cli_people, desk
 from guardian.broker import BrokerError
 from guardian.cli_homes import away_app, quiet_app, roster_app
 from guardian.cli_incidents import incidents_app
@@ -397,16 +397,23 @@ def stress(
 @app.command()
 def fuzz(
     entry: Annotated[str | None, typer.Argument(help="One entry point; none = all.")] = None,
-    count: cli_fuzz.Count = None,
-    seed: cli_fuzz.Seed = 1,
-    found: cli_fuzz.Found = cli_fuzz.FOUND,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Damaged inputs for each, and a tenth as many invented; none = the whole."),
+    ] = None,
+    seed: Seed = 1,
+    found: Annotated[Path, typer.Option("--failures", help="Directory for inputs that fail, in hex.")] = Path(
+        "fuzz-failures"
+    ),
     json_file: JsonFile = None,
 ) -> None:
     """Damaged and invented inputs for every entry point: only documented errors, quickly, in flat memory."""
-    figures = cli_fuzz.fuzz(entry, count, seed, found)
+    from simulator.fuzz import command
+
+    figures = command.fuzz(entry, count, seed, found)
     _write(json_file, {"entries": figures}, seed)
-    print(cli_fuzz.table(figures))
-    cli_fuzz.failed(figures)
+    print(command.table(figures))
+    command.failed(figures)
 
 
 @app.command()

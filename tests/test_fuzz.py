@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from guardian import cli_fuzz
 from guardian.refusals import MAX_STRANGERS
 from guardian.wire import Reason, Reject
+from simulator.fuzz import command
 from simulator.fuzz.dice import Dice
 from simulator.fuzz.entries import ENTRIES
 from simulator.fuzz.entry import TAKEN, Entry
@@ -132,14 +132,14 @@ def test_a_million_random_topics_leave_memory_flat_and_are_counted(tmp_path: Pat
 def test_the_command_writes_its_figures_and_fails_where_something_was_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    figures = cli_fuzz.fuzz("packet", 500, 1, tmp_path)
+    figures = command.fuzz("packet", 500, 1, tmp_path)
     assert figures["packet"]["mutated"] == 500
     assert json.loads(json.dumps(figures)) == figures
-    assert "packet" in cli_fuzz.table(figures)
-    cli_fuzz.failed(figures)
+    assert "packet" in command.table(figures)
+    command.failed(figures)
     figures["packet"]["growth_mb"] = 21.0
     with pytest.raises(SystemExit):
-        cli_fuzz.failed(figures)
+        command.failed(figures)
     assert "memory grew by 21.0 MB" in capsys.readouterr().err.replace("\n", " ")
 
 

@@ -94,13 +94,15 @@ def _jobs(incidents: int, seed: int, faults: Sequence[int], odds: Sequence[float
 
 def play(job: Job, policy: Policy) -> list[Outcome]:
     """Play the incidents of one job in virtual time."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    before, quiet = structlog.get_config(), structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
     loop = looptime.new_event_loop()
     loop.setup_looptime(start=0.0, noop_cycles=2, _enabled=True)
     try:
         return loop.run_until_complete(_play(job, policy))
     finally:
         loop.close()
+        structlog.configure(**before)
 
 
 async def _play(job: Job, policy: Policy) -> list[Outcome]:

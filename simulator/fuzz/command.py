@@ -1,16 +1,16 @@
-"""`guardian fuzz`: damaged and invented inputs for every entry point."""
+"""What `guardian fuzz` does: runs one entry point or all, with a bar, and gives their figures as a table."""
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
 import typer
 from rich.progress import Progress
 
 from guardian.cli_parts import err, fail
-
-FOUND = Path("fuzz-failures")
+from simulator.fuzz.entries import ENTRIES
+from simulator.fuzz.run import MOST_GROWTH_MB, run_entry
 
 
 def fuzz(
@@ -20,24 +20,25 @@ def fuzz(
     found: Path,
 ) -> dict[str, Any]:
     """Fuzz one entry point or all; give the figures of each by name. Exits with 2 for an unknown name."""
-    from simulator.fuzz.entries import ENTRIES
-    from simulator.fuzz.run import run_entry
-
     if entry is not None and entry not in ENTRIES:
         raise typer.BadParameter(f"{entry} is none of {', '.join(ENTRIES)}")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    before, quiet = structlog.get_config(), structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
     figures = {}
-    with Progress(console=err) as bar:
-        for name in ENTRIES if entry is None else (entry,):
-            task = bar.add_task(name)
-            result = run_entry(
-                name,
-                seed,
-                found,
-                count=count,
-                say=lambda done, whole, task=task: bar.update(task, completed=done, total=whole),  # type: ignore[misc]
-            )
-            figures[name] = result.figures()
+    try:
+        with Progress(console=err) as bar:
+            for name in ENTRIES if entry is None else (entry,):
+                task = bar.add_task(name)
+                result = run_entry(
+                    name,
+                    seed,
+                    found,
+                    count=count,
+                    say=lambda done, whole, task=task: bar.update(task, completed=done, total=whole),  # type: ignore[misc]
+                )
+                figures[name] = result.figures()
+    finally:
+        structlog.configure(**before)
     return figures
 
 
@@ -60,8 +61,6 @@ def table(figures: dict[str, Any]) -> str:
 
 def failed(figures: dict[str, Any]) -> None:
     """End with status 1 when something was found or memory grew."""
-    from simulator.fuzz.run import MOST_GROWTH_MB
-
     wrong = [
         f"{name}: {len(f['failures'])} failures, memory grew by {f['growth_mb']:.1f} MB"
         for name, f in figures.items()
@@ -69,13 +68,3 @@ def failed(figures: dict[str, Any]) -> None:
     ]
     if wrong:
         fail(*wrong)
-
-
-Count = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Damaged inputs for each entry, and a tenth as many invented ones; none = the whole."
-    ),
-]
-Seed = Annotated[int, typer.Option(min=0, help="Of all choices; the same seed makes the same inputs.")]
-Found = Annotated[Path, typer.Option("--failures", help="Directory for inputs that fail, in hex.")]
