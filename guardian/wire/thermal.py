@@ -33,6 +33,10 @@ NUMBERS: Final = {"uint8": "u1", "int16": "i2", "uint16": "u2", "float32": "f4"}
 FORMATS: Final = ("json", "json-rows", *NUMBERS, *(f"base64-{name}" for name in NUMBERS))
 ORDERS: Final = ("rows", "columns", "rows-mirrored", "columns-mirrored")
 _PREFIX: Final = "base64-"
+LONGEST_PIXEL: Final = 24
+"""Characters that one value takes in JSON at most, comma and all: seventeen digits, sign and exponent."""
+AROUND: Final = 8192
+"""Bytes of JSON that may stand around the values."""
 
 _flat: Final = msgspec.json.Decoder(list[float | None])
 _rows: Final = msgspec.json.Decoder(list[list[float | None]])
@@ -95,6 +99,8 @@ def _json(path: list[str], rows: int, cols: int, *, nested: bool) -> Callable[[b
     typed = _rows if nested else _flat
 
     def numbers(payload: bytes) -> NDArray[Any]:
+        if len(payload) > AROUND + LONGEST_PIXEL * rows * cols:
+            raise Reject(Reason.TOO_LARGE)
         try:
             if path:
                 found: Any = msgspec.convert(
@@ -106,7 +112,7 @@ def _json(path: list[str], rows: int, cols: int, *, nested: bool) -> Callable[[b
             raise Reject(Reason.BAD_VALUE) from None
         except (msgspec.DecodeError, RecursionError):
             raise Reject(Reason.BAD_JSON) from None
-        if nested and (len(found) != rows or any(len(row) != cols for row in found)):
+        if len(found) != (rows if nested else rows * cols) or (nested and any(len(r) != cols for r in found)):
             raise Reject(Reason.WRONG_SHAPE)
         return np.array(found, np.float64)  # None becomes NaN
 
