@@ -284,7 +284,7 @@ class Courier:
         else:
             self._health.took(ready.channel.name)
             self._crash_point("sent")
-            await self._record(ready.message, sid, stands_for_others=ready.stands_for_others)
+            await self._record(ready.message, sid, ready.behind)
 
     async def _settled(self, text: Message) -> bool:
         """Step 1, for a text that was tried before: whether there is nothing left to do."""
@@ -297,12 +297,7 @@ class Courier:
         if text.copies < self._policy.max_copies:
             return False
         why = f"not confirmed after {text.copies} copies"
-
-        def work(tx: Tx) -> None:
-            ungroup(tx, text)
-            withdraw(tx, text.id, why)
-
-        await self._ledger.transact(work)
+        await self._ledger.transact(lambda tx: withdraw(tx, text.id, why))
         log.warning("text not confirmed", message=text.id, copies=text.copies)
         return True
 
@@ -324,13 +319,12 @@ class Courier:
         # Contained, not equal: a trial account puts a sentence of its own in front.
         return next((t for t in listed if text.body in t.body), None)
 
-    async def _record(self, text: Message, sid: str, *, stands_for_others: bool = False) -> None:
+    async def _record(self, text: Message, sid: str, behind: Sequence[int] = ()) -> None:
         now_ms = self._clock.now_ms()
 
         def work(tx: Tx) -> None:
             if record_sent(tx, text.id, sid, now_ms) and text.purpose == "page" and text.incident is not None:
-                behind = sent_with(tx, text, sid, now_ms) if stands_for_others else ()
-                for one in (text.incident, *behind):
+                for one in (text.incident, *sent_with(tx, behind, sid, now_ms)):
                     apply(tx, one, Paged(), now_ms, "guardian")
 
         await self._ledger.transact(work)

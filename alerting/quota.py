@@ -44,14 +44,20 @@ class Quotas:
     reserve: float = 0.0
     """Share of each cap that is kept for what is urgent; 0 to 1."""
     carried: Carried = field(default_factory=dict)
+    whole: Mapping[str, int] = field(init=False)
+    """Channel → texts to everybody, counted once: a look asks for every person."""
+
+    def __post_init__(self) -> None:
+        """Count."""
+        object.__setattr__(self, "whole", {name: sum(to.values()) for name, to in self.carried.items()})
 
     def closed(self, responder: str, *, urgent: bool) -> frozenset[str]:
         """Give the channels that are no way to somebody any more."""
         return frozenset(name for name in self.caps if self._is_closed(name, responder, urgent))
 
     def _is_closed(self, name: str, responder: str, urgent: bool) -> bool:
-        cap, carried = self.caps[name], self.carried.get(name, {})
-        limits = ((cap.per_number_per_day, carried.get(responder, 0)), (cap.per_day, sum(carried.values())))
+        cap, to_one = self.caps[name], self.carried.get(name, {}).get(responder, 0)
+        limits = ((cap.per_number_per_day, to_one), (cap.per_day, self.whole.get(name, 0)))
         return any(
             most is not None and used >= most - (0 if urgent else kept(most, self.reserve))
             for most, used in limits

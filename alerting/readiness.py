@@ -82,8 +82,8 @@ class Ready:
     phone: str
     body: str
     channel: Channel
-    stands_for_others: bool
-    """Other pages are behind it (ledger/groups.py)."""
+    behind: tuple[int, ...]
+    """Numbers of the pages that it stands for (ledger/groups.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         attempts=text.attempts + 1,
         copies=text.copies + 1,
     )
-    return Ready(leased, person.phone, body, channels[channel], stands_for_others=bool(others))
+    return Ready(leased, person.phone, body, channels[channel], behind=tuple(m.id for m in others))
 
 
 def is_urgent(text: Message, about: Incident | None) -> bool:

@@ -7,19 +7,10 @@ is the time of the trace. Never steps back.
 
 import asyncio
 import time
-from typing import Protocol
 
+from alerting.clock import Clock
 
-class Clock(Protocol):
-    """What the daemon's parts know of time."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970, UTC."""
-        ...
-
-    async def wait(self, wake: asyncio.Event, until_ms: int | None) -> None:
-        """Return when `wake` is set (and clear it) or at `until_ms`, whichever comes first."""
-        ...
+__all__ = ["Clock", "LiveClock", "ReplayClock"]
 
 
 class LiveClock:

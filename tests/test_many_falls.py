@@ -156,3 +156,22 @@ async def test_whenever_falls_come_each_is_named_within_half_a_minute(
             first = next(m for m in pages if m.body is not None and code in named(m.body))
             ahead = sum(b <= born[number] for b in born.values())  # five go with each text
             assert (first.sent_ms or 0) - NOW <= (born[number] + 30 * (1 + ahead // 5)) * S
+
+
+async def test_a_code_whose_incident_closes_while_the_text_is_on_its_way_is_called_off() -> None:
+    async with centre(ONE) as c:
+        falls = [await c.notice(concern(home=f"h{n:02d}")) for n in range(2)]
+
+        async def closes_meanwhile(_phone: str) -> None:
+            c.provider.trouble = None
+            await c.event(falls[1], Closed("real"), "board")
+
+        c.provider.trouble = closes_meanwhile
+        await c.step()
+        mine = {number: code for code, number in (await c.ledger.transact(lambda tx: codes(tx, "a"))).items()}
+        assert falls[1].id not in mine, "it is closed"
+        both = named(c.provider.taken[0].body)
+        assert len(both) == 2
+        gone = next(code for code in both if code != mine[falls[0].id])
+        await c.step(NOW + 2 * S)
+        assert [t.body for t in c.provider.taken[1:] if gone in t.body and "no need to go" in t.body]

@@ -4,6 +4,7 @@ A page in state `grouped` has no text of its own: its `error` names the text tha
 says no more than to look at the board, so it stands for all; a HIGH one names every code.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 from sqlalchemy import and_, bindparam, func, or_, select, update
@@ -65,8 +66,12 @@ _BEHIND = and_(
     _M.incident.in_(OPEN_HIGH),
     _M.error == bindparam("leader"),
 )
-_BEHIND_IT = select(_M.incident).where(_BEHIND).order_by(_M.id)
-_SENT_TOO = update(message_table).where(_BEHIND).values(sent_ms=bindparam("now"), sid=bindparam("its_sid"))
+_SENT_TOO = (
+    update(message_table)
+    .where(_M.id == bindparam("number"), _M.state == "grouped")
+    .values(sent_ms=bindparam("now"), sid=bindparam("its_sid"))
+    .returning(_M.incident)
+)
 _UNGROUP = update(message_table).where(_BEHIND).values(state="due", error=None)
 
 
@@ -114,12 +119,13 @@ def group_high(tx: Tx, leader: Message, others: list[Message]) -> None:
     tx.conn.execute(_STAND_FOR, [{"number": m.id, "leader": _with(leader)} for m in others])
 
 
-def sent_with(tx: Tx, leader: Message, sid: str, now_ms: int) -> list[int]:
-    """Note that those behind a HIGH text went out with it; give their incidents."""
-    values = {"who": leader.responder, "leader": _with(leader)}
-    found = list(tx.conn.execute(_BEHIND_IT, values).scalars())
-    tx.conn.execute(_SENT_TOO, {**values, "now": now_ms, "its_sid": sid})
-    return found
+def sent_with(tx: Tx, behind: Sequence[int], sid: str, now_ms: int) -> list[int]:
+    """Note that the pages behind a HIGH text went out with it; give their incidents.
+
+    Those that were closed meanwhile too: whoever has read their code must hear that it is over.
+    """
+    values = {"its_sid": sid, "now": now_ms}
+    return [i for n in behind for i in tx.conn.execute(_SENT_TOO, {"number": n, **values}).scalars()]
 
 
 def ungroup(tx: Tx, leader: Message) -> None:

@@ -112,13 +112,13 @@ def _people(r: Record) -> Iterator[str]:
 def _truth(r: Record) -> Iterator[str]:
     """Whoever says yes is told whether to go; whoever was asked is told when nobody is needed any more."""
     answers = [m for m in r.messages if m.purpose == "answer"]
-    for move in r.moves:
+    for n, move in enumerate(r.moves):
         if move.event != "accepted" or move.by not in r.duty.responders:
             continue
-        told = [m for m in answers if m.responder == move.by and m.created_ms >= move.t_ms]
-        # After a standstill several words of one person are taken, and answered, in the same millisecond.
-        at_once = {m.template for m in told if m.created_ms == told[0].created_ms}
-        if not at_once & WORDS[bool(move.detail.get("goes"))]:
+        told = [m.template for m in answers if m.responder == move.by and m.created_ms >= move.t_ms]
+        # After a standstill somebody's words are taken in one moment, each with an answer of its own.
+        told = told[sum(m.by == move.by and m.t_ms == move.t_ms for m in r.moves[:n]) :]
+        if not told or told[0] not in WORDS[bool(move.detail.get("goes"))]:
             yield "somebody who said yes was told something else"
     holders = [m.by for m in r.moves if m.event == "accepted" and m.detail.get("goes")]
     firsts = [m for m in r.moves if m.event == "accepted" and m.by in r.duty.responders]
