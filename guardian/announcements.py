@@ -142,7 +142,6 @@ class Ability(msgspec.Struct):
     name: str = ""
     property: str = ""
     values: list[Any] = []
-    features: list["Ability"] = []
     unit: str = ""
 
 
@@ -192,7 +191,7 @@ def bridge_devices(topic: str, payload: bytes) -> Iterator[Proposal]:
 
 def _of_ability(ability: Ability) -> Iterator[tuple[Keys, str, bool]]:
     key = ability.property or ability.name
-    words = [v for v in ability.values[:MAX_PIECES] if isinstance(v, str)]
+    words = [v for v in ability.values[:MAX_PIECES] if isinstance(v, str) and v]
     if ability.name in BY_ABILITY:
         kind, note = BY_ABILITY[ability.name]
         fahrenheit = {"scale": 5 / 9, "offset": -160 / 9} if ability.unit == "°F" else {}

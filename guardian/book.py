@@ -119,7 +119,7 @@ async def import_roster(ledger: Ledger, book: Book, clock: Clock, text: str, dry
 
 async def export_roster(ledger: Ledger) -> desk.Answer:
     """Give the newest roster as TOML."""
-    found = await ledger.transact(roster.export_file)
-    if found is None:
+    rows = await ledger.transact(newest_roster)
+    if rows is None:
         raise desk.Refused(["no roster has been imported yet"])
-    return {"toml": roster.to_toml(found)}
+    return {"toml": await asyncio.to_thread(lambda: roster.to_toml(roster.file_of(rows)))}

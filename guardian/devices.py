@@ -23,6 +23,8 @@ from guardian.wire.source import Heard, Parse, ParseStatus, Quantity, Source
 
 MEASURE_MS: Final = 60_000
 """How often a measured value that is repeated is passed on: it shows that the sensor lives. Judgement."""
+NEVER_OLD: Final = frozenset(ALARM_KINDS) - {"cancel"}
+"""Kinds whose 1 is never taken for a repeated one at a start."""
 MOVEMENT: Final = LIFE_BY_ONE - frozenset(ALARM_KINDS)
 """Kinds whose every 1 is a sign of life and no alarm: the first one may be an old state."""
 
@@ -145,16 +147,19 @@ class Devices:
     def _is_news(self, sensor: _Sensor, value: float, arrival_ms: int) -> bool:
         """Tell whether a state or a measured value is to be passed on.
 
-        1. A measured value: when it differs from the last one, or after a minute.
+        1. A measured value: when it differs from the last one, or after a minute; the first one since whoever
+           speaks for the device started may be an old one, and an unchanged one is then no news.
         2. A state: when it differs from the last one, which after our own restart is what was folded before.
         3. Not movement where the state has not been heard since whoever speaks for the device started.
+        4. Help, smoke, gas, water and falls also when they are as before, if the state has not been heard
+           since then: what ended them may have been missed, and a second fire must not wait for its end.
         """
         before = self._taker.value_of(sensor.spec) if isnan(sensor.last) else sensor.last
         known, sensor.known, sensor.last = sensor.known, True, value
         if sensor.spec.kind not in FLAG_KINDS:
-            news = value != before or arrival_ms - sensor.passed_ms >= MEASURE_MS
+            news = value != before or (known and arrival_ms - sensor.passed_ms >= MEASURE_MS)
         else:
-            news = value != before
+            news = value != before or (bool(value) and not known and sensor.spec.kind in NEVER_OLD)
             if news and value and not known and sensor.spec.kind in MOVEMENT:
                 self.counters["start-up"] += 1
                 return False

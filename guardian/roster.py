@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -82,7 +83,7 @@ def newest(tx: Tx) -> Roster | None:
 def export_file(tx: Tx) -> RosterFile | None:
     """Give the newest roster as it would stand in a file."""
     rows = newest_roster(tx)
-    return None if rows is None else _file(rows)
+    return None if rows is None else file_of(rows)
 
 
 def from_trace(trace: Trace) -> Roster:
@@ -288,8 +289,20 @@ def _furniture(zones: Iterable[tuple[str, str, str, Box]]) -> Furniture:
     return MappingProxyType(out)
 
 
-def _file(rows: RosterRows) -> RosterFile:
+def _by(rows: Iterable[Row], *columns: str) -> defaultdict[Any, list[Row]]:
+    """Group rows by one column, or by several; a group that is not there is empty."""
+    out: defaultdict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        out[row[columns[0]] if len(columns) == 1 else tuple(row[c] for c in columns)].append(row)
+    return out
+
+
+def file_of(rows: RosterRows) -> RosterFile:
+    """Give a version of the roster as it would stand in a file; 10,000 homes are some seconds of work."""
     people = {p["id"]: p for p in rows.people}
+    rooms, sensors = _by(rows.rooms, "home"), _by(rows.sensors, "home")
+    zones = _by(rows.zones, "home", "room")
+    travels, shifts = _by(rows.travels, "responder"), _by(rows.shifts, "responder")
 
     def plain(row: Row, *columns: str) -> dict[str, Any]:
         return {c: row[c] for c in columns if row[c] is not None}
@@ -314,17 +327,14 @@ def _file(rows: RosterRows) -> RosterFile:
                     "id": room["name"],
                     "zones": [
                         {"id": z["id"].rpartition("/")[2], **plain(z, "kind", "x0_m", "y0_m", "x1_m", "y1_m")}
-                        for z in rows.zones
-                        if (z["home"], z["room"]) == (h["id"], room["name"])
+                        for z in zones[h["id"], room["name"]]
                     ],
                 }
-                for room in rows.rooms
-                if room["home"] == h["id"]
+                for room in rooms[h["id"]]
             ],
             "sensors": [
                 {"id": s["name"], **plain(s, *(c for c in s if c not in {"id", "name", "home"}))}
-                for s in rows.sensors
-                if s["home"] == h["id"]
+                for s in sensors[h["id"]]
             ],
         }
         for h in rows.homes
@@ -334,15 +344,14 @@ def _file(rows: RosterRows) -> RosterFile:
             **plain(people[r["id"]], "name", "phone"),
             **plain(r, "language", "reply_odds", "reply_p90_s", "turnout_p90_s", "active"),
             **({"skills": r["skills"].split()} if r["skills"] else {}),
-            "travel_s": {t["home"]: t["p90_s"] for t in rows.travels if t["responder"] == r["id"]},
+            "travel_s": {t["home"]: t["p90_s"] for t in travels[r["id"]]},
             "shifts": [
                 {
                     "days": ",".join(DAYS[int(d)] for d in s["weekdays"]),
                     "from": _clock(s["start_minute"]),
                     "to": _clock(s["end_minute"]),
                 }
-                for s in rows.shifts
-                if s["responder"] == r["id"]
+                for s in shifts[r["id"]]
             ],
         }
         for r in rows.responders

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from guardian.wire import tasmota
 from guardian.wire.dialects import TOPICS, is_press
-from guardian.wire.native import ALARM_KINDS, FLAG_KINDS
+from guardian.wire.native import ALARM_KINDS, FLAG_KINDS, MAX_WORD
 from guardian.wire.source import Quantity, Source
 from guardian.wire.thermal import FORMATS
 from guardian.wire.zigbee2mqtt import NOT_STATES
@@ -97,6 +97,8 @@ def _thermal(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"format {written} needs an endianness"
     if not wide and row["endianness"] is not None:
         yield f"endianness: not for format {written}"
+    if row["scale"] == 0:
+        yield "scale: 0 makes everything the same"
     if row["attribute"] is not None and not written.startswith(("json", "base64")):
         yield f"attribute: not for format {written}"
 
@@ -106,6 +108,10 @@ def _words(row: Mapping[str, Any]) -> Iterator[str]:
     wrong = [key for key in ("format", "endianness", "order") if row[key] is not None]
     if wrong:
         yield f"{', '.join(wrong)}: only for frames"
+    if row["on"] and not all(0 < len(w.strip()) <= MAX_WORD for w in row["on"].split(BETWEEN_WORDS)):
+        yield f"on: words of 1 to {MAX_WORD} characters, with {BETWEEN_WORDS} between them"
+    if row["scale"] == 0:
+        yield "scale: 0 makes everything the same"
     flag = kind in FLAG_KINDS
     wrong = [key for key in (("scale", "offset") if flag else ("on", "invert")) if row[key] is not None]
     if wrong:
@@ -119,6 +125,8 @@ def _words(row: Mapping[str, Any]) -> Iterator[str]:
             yield f"attribute {attribute} tells of something that happened, which kind {kind} cannot be"
         if not row["on"]:
             yield f"attribute {attribute} needs the words that count: on"
+        if row["invert"] is not None:
+            yield f"invert: not for attribute {attribute}, which tells of something that happened"
     elif attribute == "contact" and kind not in {"door", "appliance-door"} and row["invert"] is None:
         yield "attribute contact is true where it is closed: say with invert what that means here"
 

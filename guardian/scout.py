@@ -28,6 +28,7 @@ def filters(site: str) -> list[str]:
     """Give the topics to listen to."""
     return [
         "+/bridge/devices",
+        "+/+/bridge/devices",
         "homeassistant/+/+/config",
         "homeassistant/+/+/+/config",
         "tasmota/discovery/+/config",

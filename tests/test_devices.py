@@ -122,6 +122,47 @@ def test_help_and_smoke_count_at_once_and_each_press_counts() -> None:
         assert home.hear({"action": "tamper", "smoke": True}) == []
 
 
+def test_an_alarm_is_not_taken_for_a_repeated_one_at_a_start() -> None:
+    home = Home()
+    home.hear({"smoke": True, "occupancy": False})
+    kept, again = home.board.snapshot(), Home()
+    again.board.restore(kept)
+    assert again.hear({"smoke": True}) == [("smoke", 1)], "its end may have been missed"
+    assert again.hear({"smoke": True}) == []
+    again.hear(b'{"state":"online"}', "zigbee2mqtt/bridge/state")
+    assert again.hear({"smoke": True}) == [("smoke", 1)], "nor when the bridge starts anew"
+
+
+def test_an_old_temperature_from_a_cache_does_not_make_a_dead_sensor_live() -> None:
+    home = Home()
+    home.hear({"temperature": 12.5})
+    home.hear(b'{"state":"online"}', "zigbee2mqtt/bridge/state")
+    assert home.hear({"temperature": 12.5}, after_s=10 * 86_400) == []
+    assert home.hear({"temperature": 12.5}, after_s=60) == [("warm", 12.5)], "twice: it lives"
+    home.hear(b'{"state":"online"}', "zigbee2mqtt/bridge/state")
+    assert home.hear({"temperature": 12.6}) == [("warm", 12.6)]
+
+
+def test_a_battery_that_was_low_is_not_when_it_is_new() -> None:
+    home = Home()
+    home.hear({"battery_low": True})
+    assert home.board.battery.tolist() == [10] * len(RADAR)
+    home.hear({"battery_low": False})
+    assert home.board.battery.tolist() == [100] * len(RADAR)
+    home.hear({"battery_low": False, "battery": 40})
+    assert home.board.battery.tolist() == [40] * len(RADAR)
+
+
+def test_the_bridge_of_a_base_topic_with_two_levels_is_heard() -> None:
+    topic = "zigbee2mqtt/h01/radar"
+    home = Home([spec("pir", "pir", dialect="zigbee2mqtt", topic=topic, attribute="occupancy")])
+    home.hear({"occupancy": False}, topic)
+    home.hear(b'{"state":"offline"}', "zigbee2mqtt/h01/bridge/state")
+    assert home.board.offline.all()
+    home.hear(b'{"state":"online"}', "zigbee2mqtt/h01/bridge/state")
+    assert home.hear({"occupancy": True}, topic) == [], "from its cache"
+
+
 def test_a_measured_value_that_stands_still_shows_each_minute_that_its_sensor_lives() -> None:
     home = Home()
     assert home.hear({"temperature": 21.5}) == [("warm", 21.5)]

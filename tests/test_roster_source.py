@@ -137,6 +137,7 @@ def of(**keys: object) -> str:
 
 Z2M = {"dialect": "zigbee2mqtt", "topic": "zigbee2mqtt/x", "attribute": "occupancy"}
 FRAMES = {"kind": "thermal", "rows": 8, "cols": 8, "dialect": "thermal", "topic": "cam"}
+BUTTON = {**Z2M, "kind": "button", "attribute": "action"}
 MISTAKES: dict[str, tuple[dict[str, object], str]] = {
     "no dialect": ({"topic": "x", "on": "a"}, "topic, on: only with a dialect"),
     "no topic": ({**Z2M, "topic": None}, "a dialect needs a topic"),
@@ -165,6 +166,22 @@ MISTAKES: dict[str, tuple[dict[str, object], str]] = {
     "prefix": ({**Z2M, "topic": "zigbee2mqtt/%prefix%"}, "topic: %prefix% is Tasmota's"),
     "scale of a flag": ({**Z2M, "scale": 2.0}, "scale: not for kind pir"),
     "words of a number": ({**Z2M, "kind": "plug", "on": "x"}, "on: not for kind plug"),
+    "an empty word": (
+        {**Z2M, "kind": "button", "attribute": "action", "on": "emergency|"},
+        "on: words of 1 to 64",
+    ),
+    "a word too long": (
+        {**Z2M, "kind": "button", "attribute": "action", "on": "x" * 65},
+        "on: words of 1 to 64",
+    ),
+    "an action turned round": (
+        {**BUTTON, "on": "x", "invert": True},
+        "invert: not for attribute action",
+    ),
+    "scaled to nothing": (
+        {**Z2M, "kind": "temperature", "attribute": "temperature", "scale": 0.0},
+        "scale: 0 makes everything the same",
+    ),
     "format of an event": ({**Z2M, "format": "json"}, "format: only for frames"),
     "action without words": (
         {**Z2M, "kind": "button", "attribute": "action"},

@@ -34,6 +34,8 @@ NOTHING: Final = frozenset({"", "unavailable", "unknown", "null", "none", "nan"}
 """Words for "no value": Zigbee2MQTT's null before the first report, ESPHome's nan, Home Assistant's two."""
 NOTHING_BESIDE_WORDS: Final = NOTHING - {"none"}
 """The same where the roster names the words that mean 1: `fall_down_status` is `none` when nobody fell."""
+GOOD_BATTERY: Final = 100.0
+"""Per cent, of a device that says only that its battery is not low."""
 LOW_BATTERY: Final = 10.0
 """% that stands for a device's `battery_low`; below the limit at which staff are told."""
 

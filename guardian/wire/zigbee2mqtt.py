@@ -13,7 +13,17 @@ from typing import Any, Final
 
 import msgspec
 
-from guardian.wire.source import LOW_BATTERY, Heard, Quantity, Topics, availability, fields, percent, taken
+from guardian.wire.source import (
+    GOOD_BATTERY,
+    LOW_BATTERY,
+    Heard,
+    Quantity,
+    Topics,
+    availability,
+    fields,
+    percent,
+    taken,
+)
 
 ACTION: Final = "action"
 """This attribute, and those that begin with it and an underscore."""
@@ -38,8 +48,8 @@ def topics(quantities: Sequence[Quantity]) -> Topics:
     def parse(payload: bytes) -> Heard:
         values = taken(decoder, payload)
         heard = Heard(battery=percent(values[battery]))
-        if heard.battery is None and values[low] is True:
-            heard.battery = LOW_BATTERY
+        if heard.battery is None and isinstance(values[low], bool):
+            heard.battery = LOW_BATTERY if values[low] else GOOD_BATTERY
         for i, quantity in enumerate(quantities):
             written = values[places[i]]
             if written is msgspec.UNSET:
@@ -50,10 +60,11 @@ def topics(quantities: Sequence[Quantity]) -> Topics:
                 heard.add(i, quantity, written)
         return heard
 
-    base = topic.partition("/")[0]
-    return Topics(
-        {topic: parse}, {f"{topic}/availability": availability}, {f"{base}/bridge/state": availability}
-    )
+    # How many levels its base topic has cannot be told from those of a name; a bridge that is none is silent.
+    levels = topic.split("/")
+    bases = ("/".join(levels[:n]) for n in range(1, len(levels)))
+    bridges = dict.fromkeys((f"{base}/bridge/state" for base in bases), availability)
+    return Topics({topic: parse}, {f"{topic}/availability": availability}, bridges)
 
 
 @cache
