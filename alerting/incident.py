@@ -24,9 +24,9 @@ sends. An event that says nothing new gives the same incident back, so every eve
 12. Segment times: the first one wins and stays; only an arrival that nobody's word confirmed is taken back.
 13. A drill closes as `drill`, whatever was said, and is not brought back.
 14. `HandedOver`: staff name who is to take over. Whoever holds it keeps it, lease and all, until the named
-    one accepts, or, where somebody is at the door, arrives; then the old holder is released. The named one's
-    `CannotGo` changes nothing else. `Added`: whom staff name goes beside whoever goes. Both stand until they
-    are answered by a no, or it is closed.
+    one accepts, or, where somebody is at the door by a word, arrives; then the old holder is released. The
+    named one's `CannotGo` changes nothing else. `Added`: whom staff name goes beside whoever goes. Both stand
+    until they are answered by a no, or it is closed.
 15. `Sensed`: door and bodies say that whoever goes is there. On scene, but the lease stays, with a length of
     its own, others are asked as if he or she were still on the way, and a rise goes back to open. The
     holder's word confirms it (`Arrived`, `NeedsHelp`, what closes) or ends it (`CannotGo`; on the way again).
@@ -180,7 +180,7 @@ def _held(
     if i.state is State.CLOSED:
         raise IllegalMove("accepted: it is closed")
     takes_over = i.named == responder and i.acceptor not in {None, responder}
-    if takes_over and i.state is not State.ON_SCENE:
+    if takes_over and not i.is_there:
         i = _released(i, responder)
     if i.acceptor not in {None, responder}:
         return replace(i, helper=responder) if i.wants_help or responder in i.called else i
@@ -269,8 +269,7 @@ def _handed_over(i: Incident, responder: str) -> Incident:
 
 def _added(i: Incident, responder: str) -> Incident:
     _must_page(i)
-    goes = responder in {i.acceptor, i.helper, *i.called}
-    return i if goes else replace(i, added=(*i.added, responder))
+    return i if responder in {i.acceptor, *i.added} else replace(i, added=(*i.added, responder))
 
 
 def _must_page(i: Incident) -> None:

@@ -45,7 +45,6 @@ from alerting.ledger import (
     group_low,
     high_beside,
     hold_back,
-    hold_high,
     incident,
     last_high,
     lease,
@@ -144,7 +143,7 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
         had = last_high(tx, text.responder, now_ms - HIGH_APART_MS)
         texts = [ms for name, ms in had.items() if name not in channels or not channels[name].abilities.voice]
         if texts and not text.attempts:
-            hold_high(tx, text.responder, max(texts) + HIGH_APART_MS)
+            postpone(tx, text.id, max(texts) + HIGH_APART_MS, "after another HIGH text")
             return None
         others = _beside(tx, text, channel, now_ms)
     try:
@@ -173,9 +172,9 @@ def take_in_hand(  # noqa: PLR0917  # each is a fact of its own
 
 def is_urgent(text: Message, about: Incident | None) -> bool:
     """Whether a text may use all of a quota: one about a HIGH or MEDIUM incident in earnest, or an answer."""
-    if about is None:
-        return text.purpose == "answer"
-    return (about.severity or Severity.LOW) > Severity.LOW and not _is_drill(about)
+    if text.purpose == "answer":
+        return True
+    return about is not None and (about.severity or Severity.LOW) > Severity.LOW and not _is_drill(about)
 
 
 def quotas(tx: Tx, caps: Mapping[str, Cap], policy: Policy, now_ms: int) -> Quotas:
@@ -226,14 +225,16 @@ def _unneeded(tx: Tx, text: Message, about: Incident | None, now_ms: int) -> str
         asked = about.is_sensed and about.acceptor == text.responder
         return None if asked else "answered"
     if text.purpose == "stand-down" and text.template == RELEASED:
-        return "goes after all" if about.acceptor == text.responder else None
+        goes = text.responder in {about.acceptor, about.helper, *about.called}
+        return "goes after all" if goes else None
     if text.purpose == "stand-down":
-        return "asked again" if about.wants_people else None
+        return "asked again" if about.wants_people or text.responder in about.called else None
     if text.purpose == "news":
         over = text.template == "area-over"
         return None if over == (about.state is State.CLOSED) else "not so any more"
     wanted = about.wants_people and text.created_ms >= about.round_ms
-    wanted |= text.wave == BY_NAME and text.responder in about.called
+    if text.wave == BY_NAME:
+        wanted |= text.responder in {about.named, *({*about.added} - {about.acceptor, about.helper})}
     return None if wanted else "not needed any more"
 
 

@@ -27,7 +27,7 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
     State.NOTIFIED: ANSWERED | {State.OPEN, State.CLOSED},
     State.ACCEPTED: frozenset({State.EN_ROUTE, State.ON_SCENE, State.CLOSED, State.REOPENED, State.OPEN}),
     State.EN_ROUTE: frozenset({State.ACCEPTED, State.ON_SCENE, State.CLOSED, State.REOPENED, State.OPEN}),
-    State.ON_SCENE: frozenset({State.EN_ROUTE, State.CLOSED, State.REOPENED, State.OPEN}),
+    State.ON_SCENE: frozenset({State.ACCEPTED, State.EN_ROUTE, State.CLOSED, State.REOPENED, State.OPEN}),
     State.CLOSED: frozenset({State.REOPENED}),
     State.REOPENED: ANSWERED | {State.NOTIFIED, State.CLOSED, State.OPEN},
 }

@@ -37,7 +37,6 @@ _LAST_HIGH = (
 )
 _MINE = and_(_M.responder == bindparam("who"), _M.state == "due")
 _HOLD = update(message_table).where(_MINE, _M.due_ms < bindparam("until")).values(due_ms=bindparam("until"))
-_HOLD_HIGH = _HOLD.where(HIGH_PAGE, _M.attempts == 0)
 _HOLD_OTHERS = _HOLD.where(~HIGH_PAGE)
 _HOLD_DRILLS = _HOLD_OTHERS.where(OF_DRILL)
 _HIGH_BESIDE = (
@@ -79,11 +78,6 @@ def hold_back(tx: Tx, responder: str, until_ms: int, *, drills_alone: bool) -> N
     """Make everything that is due to somebody wait until then, but for HIGH pages; or drills' texts alone."""
     statement = _HOLD_DRILLS if drills_alone else _HOLD_OTHERS
     tx.conn.execute(statement, {"who": responder, "until": until_ms})
-
-
-def hold_high(tx: Tx, responder: str, until_ms: int) -> None:
-    """Make the HIGH pages that are due to somebody, and that nobody has tried to send, wait until then."""
-    tx.conn.execute(_HOLD_HIGH, {"who": responder, "until": until_ms})
 
 
 def last_high(tx: Tx, responder: str, since_ms: int) -> dict[str, int]:

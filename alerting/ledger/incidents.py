@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from alerting.concern import AREA, Concern, Kind, Severity
 from alerting.incident import Accepted, EnRoute, Incident, IncidentEvent, State, Word, step
+from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import LedgerError, Tx
 from alerting.ledger.sql import one_of, word
 from alerting.schema import concern as concern_table
@@ -74,6 +75,7 @@ _HELD = _ALL.where(
     _I.severity > Severity.LOW,
     one_of(_I.state, (State.ACCEPTED, State.EN_ROUTE)),
     _I.sensed_ms.is_(None),
+    ~DRILL,
 )
 _NEXT_WAVE = (
     update(incident_table)

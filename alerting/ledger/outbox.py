@@ -164,6 +164,7 @@ _TO_STAND_DOWN = (
             _TOLD.c.responder == _M.responder,
             _TOLD.c.purpose == "stand-down",
             _TOLD.c.id > _M.id,
+            or_(_TOLD.c.state != word("withdrawn"), _TOLD.c.copies > 0),
         ),
         ~exists().where(
             _SPOKE.c.incident == _M.incident,
@@ -249,7 +250,7 @@ def lease(
 ) -> bool:
     """Take a due text in hand until `until_ms`; False when it is not due (any more).
 
-    Counts one attempt and one possible copy. `body` and `channel` are written where none stand yet.
+    Counts one attempt and one possible copy. `body` is written where none stands yet, `channel` if given.
     """
     values = {"number": message_id, "now": now_ms, "until": until_ms, "its_body": body, "by": channel}
     return bool(tx.conn.execute(_LEASE, values).rowcount)
