@@ -3,8 +3,8 @@
 Pure: takes the caps of the settings and what has gone out in the last 24 hours; gives channels and times.
 
 1. Counted is what has gone out within the last 24 hours, possible copies too, but for those of a text that
-   was given up as not confirmed. Aliyun counts so; where a day begins at midnight (T-Mobile in the US) this is
-   never less than what the provider counts of these.
+   was given up as not confirmed. Aliyun counts so; where a day begins at midnight (T-Mobile in the US) this
+   is never less than what the provider counts of these.
 2. What is about a HIGH or MEDIUM incident in earnest may use a cap to its end. Everything else (LOW, drills,
    news, handovers) stops where the reserve begins.
 3. A channel whose cap is reached is closed: the next way is taken. Where none is left, what is urgent is

@@ -9,6 +9,7 @@ from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Accepted, CannotGo, Closed
 from alerting.ledger import record_receipt
+from alerting.paths import REST_MS
 from tests.alerting_people import concern, duty, responder
 from tests.courier_world import NOW, POLICY, THREE, Centre, FakeProvider, centre
 
@@ -89,22 +90,23 @@ async def test_what_somebody_is_answered_goes_by_the_way_that_works() -> None:
 
 async def test_a_sick_provider_is_asked_last_until_it_has_rested() -> None:
     async with two_ways() as (c, other):
-        c.provider.refuse = {
-            r.phone: ChannelError("HTTP 503", permanent=False) for r in c.people.responders.values()
-        }
-        falls = [await c.notice(concern())]
-        await c.step()
-        falls.append(await c.notice(concern(home="h02")))
+        everybody = {r.phone for r in c.people.responders.values()}
+        c.provider.refuse = dict.fromkeys(everybody, ChannelError("HTTP 503", permanent=False))
+        first = await c.notice(concern())
+        await c.step()  # three failures in a row
+        await c.event(first, Closed("real"), "board")
+        second = await c.notice(concern(home="h02"))
         await c.step(NOW + 500)
-        assert len(other.taken) == 3
+        assert [t.phone for t in other.taken if "URGENT" in t.body] == [t.phone for t in other.taken]
+        assert {t.phone for t in other.taken} == everybody, "by the other one at once"
+        await c.event(second, Closed("real"), "board")
         c.provider.refuse = {}
-        await c.step(NOW + 90_000)
-        taken = len(c.provider.taken)
-        for fall in falls:
-            await c.event(fall, Closed("real"), "board")
+        c.provider.taken.clear()
+        other.taken.clear()
         await c.notice(concern(home="h03"))
-        await c.step(NOW + 121_000)
-        assert len(c.provider.taken) > taken
+        await c.step(NOW + REST_MS + 1_000)
+        assert {t.phone for t in c.provider.taken if "URGENT" in t.body} == everybody, "it has rested"
+        assert not [t for t in other.taken if "URGENT" in t.body]
 
 
 async def test_whoever_does_not_answer_a_high_page_is_called_and_whoever_has_answered_is_not() -> None:

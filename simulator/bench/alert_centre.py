@@ -202,7 +202,7 @@ class _Centre:
         until_ms = back_ms + int(2 * NAMED_S * 1000)
         while self.clock.now_ms() < until_ms and await self.ledger.transact(_untold):
             await self.hand_over((), self.clock.now_ms())
-            await asyncio.sleep(1)
+            await self.clock.wait(never, self.clock.now_ms() + BEAT_MS)
 
     async def read(self) -> None:
         """Take from the ledger what the figures are made from."""

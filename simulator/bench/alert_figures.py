@@ -72,8 +72,8 @@ def bars(told: Mapping[str, Any]) -> dict[str, bool]:
     stages = told["stages"].values()
     return {
         "none_lost": told["lost"] == 0,
-        "p99_at_most_5_s": all(of["rested_s"]["p99"] <= P99_S for of in stages),
-        "max_at_most_10_s": all(of["rested_s"]["max"] <= MAX_S for of in stages),
+        "p99_at_most_5_s": all(of["rested_s"]["count"] and of["rested_s"]["p99"] <= P99_S for of in stages),
+        "max_at_most_10_s": all(of["rested_s"]["count"] and of["rested_s"]["max"] <= MAX_S for of in stages),
         "named_within_30_s": all(of["named_after_30_s"] == 0 for of in stages),
         "one_high_text_in_30_s": told["high_texts_within_30_s_of_another"] == 0,
         "ten_other_texts_in_600_s": told["most_other_texts_in_600_s"] <= OTHERS,

@@ -49,8 +49,8 @@ GIVE_UP_S: Final = 1800.0
 """An incident that nobody has closed by then is closed by the board."""
 START_S: Final = 5.0
 """From the end of the process to the courier running again: RestartSec=1 and the start."""
-MOST_BESIDE: Final = 8
-"""Incidents among which those beside the one that is played are looked for."""
+MOST_BESIDE: Final = 1000
+"""Incidents among which those beside the one that is played are looked for: more than a street has homes."""
 PAUSE_S: Final = 200.0
 """Between two incidents: nobody has ten texts in ten minutes."""
 
@@ -235,13 +235,13 @@ class Centre:
         able = self.district.in_reach(case, self.policy, onset_ms, decided_ms, working)
         after = await self._closed(one.id, onset_ms)
         from_ms, until_ms = self.off_ms
-        out_ms = max(decided_ms, until_ms) + int(1000 * self.held_s)
-        unhurt = until_ms == 0 and not self.held_s
-        still = {k for k in able if unhurt or (crowd.ways[k].asked_ms or out_ms) < from_ms}
+        out_ms = max(decided_ms, until_ms)
+        still = {k for k in able if until_ms == 0 or (crowd.ways[k].asked_ms or out_ms) < from_ms}
         still |= set(self.district.in_reach(case, self.policy, onset_ms, out_ms, working))
         await asyncio.sleep(PAUSE_S)
         told = self._told(case, after, crowd, onset_ms, (len(able), len(still)))
-        broken = invariants.broken(await self._record(after.id, taken, self.crashes - crashes, out_ms))
+        text_ms = out_ms + int(1000 * self.held_s)
+        broken = invariants.broken(await self._record(after.id, taken, self.crashes - crashes, text_ms))
         broken += [] if self.door is None else self.door.wrong
         by_one_s = onebyone.inside_s(self.district, case, dead | ghosts | turners)[0]
         return replace(told, one_by_one_s=by_one_s, broken=tuple(sorted(set(broken))))
@@ -250,11 +250,14 @@ class Centre:
         self, number: int, taken: Mapping[str, int], crashes: int, out_ms: int
     ) -> invariants.Record:
         """Collect what is known of an incident; `taken`: texts that each provider had before."""
+        now_ms = self.clock.now_ms()
 
         def read(tx: Tx) -> tuple[Incident, list[Move], list[Message], list[Message]]:
-            others = [i.id for i in recent_incidents(tx, MOST_BESIDE) if i.id != number]
-            beside = [m for n in others for m in messages(tx, n)] if self.beside_others else []
-            return incident(tx, number), moves(tx, number), messages(tx, number), beside
+            one = incident(tx, number)
+            recent = recent_incidents(tx, MOST_BESIDE) if self.beside_others else []
+            others = (i.id for i in recent if i.id != number and (i.closed_ms or now_ms) >= one.t0_ms)
+            beside = [m for n in others for m in messages(tx, n) if m.created_ms >= one.t0_ms]
+            return one, moves(tx, number), messages(tx, number), beside
 
         one, moved, sent, beside = await self.ledger.transact(read)
         return invariants.Record(
@@ -269,7 +272,6 @@ class Centre:
             said_yes=self.crowd is not None and any(w.willing for w in self.crowd.ways),
             crashes=crashes,
             out_ms=out_ms,
-            now_ms=self.clock.now_ms(),
             healthy=self.off_ms == (0, 0),
         )
 

@@ -126,12 +126,13 @@ async def _refuses(centre: Centre, case: Case, rng: np.random.Generator) -> None
 
 async def _line(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     """The centre's line is down from before the decision on, for half an hour. The modem is left."""
-    await asyncio.sleep(float(rng.uniform(0, case.decision_s)))
+    begun_s = float(rng.uniform(0, case.decision_s))
+    await asyncio.sleep(begun_s)
     trouble = centre.providers["sms"].trouble
     trouble.down = True
     centre.begins_off()
     centre.crashes += 2
-    await asyncio.sleep(case.decision_s + centre.policy.second_path_s + 1.0)
+    await asyncio.sleep(case.decision_s - begun_s + centre.policy.second_path_s + 1.0)
     centre.ends_off()
     await asyncio.sleep(1800.0)
     trouble.down = False
@@ -149,24 +150,31 @@ class _Away(InfluxHistory):
 async def _history(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     """F50: the history's server is away; findings are offered to it all the same."""
     _ = rng
-    history = _Away(NOWHERE, "token", "org", "bucket", 1000, centre.clock)
+    history = _Away(NOWHERE, "token", "org", "bucket", 50, centre.clock)
     running = asyncio.create_task(history.run())
-    for turn in range(120):
-        now_ms = centre.clock.now_ms()
-        history.offer_finding(Concern(case.home, Kind.FALL_CONFIRMED, now_ms, now_ms + turn, 0.9))
-        await asyncio.sleep(5.0)
-    running.cancel()
-    await asyncio.wait([running])
+    try:
+        for turn in range(120):
+            now_ms = centre.clock.now_ms()
+            for n in range(100):  # twice what the queue holds
+                concern = Concern(case.home, Kind.FALL_CONFIRMED, now_ms, now_ms + 100 * turn + n, 0.9)
+                history.offer_finding(concern)
+            await asyncio.sleep(5.0)
+            if running.done() or not history.dropped:
+                raise RuntimeError("the history has ended, or has kept more than it may")
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def _token(centre: Centre, case: Case, rng: np.random.Generator) -> None:
     """F61: the provider's token has expired; people are read anew meanwhile. The modem is left."""
-    await asyncio.sleep(float(rng.uniform(0, case.decision_s)))
+    begun_s = float(rng.uniform(0, case.decision_s))
+    await asyncio.sleep(begun_s)
     trouble = centre.providers["sms"].trouble
     trouble.refuse = ChannelError("twilio 20003: our credentials", permanent=False)
     trouble.unlisted = True
     centre.begins_off()
-    await asyncio.sleep(case.decision_s + centre.policy.second_path_s + 1.0)
+    await asyncio.sleep(case.decision_s - begun_s + centre.policy.second_path_s + 1.0)
     centre.ends_off()
     for _reload in range(20):
         centre.district = replace(centre.district, duty=replace(centre.district.duty))

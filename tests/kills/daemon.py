@@ -1,6 +1,6 @@
 """Kills the whole daemon at any instant, and counts what is lost: `python -m tests.kills.daemon --kills N`.
 
-Real `guardian run`, broker and provider, each a process or a port of its own. Twenty kills make a centre: in
+Real `guardian run`, broker and provider, each a process or a port of its own. Ten kills make a centre: in
 each life one more home's button is pressed, at any instant before the kill, which comes at any instant from
 the start to a second after the daemon is ready. Then a daemon is let go on until it has nothing left to do,
 and the centre is judged:
