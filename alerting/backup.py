@@ -18,7 +18,7 @@ where nobody stands at the door yet:
 Nobody is released by this: who goes goes on, and holds the incident until the lease ends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -59,7 +59,7 @@ class Backup:
 def backup(standing: Standing, policy: Policy, now_ms: int) -> Backup:
     """Decide whether another one is asked to go."""
     s, reserve_ms = standing, int(policy.reserve_s * 1000)
-    held = 1 - prod(1 - policy.held_odds * (ms <= s.due_ms) for ms in s.going.values())
+    held = in_time_chance(s.going.values(), s.due_ms, policy)
     fresh = {r for r in s.latest if r not in s.asked or r in s.volunteers}
     hope = 1 - prod(
         1 - s.odds[r] for r, until_ms in s.asked.items() if until_ms > now_ms and r not in s.volunteers
@@ -79,6 +79,11 @@ def backup(standing: Standing, policy: Policy, now_ms: int) -> Backup:
             sure = 1 - (1 - sure) * (1 - _odds(s, r, policy))
     moments = [s.latest[r] - int(policy.margin_s * 1000) for r in waiting]
     return Backup(tuple(page), bool(page), min(moments, default=None))
+
+
+def in_time_chance(expected_ms: Iterable[int], due_ms: int, policy: Policy) -> float:
+    """Chance that one of those who go is there in time, by when they are expected."""
+    return 1 - prod(1 - policy.held_odds * (ms <= due_ms) for ms in expected_ms)
 
 
 def _now(s: Standing, by_slack: list[str], chance: float, policy: Policy, now_ms: int) -> Backup:

@@ -121,7 +121,7 @@ class Courier:
         self._urgent: Sequence[str] = ()
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._slots = {urgent: asyncio.Semaphore(AT_ONCE) for urgent in (True, False)}
-        self._listener = Listener(ledger, channels, policy, clock, self.wake)
+        self._listener = Listener(ledger, channels, duty, policy, clock, self.wake)
 
     async def run(self) -> None:
         """Send and fetch answers for ever.

@@ -18,7 +18,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.duty import Duty
-from alerting.planner import latest_page_ms
+from alerting.in_time import latest_page_ms
 from alerting.policy import Policy
 from alerting.shifts import on_duty
 

@@ -17,16 +17,16 @@ sends. The steps, for each incident:
    stands (area.py), whoever comes on duty what is open (handover.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from alerting import area, drill, handover, paths, planner
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import BackupWanted, Incident, LeaseCapped, LeaseLapsed
+from alerting.known import Known, known_of
 from alerting.ledger import (
     Message,
-    Move,
     Tx,
     apply,
     enqueue,
@@ -37,7 +37,7 @@ from alerting.ledger import (
     to_stand_down,
     words_since_decision,
 )
-from alerting.paths import NOT_REACHED, Way
+from alerting.paths import Way
 from alerting.policy import Policy
 from alerting.readiness import BY_NAME, RELEASED
 
@@ -68,32 +68,6 @@ class Look:
     """There was more than one look takes up: look again at once."""
 
 
-@dataclass(slots=True)
-class _Asked:
-    """What is known of the people whom one incident concerns."""
-
-    paged: dict[str, int] = field(default_factory=dict)
-    declined: set[str] = field(default_factory=set)
-    lapsed: set[str] = field(default_factory=set)
-    unreachable: set[str] = field(default_factory=set)
-    waiting: set[str] = field(default_factory=set)
-    """Those with a page of this round that has not been sent yet."""
-    pages: list[Message] = field(default_factory=list)
-    """Those of this round."""
-    going: dict[str, planner.Going] = field(default_factory=dict)
-    said: dict[str, int] = field(default_factory=dict)
-    """Those who have accepted and were told to stay → when."""
-    released: dict[str, int] = field(default_factory=dict)
-    """Those who held it until somebody named by staff took over → when."""
-    heard: dict[str, int] = field(default_factory=dict)
-    """Everybody's last word → when."""
-
-    def told(self) -> planner.Asked:
-        """Give what the planner needs of it."""
-        volunteers = {r: ms for r, ms in self.said.items() if ms >= self.paged.get(r, 0)}
-        return planner.Asked(self.paged, self.declined, self.unreachable, self.going, self.lapsed, volunteers)
-
-
 def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], now_ms: int) -> Look:
     """Look at every open incident once.
 
@@ -112,7 +86,7 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
                 drill.end(tx, incident, now_ms)
                 continue
             waits.append(drill.ends_ms(incident))
-        asked = _asked(incident, pages.get(incident.id, ()), words.get(incident.id, ()))
+        asked = known_of(incident, pages.get(incident.id, ()), words.get(incident.id, ()))
         asked.unreachable |= cut_off
         if incident.lease_until_ms is not None:
             waits.append(_cap(tx, incident, asked, duty, policy, now_ms))
@@ -161,7 +135,7 @@ def _again(incident: Incident, other: paths.Another, policy: Policy, now_ms: int
     return replace(again, channel=other.channel)
 
 
-def _round(incident: Incident, asked: _Asked, ways: Mapping[str, Sequence[Way]]) -> paths.Round:
+def _round(incident: Incident, asked: Known, ways: Mapping[str, Sequence[Way]]) -> paths.Round:
     """Give the pages that still want an answer; one to somebody by name does, whatever was said before."""
     by_name = [p for p in asked.pages if p.wave == BY_NAME and p.responder in incident.called]
     waited = {p.responder for p in by_name if p.created_ms > asked.heard.get(p.responder, 0)}
@@ -169,7 +143,7 @@ def _round(incident: Incident, asked: _Asked, ways: Mapping[str, Sequence[Way]])
     return paths.Round(incident, asked.pages if incident.wants_people else by_name, ways, spoke)
 
 
-def _released(tx: Tx, incident: Incident, asked: _Asked, now_ms: int) -> int:
+def _released(tx: Tx, incident: Incident, asked: Known, now_ms: int) -> int:
     """Tell those who held it that somebody else has taken over, once."""
     told = 0
     for who, since_ms in asked.released.items():
@@ -187,7 +161,7 @@ def _lapse(tx: Tx, incident: Incident, now_ms: int) -> Incident:
 
 
 def _cap(  # noqa: PLR0917  # each is a fact of its own
-    tx: Tx, incident: Incident, asked: _Asked, duty: Duty, policy: Policy, now_ms: int
+    tx: Tx, incident: Incident, asked: Known, duty: Duty, policy: Policy, now_ms: int
 ) -> int:
     """Cut the lease to the next person's latest page; give when it ends."""
     away = asked.declined | asked.unreachable | asked.lapsed
@@ -195,54 +169,6 @@ def _cap(  # noqa: PLR0917  # each is a fact of its own
     if cap_ms is not None:
         incident = apply(tx, incident.id, LeaseCapped(cap_ms), now_ms, "guardian")
     return incident.lease_until_ms or now_ms
-
-
-def _asked(incident: Incident, pages: Iterable[Message], words: Iterable[Move]) -> _Asked:
-    asked = _Asked()
-    for word in words:
-        if word.event == "lease-lapsed":
-            asked.lapsed.add(word.detail["released"])
-            asked.going.pop(word.detail["released"], None)
-            continue
-        if word.event != "cannot-go" and "released" in word.detail:
-            asked.going.pop(word.detail["released"], None)
-            asked.released[word.detail["released"]] = word.t_ms
-        _note(asked, word, word.detail.get("responder", word.by))
-    asked.paged = dict.fromkeys(asked.lapsed, 0)
-    asked.pages = [p for p in pages if p.created_ms >= incident.round_ms]
-    reached, lost = set[str](), set[str]()
-    first: dict[tuple[str, int], int] = {}
-    for page in asked.pages:
-        who = page.responder
-        if page.state == "failed" or page.receipt in NOT_REACHED:
-            lost.add(who)
-            continue
-        if page.state in {"due", "leased"}:
-            asked.waiting.add(who)
-        if page.state != "withdrawn" or page.copies:
-            reached.add(who)  # by the same page on another path the window does not begin anew
-            asked.paged[who] = first.setdefault((who, page.wave), page.created_ms)
-    asked.unreachable = lost - reached
-    return asked
-
-
-def _note(asked: _Asked, word: Move, who: str) -> None:
-    """Note somebody's word; the last one counts."""
-    asked.heard[who] = word.t_ms
-    if word.event == "cannot-go":
-        asked.declined.add(who)
-        asked.going.pop(who, None)
-        asked.said.pop(who, None)
-        return
-    asked.declined.discard(who)
-    if not word.detail.get("goes"):
-        asked.said[who] = word.t_ms
-        return
-    asked.said.pop(who, None)
-    asked.released.pop(who, None)
-    minutes = word.detail.get("minutes")
-    if minutes is not None or who not in asked.going:  # a time said before holds on
-        asked.going[who] = planner.Going(word.t_ms, minutes)
 
 
 def page(

@@ -6,8 +6,9 @@ sends. An event that says nothing new gives the same incident back, so every eve
 1.  Moves go forward: open, notified, accepted, en-route, on-scene, closed. `MOVES` is the whole table.
 2.  `Paged`: a provider has accepted the first text of a round; that is not an acceptance by anybody.
 3.  `Accepted` and `EnRoute`: the first one holds the incident; a second one is recorded and changes
-    nothing, unless help was asked for, or somebody is wanted in case (`BackupWanted`): then he or she is
-    the helper and goes too. Wanted once more, the next one takes the helper's place; nobody is told to stay.
+    nothing, unless help was asked for, or somebody is wanted in case (`BackupWanted`; `planner.goes_too` says
+    it for whoever could not be asked again): then he or she is the helper and goes too. Wanted once more,
+    the next one takes the helper's place; nobody is told to stay.
 4.  Holding is a lease: `lease_s` without ETA, else ETA + `lease_s`. `LeaseCapped` cuts one without ETA to
     the last moment at which somebody else could still be there in time.
 5.  Ways back, 1: a lapsed lease reopens. 2: the holder's `CannotGo` reopens. 3: a word that contradicts

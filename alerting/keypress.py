@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting import planner, replies, spoken
+from alerting import in_time, replies, spoken
 from alerting.concern import Kind
+from alerting.duty import Duty
 from alerting.ledger import (
     Tx,
     code_for,
@@ -60,7 +61,7 @@ class Heard:
     """Whether there is something for the courier to do."""
 
 
-def press(tx: Tx, pressed: Pressed, policy: Policy, now_ms: int) -> Heard:
+def press(tx: Tx, pressed: Pressed, duty: Duty, policy: Policy, now_ms: int) -> Heard:
     """Act on what was pressed, once, and find the words for it.
 
     Raises
@@ -84,6 +85,7 @@ def press(tx: Tx, pressed: Pressed, policy: Policy, now_ms: int) -> Heard:
             via=replies.VOICE,
             incident=None if about is None else about.incident,
         ),
+        duty,
         policy,
         now_ms,
     )
@@ -104,7 +106,7 @@ def _say(  # noqa: PLR0917  # each is a fact of its own
     def clock(t_ms: int) -> str:
         return datetime.fromtimestamp(t_ms / 1000, tz=zone).strftime("%H:%M")
 
-    due_ms = None if about.deadline_ms is None else planner.due_by_ms(about, policy)
+    due_ms = None if about.deadline_ms is None else in_time.due_by_ms(about, policy)
     return spoken.words(
         "answer",
         of_drill(template) if about.kind is Kind.DRILL else template,

@@ -6,7 +6,7 @@ the provider's id and counts once.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -16,6 +16,7 @@ import structlog
 from alerting import replies
 from alerting.channels import Channel, ChannelError
 from alerting.clock import Clock
+from alerting.duty import Duty
 from alerting.ledger import Ledger, Tx, answers_wanted_since_ms
 from alerting.policy import Policy
 
@@ -42,10 +43,11 @@ class _Polled:
 class Listener:
     """The ear beside the courier."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # each is a part of its own
         self,
         ledger: Ledger,
         channels: Mapping[str, Channel],
+        duty: Callable[[], Duty],
         policy: Policy,
         clock: Clock,
         wake: asyncio.Event,
@@ -55,7 +57,7 @@ class Listener:
         """When it is time to ask again."""
         self._ledger = ledger
         self._channels = channels
-        self._policy = policy
+        self._duty, self._policy = duty, policy
         self._clock = clock
         self._wake = wake
         self._polled: dict[str, _Polled] = {}
@@ -101,4 +103,4 @@ class Listener:
 
     def _take_answers(self, tx: Tx, said: Sequence[replies.Inbound], now_ms: int) -> None:
         for one in said:
-            replies.take(tx, one, self._policy, now_ms)
+            replies.take(tx, one, self._duty(), self._policy, now_ms)

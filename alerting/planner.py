@@ -5,10 +5,9 @@ time; gives a `Plan`. Never waits, writes or sends.
 
 For HIGH and MEDIUM, while nobody holds the incident (or help is wanted; while somebody goes: backup.py):
 
-1. Feasible: on duty (or asked while on duty), not declined, not unreachable, and now ≤ latest page. That is,
-   for r, D − (send_p95 + reply_p90(r) + turnout_p90(r) + travel_p90(r, home) + entry(r, home)). Entry takes
-   longer without a key where one is needed, so nobody is counted on who would stand outside. Whoever has
-   not been asked can be until their shift ends: after those who stay, and before they leave.
+1. Feasible: on duty (or asked while on duty), not declined, not unreachable, and now ≤ latest page
+   (in_time.py). Whoever has not been asked can be until their shift ends: after those who stay, and before
+   they leave.
 2. Hope: feasible people who were paged less than a wave window ago and whose answer would still be in time.
 3. Whoever's latest page is within the margin is paged now: it is now or never.
 4. While the hope's joint chance of at least one acceptance is below 95 %, add feasible people who have not
@@ -35,18 +34,16 @@ from math import prod
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting.backup import Standing, backup
-from alerting.concern import SEVERITY, Concern, Kind, Severity
-from alerting.duty import Duty, Responder
-from alerting.incident import Incident, State
+from alerting.backup import Standing, backup, in_time_chance
+from alerting.concern import Kind, Severity
+from alerting.duty import Duty
+from alerting.in_time import due_by_ms, entry_s, latest_page_ms, latest_pages
+from alerting.incident import Accepted, Incident, State
 from alerting.policy import Policy
-from alerting.shifts import changes_ms, ends_ms, on_duty
+from alerting.shifts import changes_ms, on_duty
 
-DAY_MS: Final = 24 * 3_600_000
-
-
-MOST_WORKED = 256
-"""Open incidents for which latest pages are kept; more at once are worked out anew."""
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 24 * 60 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +132,6 @@ def is_held(incident: Incident) -> bool:
     return urgent and incident.state in {State.ACCEPTED, State.EN_ROUTE} and incident.help_ms is None
 
 
-def due_by_ms(incident: Incident, policy: Policy) -> int:
-    """By when somebody must be at the door: the deadline, or the target after help was asked for."""
-    if incident.help_ms is not None:
-        return incident.help_ms + int(policy.target_s * 1000)
-    if incident.deadline_ms is None:  # a suspicion or LOW: there is none; they are never asked for one
-        raise ValueError(f"incident {incident.id} has no deadline")
-    return incident.deadline_ms
-
-
 def _until_shifts_change(case: _Case, found: Plan) -> Plan:
     """Look again no later than when somebody comes or leaves."""
     until_ms = case.now_ms + DAY_MS if found.next_ms is None else found.next_ms
@@ -155,13 +143,9 @@ def _held(case: _Case) -> Plan:
     """Somebody goes: whether another one is to go too."""
     incident, duty, policy = case.incident, case.duty, case.policy
     due_ms = due_by_ms(incident, policy)
-    latest = _latest(incident.home, due_ms, duty, policy, case.now_ms, case.asked_on_duty)
+    latest = latest_pages(incident.home, due_ms, duty, policy, case.now_ms, case.asked_on_duty)
     high = incident.severity is Severity.HIGH
-    who = set(case.asked.going) | ({incident.acceptor} if incident.acceptor else set())
-    expected = {r: _inside_ms(case, r) for r in who}
-    silent_ms = case.now_ms - int(policy.lease_s * 1000)  # the lease of who holds it ends by itself
-    going = {r: ms for r, ms in expected.items() if r == incident.acceptor or ms >= silent_ms}
-    away = case.away
+    going, away = _expected(case), case.away
     latest = {r: ms for r, ms in latest.items() if r not in away and r not in going}
     standing = Standing(
         due_ms=due_ms,
@@ -174,6 +158,41 @@ def _held(case: _Case) -> Plan:
     )
     found = backup(standing, policy, case.now_ms)
     return Plan(found.page, found.next_ms, last_resort=False, backup=found.wanted)
+
+
+def goes_too(  # noqa: PLR0917  # each is a fact of its own
+    incident: Incident, yes: Accepted, going: Mapping[str, Going], duty: Duty, policy: Policy, now_ms: int
+) -> bool:
+    """Whether somebody who says yes while another one holds the incident goes as well.
+
+    Whoever was told to go (`going`) is not told to stay by the next word. For HIGH, beside: whoever would be
+    in time now, and would have to be asked again within `stay_at_least_s`, or could not be any more, unless
+    those who go are there in time with a chance of `backup_confidence`. Minutes are rounded up by whoever
+    names them, so they may be one less.
+    """
+    person, who = duty.responders.get(yes.responder), yes.responder
+    if person is None or not is_held(incident) or incident.kind is Kind.DRILL or who == incident.acceptor:
+        return False
+    if who in going:
+        return True
+    due_ms = due_by_ms(incident, policy)
+    again_ms = latest_page_ms(person, incident.home, due_ms, duty, policy)
+    again_ms -= int(1000 * (policy.margin_s + policy.stay_at_least_s))
+    if incident.severity is not Severity.HIGH or again_ms > now_ms:
+        return False
+    case = _Case(incident, duty, Asked(going={**going, who: Going(now_ms, yes.minutes)}), policy, now_ms)
+    expected = _expected(case)
+    mine_ms = expected.pop(who) - (0 if yes.minutes is None else MINUTE_MS)
+    held = in_time_chance(expected.values(), due_ms, policy)
+    return mine_ms <= due_ms and held < policy.backup_confidence
+
+
+def _expected(case: _Case) -> dict[str, int]:
+    """When those who go are expected inside; whoever says nothing for longer than a lease is not."""
+    acceptor = case.incident.acceptor
+    expected = {r: _inside_ms(case, r) for r in {*case.asked.going, *filter(None, (acceptor,))}}
+    silent_ms = case.now_ms - int(case.policy.lease_s * 1000)  # the lease of who holds it ends by itself
+    return {r: ms for r, ms in expected.items() if r == acceptor or ms >= silent_ms}
 
 
 def _inside_ms(case: _Case, responder: str) -> int:
@@ -208,49 +227,10 @@ def lease_cap_ms(
     """
     if incident.deadline_ms is None or incident.eta_ms is not None:
         return None
-    latest = _latest(incident.home, incident.deadline_ms, duty, policy, now_ms)
+    latest = latest_pages(incident.home, incident.deadline_ms, duty, policy, now_ms)
     others = [ms for r, ms in latest.items() if r != incident.acceptor and r not in away]
     cap_ms = max(others, default=0) - int(policy.margin_s * 1000)
     return cap_ms if cap_ms > now_ms else None
-
-
-def deadline(concern: Concern, duty: Duty, policy: Policy) -> tuple[int | None, bool]:
-    """Give the deadline in ms and whether it is `late-at-decision`.
-
-    HIGH: onset + target while somebody on duty is feasible against that at the decision, otherwise
-    decision + target, late. MEDIUM: always decision + target, late. LOW and suspicions have none.
-    """
-    severity, target_ms = SEVERITY[concern.kind], int(policy.target_s * 1000)
-    if severity is None or severity is Severity.LOW:
-        return None, False
-    in_time_ms = concern.onset_ms + target_ms
-    if severity is Severity.HIGH and feasible(concern.home, in_time_ms, duty, policy, concern.decided_ms):
-        return in_time_ms, False
-    return concern.decided_ms + target_ms, True
-
-
-def feasible(home: str, deadline_ms: int, duty: Duty, policy: Policy, now_ms: int) -> tuple[str, ...]:
-    """Give those on duty who would be there in time if paged now, most slack first."""
-    latest = _latest(home, deadline_ms, duty, policy, now_ms)
-    return tuple(sorted((r for r, ms in latest.items() if ms >= now_ms), key=lambda r: -latest[r]))
-
-
-def latest_page_ms(responder: Responder, home: str, deadline_ms: int, duty: Duty, policy: Policy) -> int:
-    """The last moment to page somebody so that he or she is inside by the deadline, in ms."""
-    needs_s = (
-        policy.send_p95_s
-        + responder.reply_p90_s
-        + responder.turnout_p90_s
-        + duty.travel_p90_s(responder.id, home)
-        + entry_s(responder.id, home, duty, policy)
-    )
-    return deadline_ms - int(needs_s * 1000)
-
-
-def entry_s(responder: str, home: str, duty: Duty, policy: Policy) -> float:
-    """Seconds from the front door to the resident: longer for whoever holds no key where one is needed."""
-    without_s = 0.0 if duty.gets_in(responder, home) else policy.entry_without_key_s
-    return duty.entry_s.get(home, policy.entry_default_s) + without_s
 
 
 def quiet_until_ms(duty: Duty, policy: Policy, now_ms: int) -> int | None:
@@ -266,53 +246,6 @@ def quiet_until_ms(duty: Duty, policy: Policy, now_ms: int) -> int | None:
     days, minutes = int(hour >= end), round(end * 60)
     over = midnight + timedelta(days=days, minutes=minutes)  # by what the clock shows, whatever day it is
     return int(over.timestamp() * 1000)
-
-
-def _latest(  # noqa: PLR0917  # each is a fact of its own
-    home: str,
-    deadline_ms: int,
-    duty: Duty,
-    policy: Policy,
-    now_ms: int,
-    asked: AbstractSet[str] = frozenset(),
-) -> dict[str, int]:
-    """Give the last moment to ask everybody on duty, which their shift does not outlive, and those asked."""
-    latest = dict(_of_all(home, deadline_ms, duty, policy, on_duty(duty, now_ms)))
-    for r, end_ms in ends_ms(duty, now_ms, max(latest.values(), default=now_ms)).items():
-        latest[r] = min(latest[r], end_ms - 1)
-    there = (duty.responders[r] for r in asked)
-    return latest | {p.id: latest_page_ms(p, home, deadline_ms, duty, policy) for p in there}
-
-
-@dataclass(slots=True)
-class _Worked:
-    """What was worked out for the same people: each look asks for every open incident."""
-
-    duty: Duty
-    policy: Policy
-    there: tuple[str, ...]
-    latest: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
-    """(home, deadline) → responder → latest page."""
-
-
-_worked: list[_Worked] = []
-
-
-def _of_all(
-    home: str, deadline_ms: int, duty: Duty, policy: Policy, there: tuple[str, ...]
-) -> Mapping[str, int]:
-    """Give the latest page of all these, worked out once for each home and deadline."""
-    known = _worked[0] if _worked else None
-    if known is None or known.duty is not duty or known.policy is not policy or known.there is not there:
-        known = _Worked(duty, policy, there)
-        _worked[:] = [known]
-    latest = known.latest.get((home, deadline_ms))
-    if latest is None:
-        if len(known.latest) >= MOST_WORKED:
-            known.latest.clear()
-        latest = {r: latest_page_ms(duty.responders[r], home, deadline_ms, duty, policy) for r in there}
-        known.latest[home, deadline_ms] = latest
-    return latest
 
 
 def _low(case: _Case) -> Plan:
@@ -331,7 +264,9 @@ def _wave(case: _Case) -> Plan | None:
     """Steps 1 to 4; None when nobody can be added and no answer can be hoped for."""
     incident, duty, policy, now_ms = case.incident, case.duty, case.policy, case.now_ms
     margin_ms, away = int(policy.margin_s * 1000), case.away
-    everybody = _latest(incident.home, due_by_ms(incident, policy), duty, policy, now_ms, case.asked_on_duty)
+    everybody = latest_pages(
+        incident.home, due_by_ms(incident, policy), duty, policy, now_ms, case.asked_on_duty
+    )
     latest = {r: ms for r, ms in everybody.items() if r not in away}
     asked = {r: _hope_ends_ms(case, r, latest[r]) for r in latest if r in case.asked.paged}
     hope = {r: ms for r, ms in asked.items() if ms > now_ms}

@@ -28,6 +28,8 @@ class Policy:
     """HIGH: chance of somebody in time below which another one is asked at their last moment; 1: always."""
     reserve_s: float
     """Expected less than this before the deadline, somebody who goes is not alone enough."""
+    stay_at_least_s: float
+    """HIGH: nobody who says yes is told to stay who would have to be asked again sooner."""
     margin_s: float
     """How long before somebody's latest page that page goes out."""
     send_p95_s: float

@@ -27,7 +27,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerting import handover, planner, spoken, wording
+from alerting import handover, in_time, spoken, wording
 from alerting.channels import Abilities, Channel
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Responder
@@ -278,7 +278,7 @@ def _body(  # noqa: PLR0917  # each is a fact of its own
         code = code_for(tx, about.id, person.id, now_ms)
         card, eta_ms = duty.cards.get(about.home), about.eta_ms
         if about.deadline_ms is not None:
-            deadline_ms = planner.due_by_ms(about, policy)
+            deadline_ms = in_time.due_by_ms(about, policy)
         if about.is_area:
             homes, minutes = _area(tx, about, text, now_ms)
     elif text.purpose == wording.HANDOVER:

@@ -18,7 +18,8 @@ The steps of `take`:
    except that `5` after closing contradicts it and brings it back.
 5. What it means: `1` accept, with minutes also on the way; `2` arrived; `3` cannot; `4` reported false, which
    closes only what this person has arrived at; `5` needs help; `6` safe, likewise only after `2`.
-6. The first to accept keeps it; the second one is told that somebody goes.
+6. The first to accept keeps it; the second one is told that somebody goes, or, where it would be too late to
+   ask once more should the first one not come, goes too (`planner.goes_too`).
 """
 
 import re
@@ -26,11 +27,13 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from alerting import drill
+from alerting import drill, planner
 from alerting.concern import Kind
+from alerting.duty import Duty
 from alerting.incident import (
     Accepted,
     Arrived,
+    BackupWanted,
     CannotGo,
     Closed,
     Incident,
@@ -40,6 +43,7 @@ from alerting.incident import (
     State,
     step,
 )
+from alerting.known import known_of
 from alerting.ledger import (
     Message,
     Tx,
@@ -54,6 +58,7 @@ from alerting.ledger import (
     responder_of_phone,
     sent_to,
     take_inbound,
+    words_of,
 )
 from alerting.policy import Policy
 
@@ -192,7 +197,7 @@ def _plain(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
+def take(tx: Tx, inbound: Inbound, duty: Duty, policy: Policy, now_ms: int) -> Taken:
     """Act on one inbound text, once, however often and by whichever way it comes.
 
     `now_ms` is the time of taking; minutes count from it.
@@ -212,7 +217,7 @@ def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
     if isinstance(reply, Unclear):
         decision = _hint(tx, who, reply, inbound.incident, now_ms)
     else:
-        decision = _decide(tx, _Said(who, reply, inbound.t_ms, inbound.incident), policy, now_ms)
+        decision = _decide(tx, _Said(who, reply, inbound.t_ms, inbound.incident), duty, policy, now_ms)
     if not take_inbound(tx, inbound.sid, who, decision.incident_id, now_ms, inbound.via, body, decision.kind):
         again = decision.template if inbound.via == VOICE else None
         return Taken("repeated", decision.incident_id, changed=False, template=again)
@@ -220,7 +225,8 @@ def take(tx: Tx, inbound: Inbound, policy: Policy, now_ms: int) -> Taken:
         drill.end(tx, decision.ends, now_ms)
     if decision.incident_id is not None:
         for event in decision.events:
-            apply(tx, decision.incident_id, event, now_ms, who)
+            by = "guardian" if isinstance(event, BackupWanted) else who
+            apply(tx, decision.incident_id, event, now_ms, by)
     if inbound.via == VOICE:
         changed = bool(decision.events)
         return Taken(decision.kind, decision.incident_id, changed, template=decision.template)
@@ -259,14 +265,14 @@ def _single(mine: Mapping[str, int]) -> int | None:
     return next(iter(mine.values())) if len(mine) == 1 else None
 
 
-def _decide(tx: Tx, said: _Said, policy: Policy, now_ms: int) -> _Decision:
+def _decide(tx: Tx, said: _Said, duty: Duty, policy: Policy, now_ms: int) -> _Decision:
     """Find the incident that is meant, and what is meant about it."""
     mine, past = codes(tx, said.who), closed_codes(tx, said.who, now_ms)
     meant = (c for c, n in {**past, **mine}.items() if n == said.incident)
     code = said.reply.code or next(meant, None)
     number = mine.get(code) if code is not None else _only(tx, mine, said)
     if number is not None:
-        return _about(tx, incident(tx, number), said, lease_s=policy.lease_s, now_ms=now_ms)
+        return _about(tx, incident(tx, number), said, duty, policy, now_ms)
     if code in past:
         return _late(tx, incident(tx, past[code]), said)
     if mine:
@@ -305,16 +311,16 @@ def _is_test_only(now_open: Incident, closed: Incident) -> bool:
     return now_open.kind is Kind.DRILL and closed.kind is not Kind.DRILL
 
 
-def _about(tx: Tx, i: Incident, said: _Said, *, lease_s: float, now_ms: int) -> _Decision:
+def _about(  # noqa: PLR0917  # each is a fact of its own
+    tx: Tx, i: Incident, said: _Said, duty: Duty, policy: Policy, now_ms: int
+) -> _Decision:
     """Say what a reply means for the open incident `i`."""
     who, reply = said.who, said.reply
     match reply.digit:
         case 1:
             if _has_declined_since(tx, i, said):
                 return _Decision("overtaken", i.id, (), "declined")
-            accepted = Accepted(who, reply.minutes, lease_s)
-            answer = _accepted_as(step(i, accepted, now_ms), who, reply)
-            return _Decision(answer, i.id, (accepted,), answer)
+            return _yes(tx, i, Accepted(who, reply.minutes, policy.lease_s), duty, policy, now_ms)
         case 2:
             return _Decision("arrived", i.id, (Arrived(who),), "arrived")
         case 3:
@@ -334,14 +340,30 @@ def _about(tx: Tx, i: Incident, said: _Said, *, lease_s: float, now_ms: int) -> 
             return _Decision("closed", i.id, (Closed("safe"),), "closed")
 
 
-def _accepted_as(after: Incident, who: str, reply: Reply) -> str:
+def _yes(  # noqa: PLR0917  # each is a fact of its own
+    tx: Tx, i: Incident, yes: Accepted, duty: Duty, policy: Policy, now_ms: int
+) -> _Decision:
+    """Take somebody's yes: to hold it, to go as well, or to stay."""
+    events: tuple[IncidentEvent, ...] = (yes,)
+    if planner.is_held(i.by_word()) and yes.responder not in {i.acceptor, i.helper}:
+        going = known_of(i, (), words_of(tx, i.id)).going
+        if planner.goes_too(i.by_word(), yes, going, duty, policy, now_ms):
+            events = (BackupWanted(), yes)
+    after = i
+    for event in events:
+        after = step(after, event, now_ms)
+    answer = _accepted_as(after, yes)
+    return _Decision(answer, i.id, events, answer)
+
+
+def _accepted_as(after: Incident, yes: Accepted) -> str:
     """Name the answer to somebody who has said 1, by the incident after it."""
-    if who not in {after.acceptor, after.helper}:
+    if yes.responder not in {after.acceptor, after.helper}:
         return "already-taken"
-    holds = who == after.acceptor
+    holds = yes.responder == after.acceptor
     if holds and after.is_there:
         return "arrived"
-    departs = reply.minutes is not None or (holds and after.by_word().state is State.EN_ROUTE)
+    departs = yes.minutes is not None or (holds and after.by_word().state is State.EN_ROUTE)
     return "on-the-way" if departs else "accepted"
 
 

@@ -21,7 +21,7 @@ is never fine. `overdue` is this, the rest of an area, and the end of silences.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alerting import area, drill, planner
+from alerting import area, drill, in_time
 from alerting.concern import SEVERITY, Concern, Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import CancelledByHome, Closed, Incident, Raised, Suspected
@@ -126,7 +126,7 @@ def _take(tx: Tx, concern: Concern, duty: Duty, policy: Policy, now_ms: int) -> 
             return None
     if in_drill is not None:
         drill.end(tx, in_drill, now_ms)
-    deadline_ms, late = planner.deadline(concern, duty, policy)
+    deadline_ms, late = in_time.deadline(concern, duty, policy)
     if known is None:
         return open_new(tx, concern, severity=severity, deadline_ms=deadline_ms, late=late, now_ms=now_ms)
     add_concern(tx, known.id, concern)

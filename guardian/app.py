@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 
 from alerting.channels import Channel
 from alerting.courier import Courier
+from alerting.duty import Duty
 from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state
 from guardian import desk, roster, ways
@@ -99,6 +100,9 @@ async def run(
             book = await open_book(ledger, loaded, clock.now_ms())
         people = book.roster
 
+        def duty() -> Duty:
+            return book.duty(clock.now_ms())
+
         # the way in
         board = Board(people.site, people.sensors, replay=replay)
         lookout = Lookout(board, loaded.detectors, people.furniture, timezone=people.duty.timezone)
@@ -122,7 +126,7 @@ async def run(
         courier = Courier(
             ledger,
             channels,
-            lambda: book.duty(clock.now_ms()),
+            duty,
             loaded.policy,
             clock,
             crash_point=crash_point,
@@ -161,7 +165,7 @@ async def run(
             board=board,
             lookout=lookout,
             ledger=ledger,
-            duty=lambda: book.duty(clock.now_ms()),
+            duty=duty,
             policy=loaded.policy,
             clock=clock,
             acks=link,
@@ -176,7 +180,7 @@ async def run(
         await calendar.tell()
         foresight = Foresight(
             lambda: book.roster.homes,
-            lambda: book.duty(clock.now_ms()),
+            duty,
             loaded.policy,
             clock,
             feed.changed,
@@ -210,6 +214,7 @@ async def run(
                 public_url=settings.twilio.public_url,
                 on_change=changed,
                 clock=clock,
+                duty=duty,
                 policy=loaded.policy,
             ).routes
         if settings.aliyun is not None:
@@ -218,6 +223,7 @@ async def run(
                 token=settings.aliyun.push_token.get_secret_value(),
                 on_change=changed,
                 clock=clock,
+                duty=duty,
                 policy=loaded.policy,
             ).routes
         hooks_port = None

@@ -328,6 +328,9 @@ def simulate_response(  # noqa: PLR0917  # typer fills them by name
     odds: Annotated[
         list[float] | None, typer.Option(help="Only these chances of a yes; again for more.")
     ] = None,
+    on_disk: Annotated[
+        bool, typer.Option("--on-disk", help="The ledger is a real file, whose commits wait for the disk.")
+    ] = False,
     bugs: Annotated[
         bool, typer.Option("--planted", help="Plant known bugs in a copy of the source; all must be found.")
     ] = False,
@@ -356,7 +359,7 @@ def simulate_response(  # noqa: PLR0917  # typer fills them by name
     try:
         with _bar("incidents") as say:
             only = faults.split(",") if faults else ()
-            figures = response.run(incidents, seed, policy, only, say, odds or ODDS)
+            figures = response.run(incidents, seed, policy, only, say, odds or ODDS, on_disk=on_disk)
     except (LookupError, WorkerLost) as e:
         fail(str(e))
     _write(json_file, figures, seed)

@@ -19,7 +19,7 @@ from guardian.clock import LiveClock
 from guardian.web.hooks import hooks_app
 from simulator.providers import FakeTwilio
 from simulator.responders import Behaviour, Phones, never_answers
-from tests.alerting_people import shipped_policy
+from tests.alerting_people import duty, shipped_policy
 
 SID = "AC" + "0" * 31 + "1"
 TOKEN = "secret-token"
@@ -67,6 +67,7 @@ class Centre:
             public_url=PUBLIC,
             on_change=self.wake,
             clock=clock,
+            duty=duty,
             policy=POLICY,
         )
         self.fake: FakeTwilio

@@ -155,6 +155,7 @@ async def road(behaviours: dict[str, Behaviour], homes: list[SimulatedHome]) -> 
                 public_url=HOOKS,
                 on_change=courier.wake.set,
                 clock=clock,
+                duty=lambda: duty,
                 policy=loaded.policy,
             )
         )

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from alerting.concern import Kind
 from alerting.coverage import forecast
 from alerting.duty import Duty
+from alerting.in_time import deadline, feasible, latest_page_ms
 from alerting.incident import Accepted, Arrived, NeedsHelp, State, step
 from alerting.ledger import Ledger
-from alerting.planner import Asked, Going, deadline, feasible, latest_page_ms, plan
+from alerting.planner import Asked, Going, plan
 from guardian import roster
 from guardian.roster_file import read
 from guardian.settings import CONFIG, SettingsError

@@ -25,7 +25,7 @@ from guardian.web.aliyun_hooks import (
     report_path,
 )
 from simulator.fake_aliyun import FakeAliyun, Text
-from tests.alerting_people import shipped_policy
+from tests.alerting_people import duty, shipped_policy
 
 TOKEN = "t" * 40
 ANN, BOB = "+8613800000001", "+8613800000002"
@@ -61,6 +61,7 @@ class Site:
             token=TOKEN,
             on_change=lambda: self.woken.append(True),
             clock=LiveClock(START_MS),
+            duty=duty,
             policy=POLICY,
         )
         async with httpx.AsyncClient(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alerting.coverage import DECIDED_MS, ENOUGH, HOUR_MS, QUARTER_MS, Forecast, forecast, on_shift_ahead
 from alerting.duty import Duty, Responder, Shift
-from alerting.planner import latest_page_ms
+from alerting.in_time import latest_page_ms
 from alerting.policy import Policy
 from alerting.shifts import on_duty
 from tests.alerting_people import EVERY_DAY, T0, duty, responder, shipped_policy

@@ -14,7 +14,7 @@ from guardian.clock import LiveClock
 from guardian.web.hooks import hooks_app
 from guardian.web.signed import MOST_BYTES, MOST_FIELDS, read_body
 from simulator.providers import FakeTwilio
-from tests.alerting_people import shipped_policy
+from tests.alerting_people import duty, shipped_policy
 
 SID = "AC" + "0" * 31 + "1"
 TOKEN, NEXT_TOKEN = "secret-token", "next-token"
@@ -65,6 +65,7 @@ class Site:
             public_url=self.public_url,
             on_change=lambda: self.woken.append(True),
             clock=LiveClock(START_MS),
+            duty=duty,
             policy=POLICY,
         )
         signature = FakeTwilio(SID, token, OURS, lambda: 0).sign(
@@ -230,6 +231,7 @@ async def test_an_address_that_is_not_ascii_is_refused(site: Site) -> None:
         public_url=PUBLIC,
         on_change=lambda: None,
         clock=LiveClock(START_MS),
+        duty=duty,
         policy=POLICY,
     )
 
@@ -274,6 +276,7 @@ async def test_a_body_that_is_too_large_is_not_read(site: Site, chunked: bool) -
         public_url=PUBLIC,
         on_change=lambda: None,
         clock=LiveClock(START_MS),
+        duty=duty,
         policy=POLICY,
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as http:
@@ -292,6 +295,7 @@ async def test_only_post_is_taken(site: Site, method: str, path: str) -> None:
         public_url=PUBLIC,
         on_change=lambda: None,
         clock=LiveClock(START_MS),
+        duty=duty,
         policy=POLICY,
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as http:

@@ -5,10 +5,10 @@ import math
 import pytest
 
 from alerting.concern import Severity
+from alerting.in_time import latest_page_ms
 from alerting.incident import Accepted, Arrived, Closed
 from alerting.learning import ODDS, Past, PastPage, PastTrip, learnt
 from alerting.ledger import Ledger, Message, Tx, apply, enqueue, open_new, past, record_sent
-from alerting.planner import latest_page_ms
 from tests.alerting_people import T0, concern, duty, responder, shipped_policy
 
 POLICY = shipped_policy()

@@ -47,7 +47,7 @@ async def race(rounds: int, seed: int = SEED) -> int:
             body, phone = said.format(code=code), people.responders[who].phone
             told = Inbound(f"IN{n}{who}", phone, body, clock.ms, pick(rng, "webhook", "poll", "aliyun"))
             for _again in range(int(rng.integers(1, 3))):
-                await ledger.transact(lambda tx, told=told: replies.take(tx, told, POLICY, clock.ms))  # type: ignore[misc]
+                await ledger.transact(lambda tx, told=told: replies.take(tx, told, people, POLICY, clock.ms))  # type: ignore[misc]
 
         def read(tx, number=one.id):  # type: ignore[no-untyped-def]
             return incident(tx, number), moves(tx, number), messages(tx, number)

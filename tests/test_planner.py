@@ -10,22 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting import planner
+from alerting import in_time
 from alerting.concern import Kind, Severity
 from alerting.duty import Duty, Shift
+from alerting.in_time import MOST_WORKED, deadline, due_by_ms, feasible, latest_page_ms
 from alerting.incident import Accepted, Arrived, Incident, NeedsHelp, State, step
-from alerting.planner import (
-    MOST_WORKED,
-    Asked,
-    Going,
-    Plan,
-    deadline,
-    due_by_ms,
-    feasible,
-    latest_page_ms,
-    lease_cap_ms,
-    plan,
-)
+from alerting.planner import Asked, Going, Plan, lease_cap_ms, plan
 from alerting.shifts import on_duty
 from tests.alerting_people import EVERY_DAY, T0, concern, duty, responder, shipped_policy
 
@@ -331,7 +321,7 @@ def test_latest_pages_that_are_kept_are_the_same_as_those_worked_out_anew_and_ne
     for _ in range(2):
         for due_ms in deadlines:
             assert feasible("h01", due_ms, people, POLICY, T0) == ("a", "b")
-            assert len(planner._worked[0].latest) <= MOST_WORKED
+            assert len(in_time._worked[0].latest) <= MOST_WORKED
     a = people.responders["a"]
-    kept = planner._worked[0].latest["h01", deadlines[-1]]
+    kept = in_time._worked[0].latest["h01", deadlines[-1]]
     assert kept["a"] == latest_page_ms(a, "h01", deadlines[-1], people, POLICY)

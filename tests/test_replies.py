@@ -11,10 +11,11 @@ from alerting.concern import Concern, Kind, Severity
 from alerting.incident import Incident, State
 from alerting.ledger import Ledger, Message, RosterRows, Tx
 from alerting.replies import Inbound, Reply, Taken, Unclear
-from tests.alerting_people import shipped_policy
+from tests.alerting_people import duty, responder, shipped_policy
 
 START_MS = 1_763_942_400_000
 PHONES = {"ann": "+4915100000001", "bob": "+4915100000002", "cy": "+4915100000003"}
+PEOPLE = duty(*(responder(who) for who in PHONES))
 POLICY = shipped_policy()
 
 
@@ -173,7 +174,7 @@ class Desk:
             self.now_ms if t_ms is None else t_ms,
             "webhook" if t_ms is None else "poll",
         )
-        return await self.ledger.transact(lambda tx: replies.take(tx, inbound, POLICY, self.now_ms))
+        return await self.ledger.transact(lambda tx: replies.take(tx, inbound, PEOPLE, POLICY, self.now_ms))
 
     async def shows(self, number: int) -> Incident:
         return await self.ledger.transact(lambda tx: ledger_of.incident(tx, number))

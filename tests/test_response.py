@@ -131,6 +131,13 @@ def test_asked_one_by_one_the_nearest_comes_first_and_each_silence_costs_a_minut
     assert onebyone.inside_s(where, case, frozenset({on[2]}))[0] == np.inf
 
 
+def test_on_a_real_file_everything_goes_as_in_memory() -> None:
+    for fault in ("none", "F13"):
+        place = next(n for n, f in enumerate(FAULTS) if f.id == fault)
+        in_memory = Job(0.30, place, 20, 0, 3)
+        assert play(replace(in_memory, on_disk=True), POLICY) == play(in_memory, POLICY)
+
+
 @pytest.mark.parametrize("bug", planted.bugs(), ids=lambda b: b.name)
 def test_every_planted_bug_has_its_place_in_the_source(bug: planted.Bug) -> None:
     assert planted.planted_text(bug) != (planted.ROOT / bug.file).read_text("utf-8")

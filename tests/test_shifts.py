@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from alerting.concern import Concern, Kind, Severity
 from alerting.duty import Duty, Shift
+from alerting.in_time import feasible
 from alerting.incident import Accepted, step
-from alerting.planner import Asked, Going, feasible, lease_cap_ms, plan
+from alerting.planner import Asked, Going, lease_cap_ms, plan
 from alerting.shifts import changes_ms, ends_ms, on_duty, starts_ms
 from tests.alerting_people import EVERY_DAY, T0, concern, duty, responder, shipped_policy
 from tests.test_planner import NOW, at, incident

@@ -56,6 +56,7 @@ from alerting.ledger.incidents import (
     recent_incidents,
     set_next_wave,
     uncleared_suspicions,
+    words_of,
     words_since_decision,
 )
 from alerting.ledger.lock import lock_state
@@ -208,5 +209,6 @@ __all__ = [
     "ungroup",
     "urgently_due",
     "withdraw",
+    "words_of",
     "words_since_decision",
 ]

@@ -46,6 +46,7 @@ _SAID = (
     )
     .order_by(_M.id)
 )
+_SAID_OF = _SAID.where(_M.incident == bindparam("number"))
 _LAST_WORD = (
     select(_M.event, _M.detail)
     .where(_M.incident == bindparam("number"), _M.by == bindparam("who"))
@@ -291,6 +292,11 @@ def words_since_decision(tx: Tx) -> dict[int, list[Move]]:
     for row in tx.conn.execute(_SAID):
         out.setdefault(row.incident, []).append(_move(row))
     return out
+
+
+def words_of(tx: Tx, number: int) -> list[Move]:
+    """Give the same of one open incident."""
+    return [_move(row) for row in tx.conn.execute(_SAID_OF, {"number": number})]
 
 
 def _said_last(tx: Tx, move: Move) -> bool:

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from alerting import replies
 from alerting.channels.aliyun_templates import CHINA, said_by, time_ms
+from alerting.duty import Duty
 from alerting.ledger import LedgerError, Tx, message, person_phone, record_receipt
 from alerting.policy import Policy
 from guardian.clock import Clock
@@ -54,6 +55,7 @@ def aliyun_hooks_app(
     token: str,
     on_change: Callable[[], None],
     clock: Clock,
+    duty: Callable[[], Duty],
     policy: Policy,
 ) -> Starlette:
     """Build the application.
@@ -68,6 +70,8 @@ def aliyun_hooks_app(
         called after a commit that changed something; wakes the courier.
     clock
         gives the time of arrival.
+    duty
+        gives the people as they are now.
     policy
         config/escalation.toml.
     """
@@ -99,7 +103,7 @@ def aliyun_hooks_app(
 
     async def reply(request: Request) -> Response:
         now_ms = clock.now_ms()
-        return await take(request, lambda tx, entry: _take_reply(tx, entry, policy, now_ms))
+        return await take(request, lambda tx, entry: _take_reply(tx, entry, duty(), policy, now_ms))
 
     app = Starlette(
         routes=[
@@ -131,7 +135,9 @@ def _take_report(tx: Tx, entry: Mapping[str, Any]) -> tuple[bool, bool]:
     return record_receipt(tx, text.sid, "delivered" if success else "undelivered"), True
 
 
-def _take_reply(tx: Tx, entry: Mapping[str, Any], policy: Policy, now_ms: int) -> tuple[bool, bool]:
+def _take_reply(
+    tx: Tx, entry: Mapping[str, Any], duty: Duty, policy: Policy, now_ms: int
+) -> tuple[bool, bool]:
     """Act on one answer; give whether there is something to do, and that it is settled."""
     phone, body = _phone(entry), _text(entry, "content")
     named = (
@@ -145,7 +151,7 @@ def _take_reply(tx: Tx, entry: Mapping[str, Any], policy: Policy, now_ms: int) -
         t_ms=time_ms(_text(entry, "send_time")) or now_ms,
         via=VIA,
     )
-    return replies.take(tx, told, policy, now_ms).changed, True
+    return replies.take(tx, told, duty, policy, now_ms).changed, True
 
 
 def _phone(entry: Mapping[str, Any]) -> str:

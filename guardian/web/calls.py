@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from alerting import keypress, spoken
 from alerting.channels.twilio_voice import CALL_STATUS_PATH, VOICE_PATH, key_address, twiml
-from alerting.duty import Language
+from alerting.duty import Duty, Language
 from alerting.ledger import LedgerError, record_receipt
 from alerting.policy import Policy
 from alerting.spoken import Keys
@@ -28,6 +28,7 @@ def call_routes(
     *,
     on_change: Callable[[], None],
     clock: Clock,
+    duty: Callable[[], Duty],
     policy: Policy,
 ) -> list[Route]:
     """Build the two routes; the parameters are those of `hooks_app`."""
@@ -49,7 +50,7 @@ def call_routes(
         )
         now_ms = clock.now_ms()
         try:
-            heard = await ledger.transact(lambda tx: keypress.press(tx, pressed, policy, now_ms))
+            heard = await ledger.transact(lambda tx: keypress.press(tx, pressed, duty(), policy, now_ms))
         except LedgerError:
             return taken(_once_more(key_address(signed.public_url, press=count, keys=asked), asked))
         if heard.changed:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from alerting import replies
+from alerting.duty import Duty
 from alerting.ledger import LedgerError, record_receipt
 from alerting.policy import Policy
 from guardian.clock import Clock
@@ -32,6 +33,7 @@ def hooks_app(
     public_url: str,
     on_change: Callable[[], None],
     clock: Clock,
+    duty: Callable[[], Duty],
     policy: Policy,
 ) -> Starlette:
     """Build the application.
@@ -50,6 +52,8 @@ def hooks_app(
         called after a commit that changed something; wakes the courier.
     clock
         gives the time of arrival.
+    duty
+        gives the people as they are now.
     policy
         config/escalation.toml.
     """
@@ -68,7 +72,7 @@ def hooks_app(
             via="webhook",
         )
         try:
-            done = await ledger.transact(lambda tx: replies.take(tx, told, policy, now_ms))
+            done = await ledger.transact(lambda tx: replies.take(tx, told, duty(), policy, now_ms))
         except LedgerError:
             return later()  # the answer is found by polling in any case
         if done.changed:
@@ -92,7 +96,7 @@ def hooks_app(
         routes=[
             Route(SMS_PATH, sms, methods=["POST"]),
             Route(STATUS_PATH, status, methods=["POST"]),
-            *call_routes(ledger, signed, on_change=on_change, clock=clock, policy=policy),
+            *call_routes(ledger, signed, on_change=on_change, clock=clock, duty=duty, policy=policy),
         ]
     )
     app.router.redirect_slashes = False  # any other address is not there

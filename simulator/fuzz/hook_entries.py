@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from alerting import ledger as ledger_of
 from alerting.channels.twilio_voice import CALL_STATUS_PATH
 from alerting.concern import Concern, Kind, Severity
+from alerting.duty import Duty, Responder, Shift
 from alerting.ledger import Ledger, Message, RosterRows, Tx
 from guardian.settings import CONFIG, load
 from guardian.web.aliyun_hooks import aliyun_hooks_app, reply_path, report_path
@@ -175,6 +176,9 @@ class _Caller:
         stack.callback(lambda: self.run(self.ledger.close()))
         self.code, self.number = self.run(self.ledger.transact(_furnish))
         self.policy = load(CONFIG / "guardian.toml").policy
+        ann = Responder("ann", _ANN, "zh", reply_odds=0.3, reply_p90_s=60.0, turnout_p90_s=60.0)
+        always = Shift("ann", frozenset(range(7)), 0, 0)
+        self.duty = Duty({"ann": ann}, (always,), {}, default_travel_s=300.0)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to the end."""
@@ -224,6 +228,7 @@ def webhook(stack: ExitStack) -> Entry:
         public_url=_PUBLIC,
         on_change=_nobody,
         clock=_Still(),
+        duty=lambda: caller.duty,
         policy=caller.policy,
     )
     paths = ("/twilio/sms", "/twilio/status", "/twilio/voice", "/twilio/voice?press=1&keys=minutes")
@@ -298,7 +303,12 @@ def aliyun(stack: ExitStack) -> Entry:
     """What Aliyun pushes: answers and reports."""
     caller = _Caller(stack)
     app = aliyun_hooks_app(
-        _Forgetful(caller.ledger), token=_PUSH, on_change=_nobody, clock=_Still(), policy=caller.policy
+        _Forgetful(caller.ledger),
+        token=_PUSH,
+        on_change=_nobody,
+        clock=_Still(),
+        duty=lambda: caller.duty,
+        policy=caller.policy,
     )
     paths = (reply_path(_PUSH), report_path(_PUSH))
     out_id = f"{caller.number}.zh.page.high.{caller.code}.1010.17..."

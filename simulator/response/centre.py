@@ -1,7 +1,8 @@
 """One centre in virtual time: the real ledger, triage, replies and courier; one incident after the other.
 
-Takes a district, the policy and a case, gives an `Outcome`: who was where when. The ledger is in memory and
-runs inline; every so many incidents a new one is opened. Nothing here decides anything about alerting.
+Takes a district, the policy and a case, gives an `Outcome`: who was where when. The ledger runs inline, in
+memory or on a file; every so many incidents a new one is opened. Nothing here decides anything about
+alerting.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -34,12 +36,12 @@ from alerting.ledger import (
     save_roster,
 )
 from alerting.policy import Policy
-from guardian.clock import LiveClock
 from simulator.responders import read_code
 from simulator.response import invariants, onebyone
 from simulator.response.disk import Disk, FaultyLedger
 from simulator.response.district import SEND, Case, District, roster_rows
 from simulator.response.outcome import Outcome
+from simulator.response.pace import PacedClock
 from simulator.response.people import Crowd
 from simulator.response.provider import Provider, Trouble
 
@@ -65,7 +67,7 @@ class Centre:
     district: District
     policy: Policy
     ledger: Ledger
-    clock: LiveClock
+    clock: PacedClock
     group: asyncio.TaskGroup
     providers: dict[str, Provider] = field(default_factory=dict)
     crowd: Crowd | None = None
@@ -196,7 +198,7 @@ class Centre:
         told = replies.Inbound(sid, phone, body, now_ms, "webhook")
         for _copy in range(2 if provider.trouble.twice else 1):
             taken = await self.ledger.transact(
-                partial(replies.take, inbound=told, policy=self.policy, now_ms=now_ms)
+                partial(replies.take, inbound=told, duty=self.duty, policy=self.policy, now_ms=now_ms)
             )
             if taken.changed:
                 self.wake()
@@ -252,19 +254,21 @@ class Centre:
         """Collect what is known of an incident; `taken`: texts that each provider had before."""
         now_ms = self.clock.now_ms()
 
-        def read(tx: Tx) -> tuple[Incident, list[Move], list[Message], list[Message]]:
+        def read(tx: Tx) -> tuple[Incident, list[Move], list[Message], list[Message], int]:
             one = incident(tx, number)
             recent = recent_incidents(tx, MOST_BESIDE) if self.beside_others else []
-            others = (i.id for i in recent if i.id != number and (i.closed_ms or now_ms) >= one.t0_ms)
-            beside = [m for n in others for m in messages(tx, n) if m.created_ms >= one.t0_ms]
-            return one, moves(tx, number), messages(tx, number), beside
+            others = [i for i in recent if i.id != number and (i.closed_ms or now_ms) >= one.t0_ms]
+            beside = [m for i in others for m in messages(tx, i.id) if m.created_ms >= one.t0_ms]
+            dark = sum(i.kind is Kind.BLIND for i in others)
+            return one, moves(tx, number), messages(tx, number), beside, dark
 
-        one, moved, sent, beside = await self.ledger.transact(read)
+        one, moved, sent, beside, dark = await self.ledger.transact(read)
         return invariants.Record(
             incident=one,
             moves=moved,
             messages=sent,
             beside=beside,
+            dark=dark,
             taken=[t for n, p in self.providers.items() for t in p.taken[taken[n] :]],
             duty=self.duty,
             policy=self.policy,
@@ -348,11 +352,14 @@ class Centre:
 
 @asynccontextmanager
 async def centre(
-    district: District, policy: Policy, seed: int, start_ms: int = START_MS
+    district: District, policy: Policy, seed: int, start_ms: int = START_MS, file: Path | None = None
 ) -> AsyncIterator[Centre]:
-    """Open a centre with a provider and a modem behind it; everything in it ends with the context."""
-    ledger = await FaultyLedger.open(None, inline=True, integrity=False)
-    clock = LiveClock(start_ms)
+    """Open a centre with a provider and a modem behind it; everything in it ends with the context.
+
+    `file`: where the ledger is to be; None = in memory.
+    """
+    ledger = await FaultyLedger.open(file, inline=True, integrity=False)
+    clock = PacedClock(start_ms)
     rng = np.random.default_rng([seed, 0x5E4D])
     async with asyncio.TaskGroup() as group:
         made = Centre(district, policy, ledger, clock, group)

@@ -40,6 +40,8 @@ class Record:
     messages: Sequence[Message]
     beside: Sequence[Message]
     """Texts about other incidents of the same time."""
+    dark: int
+    """Of these, incidents about homes that are dark."""
     taken: Sequence[ListedText]
     """What the providers have taken."""
     duty: Duty
@@ -174,7 +176,7 @@ def _times(r: Record) -> Iterator[str]:
 
 
 def _storm(r: Record) -> Iterator[str]:
-    """At most one HIGH text in half a minute and person, and one text for a street."""
+    """At most one HIGH text in half a minute and person; one incident and one text for a street."""
     if not r.healthy or r.crashes:
         return
     by_person: dict[str, list[int]] = defaultdict(list)
@@ -185,6 +187,8 @@ def _storm(r: Record) -> Iterator[str]:
     for times in by_person.values():
         if any(later - one < HIGH_APART_MS for one, later in pairwise(sorted(times))):
             yield "two HIGH texts to one person within half a minute"
+    if r.dark > 1:
+        yield f"{r.dark} incidents of one street that went dark"
     notices = (m for m in r.beside if m.purpose == "page" and m.template in {"area", "low"})
     streets = Counter(m.responder for m in notices if m.state == "sent")
     if max(streets.values(), default=0) > 1:

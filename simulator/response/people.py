@@ -28,7 +28,7 @@ class Way:
     """Has said yes once, and does so again."""
     busy: bool = False
     """Thinks about it, or goes."""
-    stays: bool = False
+    off: asyncio.Event = field(default_factory=asyncio.Event)
     """Was told that he or she need not go."""
     asked_ms: int | None = None
     """When the first page rang."""
@@ -67,11 +67,13 @@ class Crowd:
             return
         way = self.ways[k]
         if called_off(body):
-            way.stays = True
+            way.off.set()
         elif is_page(body):
             way.asked_ms = way.asked_ms or self.now_ms()
+            if way.door_ms is None:
+                way.off.clear()
             if not way.busy and way.door_ms is None:
-                way.busy, way.stays = True, False
+                way.busy = True
                 self.start(self._go(k, way, code, min(way.pages, TRIES - 1)))
             way.pages += 1
 
@@ -110,5 +112,9 @@ class Crowd:
 
     @staticmethod
     async def _told_to_stay(way: Way, after_s: float) -> bool:
-        await asyncio.sleep(after_s)
-        return way.stays
+        """Whether that comes before so many seconds are over."""
+        try:
+            async with asyncio.timeout(after_s):
+                return await way.off.wait()
+        except TimeoutError:
+            return False

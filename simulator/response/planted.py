@@ -20,6 +20,8 @@ from typing import Final
 
 from guardian.settings import CONFIG, load
 from simulator.response.faults import FAULTS
+from simulator.response.outcome import Outcome
+from simulator.response.pace import NoEndError
 from simulator.response.run import Job, play
 
 ROOT: Final = Path(__file__).parents[2]
@@ -113,7 +115,14 @@ def watch(seed: int, faults: Sequence[str], most: int = MOST) -> Found:
     places = [n for n, f in enumerate(FAULTS) if f.id in faults]
     for first in range(0, most, PIECE):
         for place in places:
-            for one in play(Job(ODDS, place, seed, first, PIECE), policy):
+            outcomes: list[Outcome] | None = None
+            try:
+                outcomes = play(Job(ODDS, place, seed, first, PIECE), policy)
+            except* NoEndError:
+                played += 1
+            if outcomes is None:
+                return Found("", "busy for ever", played, time.process_time() - begun)
+            for one in outcomes:
                 played += 1
                 late = ["late, and could have been in time"] * (one.still_feasible > 0 and not one.in_time)
                 if wrong := [*one.broken, *late]:

@@ -10,7 +10,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import looptime
@@ -44,6 +47,8 @@ class Job:
     seed: int
     first: int
     count: int
+    on_disk: bool = False
+    """The ledger is a real file, whose commits wait for the disk."""
 
 
 def run(  # noqa: PLR0917  # as the command has them
@@ -53,6 +58,8 @@ def run(  # noqa: PLR0917  # as the command has them
     faults: Sequence[str] = (),
     say: Say = lambda *_: None,
     odds: Sequence[float] = ODDS,
+    *,
+    on_disk: bool = False,
 ) -> Json:
     """Play `incidents` in a district of each of these odds, dealt evenly to the faults; give the figures.
 
@@ -69,7 +76,7 @@ def run(  # noqa: PLR0917  # as the command has them
     if strange := sorted(set(faults) - known):
         raise LookupError(f"no fault {', '.join(strange)}; there are {', '.join(f.id for f in FAULTS)}")
     chosen = [n for n, f in enumerate(FAULTS) if not faults or f.id in faults]
-    jobs = list(_jobs(incidents, seed, chosen, odds))
+    jobs = [replace(job, on_disk=on_disk) for job in _jobs(incidents, seed, chosen, odds)]
     done: dict[Job, list[Outcome]] = {}
     with pool() as workers:
         waiting = {workers.submit(play, job, policy): job for job in jobs}
@@ -81,7 +88,7 @@ def run(  # noqa: PLR0917  # as the command has them
         by_odds[job.odds] += [(job, o) for o in done[job]]
     told = {f"{some:.2f}": _summed(by_odds[some]) for some in odds}
     usual = told.get(f"{USUAL:.2f}") or next(iter(told.values()))
-    return {"incidents_each": incidents, **usual, "by_reply_odds": told}
+    return {"incidents_each": incidents, "on_disk": on_disk, **usual, "by_reply_odds": told}
 
 
 def _jobs(incidents: int, seed: int, faults: Sequence[int], odds: Sequence[float]) -> Iterator[Job]:
@@ -114,7 +121,9 @@ async def _play(job: Job, policy: Policy) -> list[Outcome]:
     )
     where = district(own, job.odds, fault.timezone)
     out = []
-    async with centre(where, policy, own, fault.start_ms or START_MS) as here:
+    async with AsyncExitStack() as stack:
+        file = Path(stack.enter_context(TemporaryDirectory())) / "ledger.db" if job.on_disk else None
+        here = await stack.enter_async_context(centre(where, policy, own, fault.start_ms or START_MS, file))
         for number in range(job.first, job.first + job.count):
             rng = np.random.default_rng([job.seed, job.fault, number])
             case = where.case(number)

@@ -41,6 +41,7 @@ class Door:
             public_url=PUBLIC,
             on_change=self.centre.wake,
             clock=self.centre.clock,
+            duty=lambda: self.centre.duty,
             policy=self.centre.policy,
         )
         self.client = httpx.AsyncClient(
