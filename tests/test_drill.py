@@ -65,7 +65,7 @@ async def test_keys_in_a_call_about_a_drill_are_answered_as_one() -> None:
         for press, digits in enumerate(("1", "2", "5", "6")):
             pressed = Pressed(call="CA1", phone=c.phone("a"), digits=digits, press=press)
             heard = await c.ledger.transact(
-                partial(keypress.press, pressed=pressed, policy=POLICY, now_ms=NOW)
+                partial(keypress.press, pressed=pressed, duty=c.people, policy=POLICY, now_ms=NOW)
             )
             assert heard.words.startswith("This is a test. "), heard.words
             assert heard.keys is {"1": Keys.MINUTES, "6": Keys.NONE}.get(digits, Keys.ONE)
