@@ -116,6 +116,7 @@ class Courier:
         self._alarm = True
         self._caps = caps
         self._health = Health()
+        self._before: dispatch.Before | None = None
         self._known_ways: tuple[Duty, Sequence[str], dict[str, list[Way]]] | None = None
         self._in_hand: set[str] = set()
         self._urgent: Sequence[str] = ()
@@ -171,12 +172,14 @@ class Courier:
 
         def work(tx: Tx) -> tuple[dispatch.Look, Sequence[str], Sequence[str], int | None]:
             used = quotas(tx, self._caps, self._policy, now_ms)
-            found = dispatch.look(tx, duty, self._policy, self._ways(duty, used, now_ms), now_ms)
+            ways = self._ways(duty, used, now_ms)
+            found = dispatch.look(tx, duty, self._policy, ways, now_ms, self._before)
             if found.enqueued:
                 self._crash_point("planning")
             return found, due_responders(tx, now_ms), urgently_due(tx, now_ms), next_due_ms(tx)
 
         look, due, self._urgent, text_ms = await self._ledger.transact(work)
+        self._before = look.before
         self.looked_ms = now_ms
         if look.enqueued:
             self._crash_point("planned")

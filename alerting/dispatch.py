@@ -15,6 +15,10 @@ sends. The steps, for each incident:
 5. Whoever has handed it over is told once somebody else has taken it.
 6. Whoever was asked and is not needed any more gets a stand-down; whoever knows of an area is told how it
    stands (area.py), whoever comes on duty what is open (handover.py).
+
+An incident of which a look has found that nothing is to be done before a moment is not gone through again
+until then, unless something has been written about it (`incident.writes`), or people or ways are others: a
+look takes time for what has changed, not for what is open.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +31,7 @@ from alerting.incident import BackupWanted, Incident, LeaseCapped, LeaseLapsed
 from alerting.known import Known, known_of
 from alerting.ledger import (
     Message,
+    Opened,
     Tx,
     apply,
     enqueue,
@@ -55,6 +60,25 @@ LOW_VALID_MS = 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """An incident that waits: for something to be written about it, or for its time."""
+
+    opened: Opened
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What earlier looks have settled; it holds for the same people, policy and ways."""
+
+    duty: Duty
+    policy: Policy
+    ways: Mapping[str, Sequence[Way]]
+    settled: Mapping[int, Settled]
+    """By the incident's number."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What one look came to."""
 
@@ -66,56 +90,61 @@ class Look:
     next_ms: int | None
     more: bool
     """There was more than one look takes up: look again at once."""
+    before: Before
+    """For the next look, once this one is committed."""
 
 
-def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], now_ms: int) -> Look:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What there was to do about one incident."""
+
+    enqueued: int
+    waits: tuple[int, ...]
+    """When to look again if nothing happens before."""
+    last_resort: bool = False
+
+
+def look(  # noqa: PLR0917  # each is a fact of its own
+    tx: Tx,
+    duty: Duty,
+    policy: Policy,
+    ways: Mapping[str, Sequence[Way]],
+    now_ms: int,
+    before: Before | None = None,
+) -> Look:
     """Look at every open incident once.
 
     Parameters
     ----------
     ways
         responder → the channels that reach them, best first.
+    before
+        `Look.before` of the last look that was committed.
     """
-    opened = [_lapse(tx, i, now_ms) for i in incidents_to_look_at(tx, LOW_AT_ONCE)]
-    pages, words = pages_of_open(tx), words_since_decision(tx)
+    if before is None or before.duty is not duty or before.policy is not policy or before.ways != ways:
+        before = Before(duty, policy, ways, {})
+    found = incidents_to_look_at(tx, LOW_AT_ONCE, {n: s.opened for n, s in before.settled.items()})
+    settled = {o.incident.id: before.settled[o.incident.id] for o in found if _is_settled(o, before, now_ms)}
+    fresh = [o for o in found if o.incident.id not in settled]
+    lapsed = {o.incident.id: _lapse(tx, o.incident, now_ms) for o in fresh}
+    opened = [lapsed.get(o.incident.id, o.incident) for o in found]
+    pages, words = pages_of_open(tx, [*lapsed]), words_since_decision(tx, [*lapsed])
     cut_off = {r for r in duty.responders if not ways.get(r)}
-    enqueued, last_resort, waits = 0, list[Incident](), list[int]()
-    for incident in opened:
-        if incident.kind is Kind.DRILL:
-            if drill.ends_ms(incident) <= now_ms:
-                drill.end(tx, incident, now_ms)
-                continue
-            waits.append(drill.ends_ms(incident))
-        asked = known_of(incident, pages.get(incident.id, ()), words.get(incident.id, ()))
+    enqueued, last_resort = 0, list[Incident]()
+    waits = [s.until_ms for s in settled.values() if s.until_ms is not None]
+    for one in fresh:
+        number, incident = one.incident.id, lapsed[one.incident.id]
+        asked = known_of(incident, pages.get(number, ()), words.get(number, ()))
         asked.unreachable |= cut_off
-        if incident.lease_until_ms is not None:
-            waits.append(_cap(tx, incident, asked, duty, policy, now_ms))
-        plan = planner.plan(incident.by_word(), duty, asked.told(), policy, now_ms)
-        if plan.backup:
-            apply(tx, incident.id, BackupWanted(), now_ms, "guardian")
-        asks = [r for r in plan.page if r not in asked.waiting]
-        wave = incident.wave + bool(asks)
-        for responder in asks:
-            enqueue(tx, page(incident, responder, wave, policy, now_ms, last_resort=plan.last_resort))
-        enqueued += len(asks) + _released(tx, incident, asked, now_ms)
-        asked.pages = [p for p in asked.pages if p.responder not in asks]
-        if incident.severity is not Severity.LOW and (incident.wants_people or incident.called):
-            others, again_ms = paths.others(_round(incident, asked, ways), policy, now_ms)
-            for other in others:
-                enqueue(tx, _again(incident, other, policy, now_ms))
-            enqueued += len(others)
-            waits += [] if again_ms is None else [again_ms]
-        if asks or plan.next_ms != incident.next_wave_ms:
-            set_next_wave(tx, incident.id, incident.round_ms, wave, plan.next_ms)
-        if plan.next_ms is not None:
-            waits.append(plan.next_ms)
-        if plan.last_resort:
-            called_ms, repeat_ms = incident.last_resort_ms, int(policy.last_resort_repeat_s * 1000)
-            if called_ms is None or called_ms + repeat_ms <= now_ms:
-                last_resort.append(incident)
-                waits.append(now_ms + repeat_ms)
-            else:
-                waits.append(called_ms + repeat_ms)
+        done = _look_at(tx, incident, asked, before, now_ms)
+        if done is None:
+            continue
+        enqueued += done.enqueued
+        waits += done.waits
+        if done.last_resort:
+            last_resort.append(incident)
+        else:
+            settled[number] = Settled(one, min(done.waits, default=None))
     enqueued += _stand_down(tx, {i.id: i.called for i in opened}, now_ms)
     told, news_ms = area.news(tx, policy, now_ms)
     enqueued += told
@@ -125,7 +154,51 @@ def look(tx: Tx, duty: Duty, policy: Policy, ways: Mapping[str, Sequence[Way]], 
     waits += [] if shift_ms is None else [shift_ms]
     more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
     alarm = bool(last_resort) or any(i.last_resort_ms is not None and i.wants_people for i in opened)
-    return Look(enqueued, tuple(last_resort), alarm, min(waits, default=None), more)
+    after = replace(before, settled=settled)
+    return Look(enqueued, tuple(last_resort), alarm, min(waits, default=None), more, after)
+
+
+def _is_settled(one: Opened, before: Before, now_ms: int) -> bool:
+    """Whether nothing has been written since it was looked at, and its time has not come."""
+    was = before.settled.get(one.incident.id)
+    return was is not None and was.opened is one and (was.until_ms is None or now_ms < was.until_ms)
+
+
+def _look_at(tx: Tx, incident: Incident, asked: Known, before: Before, now_ms: int) -> _Found | None:
+    """Take the steps for one incident; None: it has ended."""
+    duty, policy, ways = before.duty, before.policy, before.ways
+    waits, last_resort = list[int](), False
+    if incident.kind is Kind.DRILL:
+        if drill.ends_ms(incident) <= now_ms:
+            drill.end(tx, incident, now_ms)
+            return None
+        waits.append(drill.ends_ms(incident))
+    if incident.lease_until_ms is not None:
+        waits.append(_cap(tx, incident, asked, duty, policy, now_ms))
+    plan = planner.plan(incident.by_word(), duty, asked.told(), policy, now_ms)
+    if plan.backup:
+        apply(tx, incident.id, BackupWanted(), now_ms, "guardian")
+    asks = [r for r in plan.page if r not in asked.waiting]
+    wave = incident.wave + bool(asks)
+    for responder in asks:
+        enqueue(tx, page(incident, responder, wave, policy, now_ms, last_resort=plan.last_resort))
+    enqueued = len(asks) + _released(tx, incident, asked, now_ms)
+    asked.pages = [p for p in asked.pages if p.responder not in asks]
+    if incident.severity is not Severity.LOW and (incident.wants_people or incident.called):
+        others, again_ms = paths.others(_round(incident, asked, ways), policy, now_ms)
+        for other in others:
+            enqueue(tx, _again(incident, other, policy, now_ms))
+        enqueued += len(others)
+        waits += [] if again_ms is None else [again_ms]
+    if asks or plan.next_ms != incident.next_wave_ms:
+        set_next_wave(tx, incident.id, incident.round_ms, wave, plan.next_ms)
+    if plan.next_ms is not None:
+        waits.append(plan.next_ms)
+    if plan.last_resort:
+        called_ms, repeat_ms = incident.last_resort_ms, int(policy.last_resort_repeat_s * 1000)
+        last_resort = called_ms is None or called_ms + repeat_ms <= now_ms
+        waits.append((now_ms if last_resort or called_ms is None else called_ms) + repeat_ms)
+    return _Found(enqueued, tuple(waits), last_resort)
 
 
 def _again(incident: Incident, other: paths.Another, policy: Policy, now_ms: int) -> Message:

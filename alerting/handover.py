@@ -54,7 +54,7 @@ def hand_over(tx: Tx, opened: Iterable[Incident], duty: Duty, now_ms: int) -> tu
 
 def left(tx: Tx, start_ms: int) -> list[Incident]:
     """Give what was open when a shift began and still is, worst first."""
-    urgent = (i for i in incidents_to_look_at(tx, 0) if _is_handed_over(i))
+    urgent = (o.incident for o in incidents_to_look_at(tx, 0) if _is_handed_over(o.incident))
     return [i for i in urgent if i.decided_ms is not None and i.decided_ms < start_ms]
 
 

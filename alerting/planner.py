@@ -157,7 +157,10 @@ def _held(case: _Case) -> Plan:
         confidence=policy.backup_confidence if high else policy.wave_confidence,
     )
     found = backup(standing, policy, case.now_ms)
-    return Plan(found.page, found.next_ms, last_resort=False, backup=found.wanted)
+    lease_ms = int(policy.lease_s * 1000)
+    silent_ms = (ms + lease_ms + 1 for r, ms in going.items() if r != incident.acceptor)
+    again_ms = [*silent_ms, *filter(None, (found.next_ms,))]
+    return Plan(found.page, min(again_ms, default=None), last_resort=False, backup=found.wanted)
 
 
 def goes_too(  # noqa: PLR0917  # each is a fact of its own

@@ -58,7 +58,7 @@ from alerting.ledger import (
     responder_of_phone,
     sent_to,
     take_inbound,
-    words_of,
+    words_since_decision,
 )
 from alerting.policy import Policy
 
@@ -346,7 +346,7 @@ def _yes(  # noqa: PLR0917  # each is a fact of its own
     """Take somebody's yes: to hold it, to go as well, or to stay."""
     events: tuple[IncidentEvent, ...] = (yes,)
     if planner.is_held(i.by_word()) and yes.responder not in {i.acceptor, i.helper}:
-        going = known_of(i, (), words_of(tx, i.id)).going
+        going = known_of(i, (), words_since_decision(tx, [i.id]).get(i.id, ())).going
         if planner.goes_too(i.by_word(), yes, going, duty, policy, now_ms):
             events = (BackupWanted(), yes)
     after = i

@@ -208,6 +208,9 @@ incident = Table(
     Column("on_scene_ms", BigInteger),
     Column("closed_ms", BigInteger),
     Column("outcome", String(32)),
+    Column(  # how often a text or a word about it has been written; the database counts
+        "writes", Integer, nullable=False, server_default=text("0")
+    ),
     sqlite_autoincrement=True,
 )
 Index(

@@ -1,10 +1,15 @@
 """Ten minutes in virtual time: what the simulation of a district says, and that it can say no."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
+from alerting import dispatch
+from alerting.dispatch import Look
 from simulator.response import onebyone, planted
 from simulator.response.district import (
     DECISION,
@@ -129,6 +134,22 @@ def test_asked_one_by_one_the_nearest_comes_first_and_each_silence_costs_a_minut
     assert onebyone.inside_s(where, case) == (15 + 60 + 60 + 2 + 20 + 30 + 200 + 30, 3)
     assert onebyone.inside_s(where, replace(case, declines=flat > 0)) == (15 + 22 + 22 + 22 + 260, 3)
     assert onebyone.inside_s(where, case, frozenset({on[2]}))[0] == np.inf
+
+
+@pytest.mark.parametrize("fault", ["none", "F13", "F16", "F36", "F51b", "F58", "F59"])
+def test_a_look_at_what_has_changed_does_the_same_as_one_at_everything(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = next(n for n, f in enumerate(FAULTS) if f.id == fault)
+    job = Job(0.30, place, 20, 0, 6)
+    quick = play(job, POLICY)
+    monkeypatch.setattr(dispatch, "look", partial(_look_at_everything, dispatch.look))
+    assert repr(play(job, POLICY)) == repr(quick)
+
+
+def _look_at_everything(look: Callable[..., Look], *args: Any) -> Look:
+    *facts, _before = args
+    return look(*facts)
 
 
 def test_on_a_real_file_everything_goes_as_in_memory() -> None:

@@ -41,6 +41,7 @@ from alerting.ledger.groups import (
 )
 from alerting.ledger.incidents import (
     Move,
+    Opened,
     add_concern,
     answers_wanted_since_ms,
     apply,
@@ -56,7 +57,6 @@ from alerting.ledger.incidents import (
     recent_incidents,
     set_next_wave,
     uncleared_suspicions,
-    words_of,
     words_since_decision,
 )
 from alerting.ledger.lock import lock_state
@@ -120,6 +120,7 @@ __all__ = [
     "LedgerError",
     "Message",
     "Move",
+    "Opened",
     "RosterRows",
     "Silence",
     "Tx",
@@ -209,6 +210,5 @@ __all__ = [
     "ungroup",
     "urgently_due",
     "withdraw",
-    "words_of",
     "words_since_decision",
 ]

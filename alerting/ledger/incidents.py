@@ -1,8 +1,9 @@
 """Incidents, their moves and concerns, as rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
@@ -16,7 +17,8 @@ from alerting.schema import concern as concern_table
 from alerting.schema import incident as incident_table
 from alerting.schema import move as move_table
 
-_COLUMNS = [incident_table.c[f.name] for f in fields(Incident)]
+_NAMES = [f.name for f in fields(Incident)]
+_COLUMNS = [incident_table.c[name] for name in _NAMES]
 OPEN = incident_table.c.state != word(State.CLOSED)
 """Written out in the statement, so that SQLite uses the index over open incidents."""
 
@@ -29,9 +31,10 @@ _OF_HOME = _ALL.where(_I.home == bindparam("home"), OPEN)
 _OPEN_HOMES = select(_I.home, _I.id).where(OPEN)
 _RECENT = _ALL.order_by(_I.id.desc()).limit(bindparam("most"))
 _HURRIES = or_(_I.severity > Severity.LOW, and_(_I.severity == Severity.LOW, _I.lease_until_ms.is_not(None)))
-_TO_LOOK_AT = _ALL.where(OPEN, _HURRIES).order_by(_I.severity.desc(), _I.id)
+_TO_LOOK_AT = select(*_COLUMNS, _I.writes).where(OPEN, _HURRIES).order_by(_I.severity.desc(), _I.id)
 _LOW_TO_LOOK_AT = (
-    _ALL.where(OPEN, _I.severity == Severity.LOW, _I.lease_until_ms.is_(None), _I.wave == 0)
+    select(*_COLUMNS, _I.writes)
+    .where(OPEN, _I.severity == Severity.LOW, _I.lease_until_ms.is_(None), _I.wave == 0)
     .order_by(_I.home != AREA, _I.id)
     .limit(bindparam("most"))
 )
@@ -46,7 +49,7 @@ _SAID = (
     )
     .order_by(_M.id)
 )
-_SAID_OF = _SAID.where(_M.incident == bindparam("number"))
+_SAID_OF = _SAID.where(_M.incident.in_(bindparam("numbers", expanding=True)))
 _LAST_WORD = (
     select(_M.event, _M.detail)
     .where(_M.incident == bindparam("number"), _M.by == bindparam("who"))
@@ -100,6 +103,18 @@ class Move:
     id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open incident."""
+
+    incident: Incident
+    row: Row[Any]
+    """As it is stored, and how often a text or a word about it has been written."""
+
+
+_NONE: Mapping[int, Opened] = MappingProxyType({})
+
+
 def open_incidents(tx: Tx) -> list[Incident]:
     """Give every incident that is not closed, oldest first."""
     return [_incident(r) for r in tx.conn.execute(_OPEN)]
@@ -122,14 +137,20 @@ def uncleared_suspicions(tx: Tx, suspected_by_ms: int) -> list[Incident]:
     return [_incident(r) for r in tx.conn.execute(query)]
 
 
-def incidents_to_look_at(tx: Tx, most_low: int) -> list[Incident]:
+def incidents_to_look_at(tx: Tx, most_low: int, known: Mapping[int, Opened] = _NONE) -> list[Opened]:
     """Give the open incidents that may need something, worst first.
 
     Suspicions need nothing, nor do LOW ones whose wave has gone out and which nobody holds. Of the other
-    LOW ones, no more than `most_low`, an area's first: they may be thousands.
+    LOW ones, no more than `most_low`, an area's first: they may be thousands. Of `known`, by number, the very
+    same object is given where nothing has been written since.
     """
-    rows = [*tx.conn.execute(_TO_LOOK_AT), *tx.conn.execute(_LOW_TO_LOOK_AT, {"most": most_low})]
-    return [_incident(r) for r in rows]
+    rows: list[Any] = [*tx.conn.execute(_TO_LOOK_AT).fetchall()]
+    rows += tx.conn.execute(_LOW_TO_LOOK_AT, {"most": most_low}).fetchall()
+    before = (known.get(row.id) for row in rows)
+    return [
+        was if was is not None and was.row == row else Opened(_incident(row), row)
+        for row, was in zip(rows, before, strict=True)
+    ]
 
 
 def incident_of(tx: Tx, home: str) -> Incident | None:
@@ -286,17 +307,15 @@ def moves(tx: Tx, incident_id: int) -> list[Move]:
     return [_move(r) for r in tx.conn.execute(_MOVES_OF, {"number": incident_id})]
 
 
-def words_since_decision(tx: Tx) -> dict[int, list[Move]]:
-    """Give what was said and what lapsed since each open incident's decision, by incident, in order."""
+def words_since_decision(tx: Tx, numbers: Sequence[int] | None = None) -> dict[int, list[Move]]:
+    """Give what was said and what lapsed since each open incident's decision, by incident, in order.
+
+    `numbers`: of these only.
+    """
     out: dict[int, list[Move]] = {}
-    for row in tx.conn.execute(_SAID):
+    for row in tx.conn.execute(_SAID) if numbers is None else tx.conn.execute(_SAID_OF, {"numbers": numbers}):
         out.setdefault(row.incident, []).append(_move(row))
     return out
-
-
-def words_of(tx: Tx, number: int) -> list[Move]:
-    """Give the same of one open incident."""
-    return [_move(row) for row in tx.conn.execute(_SAID_OF, {"number": number})]
 
 
 def _said_last(tx: Tx, move: Move) -> bool:
@@ -314,7 +333,7 @@ def _stored(value: object) -> object:
 
 
 def _incident(row: Row[Any]) -> Incident:
-    values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+    values: dict[str, Any] = dict(zip(_NAMES, row, strict=False))  # an `Opened` has one column more
     values["added"] = tuple(values["added"].split())
     values["kind"] = Kind(values["kind"])
     values["state"] = State(values["state"])

@@ -111,7 +111,6 @@ _SENT_TO = (
 )
 _SENT_IN_EARNEST = _SENT_TO.where(~OF_DRILL)
 # From the incident to its messages: the outbox is never read whole.
-_URGENT = select(_I.id).where(OPEN, _I.severity > Severity.LOW)
 _OVER = union_all(
     select(_I.id).where(
         OPEN,
@@ -127,7 +126,13 @@ _OVER = union_all(
 _PAGES = (
     select(*_COLUMNS)
     .join(incident_table, _I.id == _M.incident)
-    .where(_M.incident.in_(_URGENT), _M.purpose == "page", _M.created_ms >= _I.decided_ms)
+    .where(
+        _M.incident.in_(bindparam("numbers", expanding=True)),
+        OPEN,
+        _I.severity > Severity.LOW,
+        _M.purpose == "page",
+        _M.created_ms >= _I.decided_ms,
+    )
     .order_by(_M.id)
 )
 _SENT = (
@@ -331,13 +336,13 @@ def record_receipt(tx: Tx, sid: str, status: str) -> bool:
     return bool(tx.conn.execute(statement.values(receipt=status)).rowcount)
 
 
-def pages_of_open(tx: Tx) -> dict[int, list[Message]]:
-    """Give the pages since each open incident's decision, by incident, oldest first.
+def pages_of_open(tx: Tx, numbers: Sequence[int]) -> dict[int, list[Message]]:
+    """Give the pages since the decision of each of these incidents that is open, by incident, oldest first.
 
     Those of LOW incidents are left out: such an incident has one wave and there may be thousands.
     """
     out: dict[int, list[Message]] = {}
-    for row in tx.conn.execute(_PAGES):
+    for row in tx.conn.execute(_PAGES, {"numbers": numbers}).fetchall():
         out.setdefault(row.incident, []).append(_message(row))
     return out
 
@@ -386,4 +391,4 @@ def take_inbound(  # noqa: PLR0917  # the row, column by column
 
 
 def _message(row: Row[Any]) -> Message:
-    return Message(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+    return Message(*row)  # type: ignore[call-arg]  # as many columns as it has fields, in their order

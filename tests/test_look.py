@@ -1,0 +1,143 @@
+"""A look goes through what has changed, not through everything that is open; and misses nothing of it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from alerting import dispatch, known, ledger, triage
+from alerting.dispatch import Before, Look
+from alerting.duty import Duty
+from alerting.incident import Accepted, CannotGo, Incident
+from alerting.ledger import Ledger, Message, Tx, apply
+from alerting.paths import Way
+from alerting.record import Incident as Opened
+from tests.alerting_people import T0, concern, duty, responder, shipped_policy
+
+POLICY = shipped_policy()
+HOMES = 12
+PEOPLE = duty(responder("a"), responder("b"), responder("c", odds=0.4), responder("d", odds=0.4))
+WAYS: Mapping[str, Sequence[Way]] = {r: [Way("sms", voice=False)] for r in PEOPLE.responders}
+
+
+@dataclass(slots=True)
+class Street:
+    """Falls in twelve homes, with the looks that follow."""
+
+    ledger: Ledger
+    now_ms: int = T0 + 10_000
+    before: Before | None = None
+    gone_through: list[int] = field(default_factory=list)
+    opened: list[Incident] = field(default_factory=list)
+
+    async def does(self, work: Callable[[Tx], object]) -> None:
+        """Write something a second later."""
+        self.now_ms += 1000
+        await self.ledger.transact(work)
+
+    async def looks(self, *, people: Duty = PEOPLE, ways: Mapping[str, Sequence[Way]] = WAYS) -> list[int]:
+        """Look and give the numbers of the incidents that were gone through."""
+        self.gone_through.clear()
+
+        def work(tx: Tx) -> Look:
+            return dispatch.look(tx, people, POLICY, ways, self.now_ms, self.before)
+
+        found = await self.ledger.transact(work)
+        self.before = found.before
+        return list(self.gone_through)
+
+    async def pages(self, number: int) -> list[Message]:
+        """Give all pages of an incident."""
+        return [
+            m
+            for m in await self.ledger.transact(lambda tx: ledger.messages(tx, number))
+            if m.purpose == "page"
+        ]
+
+
+@pytest.fixture
+async def street(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Street]:
+    it = Street(await Ledger.open(None, inline=True, integrity=False))
+
+    def counted(incident: Opened, *args: object) -> known.Known:
+        it.gone_through.append(incident.id)
+        return known.known_of(incident, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dispatch, "known_of", counted)
+    falls = [concern(home=f"h{n:02d}") for n in range(HOMES)]
+    it.opened = [
+        *await it.ledger.transact(lambda tx: triage.take(tx, falls, PEOPLE, POLICY, it.now_ms)),
+    ]
+    assert sorted(await it.looks()) == sorted(i.id for i in it.opened)
+    await it.looks()  # the first one has written pages
+    yield it
+    await it.ledger.close()
+
+
+async def test_where_nothing_is_written_nothing_is_gone_through(street: Street) -> None:
+    assert await street.looks() == []
+    street.now_ms += 5000
+    assert await street.looks() == []
+
+
+async def test_whatever_is_written_about_an_incident_is_seen_and_only_there(street: Street) -> None:
+    one = street.opened[3].id
+    (page, *_) = await street.pages(one)
+    until_ms = street.now_ms + 60_000
+
+    def leased(tx: Tx) -> object:
+        return ledger.lease(tx, page.id, street.now_ms, until_ms, channel="sms", body="x")
+
+    for work in (
+        leased,
+        lambda tx: ledger.record_sent(tx, page.id, "SM1", street.now_ms),
+        lambda tx: ledger.record_receipt(tx, "SM1", "delivered"),
+        lambda tx: apply(tx, one, Accepted("d"), street.now_ms, "d"),
+        lambda tx: apply(
+            tx, one, CannotGo("c"), street.now_ms, "c"
+        ),  # changes nothing of the incident itself
+    ):
+        await street.does(work)
+        assert await street.looks() == [one]
+        while await street.looks():
+            pass
+
+
+async def test_a_refused_page_goes_by_another_way_as_soon_as_there_is_one(street: Street) -> None:
+    one = street.opened[0].id
+    (page, *_) = await street.pages(one)
+    await street.does(
+        lambda tx: ledger.lease(tx, page.id, street.now_ms, T0 + 60_000, channel="sms", body="x")
+    )
+    await street.does(lambda tx: ledger.record_failed(tx, page.id, "refused", permanent=True, retry_ms=None))
+    await street.looks()
+    count = len(await street.pages(one))
+    assert await street.looks() == []
+    both = {r: [*ways, Way("modem", voice=False)] for r, ways in WAYS.items()}
+    assert len(await street.looks(ways=both)) == HOMES, "everything is different now"
+    assert [p.channel for p in (await street.pages(one))[count:]] == ["modem"]
+
+
+async def test_when_its_time_comes_it_is_gone_through_though_nothing_was_written(street: Street) -> None:
+    street.now_ms += int(POLICY.wave_window_s * 1000) + 1
+    assert len(await street.looks()) == HOMES
+
+
+async def test_other_people_make_everything_different(street: Street) -> None:
+    assert len(await street.looks(people=duty(*PEOPLE.responders.values()))) == HOMES
+
+
+async def test_who_goes_beside_and_falls_silent_is_not_counted_on_for_ever(street: Street) -> None:
+    """b goes too, is expected, and says nothing more: after a lease's length the next volunteer is wanted."""
+    one = street.opened[0].id
+    await street.does(lambda tx: apply(tx, one, Accepted("a", 9), street.now_ms, "a"))
+    street.now_ms = T0 + 250_000
+    await street.looks()
+    await street.does(lambda tx: apply(tx, one, Accepted("b", 2), street.now_ms, "b"))
+    while one in await street.looks():  # the others are in their last resort
+        pass
+    assert street.before is not None
+    silent_ms = street.now_ms + (2 * 60 + 60) * 1000 + int(POLICY.lease_s * 1000)
+    until_ms = street.before.settled[one].until_ms
+    assert until_ms is not None
+    assert until_ms <= silent_ms + 1
