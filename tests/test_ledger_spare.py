@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -373,14 +374,40 @@ async def test_a_disk_that_lets_nothing_be_renamed_ends_the_start(
     assert caught.value.disk
 
 
-async def test_a_disk_that_fails_under_a_new_ledger_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_new_ledger_that_the_disk_does_not_take_is_gone_on_with_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     (tmp_path / "ledger.db.damaged-20260101T000000Z").write_bytes(b"x")
-    with broken(0), pytest.raises(LedgerError) as caught:
+    with broken():
+        ledger = await Ledger.open(path, stand_in=True)
+        assert ledger.on_memory is not None
+        assert ledger.restored is not None
+        await ledger.transact(lambda tx: save_beat(tx, T0, b"1"))
+    await ledger.close()
+    assert beats(path) == [1]
+
+
+async def test_what_is_no_damage_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.db"
+    await with_spare(path)
+    damage(path)
+    tried: list[Path] = []
+    put_back = spare.put_back
+
+    def held_by_a_shell(path: Path, *rest: Any) -> Restored:
+        tried.append(path)
+        found = put_back(path, *rest)
+        shell.append(sqlite3.connect(path, isolation_level=None))
+        shell[0].execute("BEGIN IMMEDIATE")
+        return found
+
+    shell: list[sqlite3.Connection] = []
+    monkeypatch.setattr("alerting.ledger.spare.put_back", held_by_a_shell)
+    monkeypatch.setattr("alerting.ledger.engine.BUSY_MS", 50)
+    with pytest.raises(LedgerError, match="locked"):
         await Ledger.open(path, stand_in=True)
-    assert caught.value.disk
+    shell[0].close()
+    assert len(tried) == 1
+    assert len(aside(path)) == 1
 
 
 # --- making one ------------------------------------------------------------------------------------
@@ -463,19 +490,47 @@ async def test_a_copy_that_fails_changes_nothing(
     assert not (tmp_path / "ledger.db.spare-new").exists()
 
 
-@pytest.mark.parametrize("script", ['echo $$ > "$0.pid"; exec sleep 60', 'echo $$ > "$0.pid"; exit 0'])
-async def test_a_stop_does_not_wait_for_a_copy(tmp_path: Path, cp: Path, script: str) -> None:
-    says(cp, script)
+async def test_a_stop_does_not_wait_for_a_copy(tmp_path: Path, cp: Path) -> None:
+    says(cp, 'echo $$ > "$0.pid"; exec sleep 60')
     ledger = await Ledger.open(tmp_path / "ledger.db", stand_in=True)
     making = asyncio.create_task(ledger.make_spare())
     while not (pid := cp.with_name("cp.pid")).exists():  # noqa: ASYNC110  # another process
         await asyncio.sleep(0)
+    for _ in range(1000):  # until the loop knows of it too
+        await asyncio.sleep(0)
+    assert await autocheckpoint(ledger) == 0
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
     assert await autocheckpoint(ledger) == 1000
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+    await ledger.close()
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_stop_at_any_moment_leaves_the_log_to_sqlite(tmp_path: Path, turns: int) -> None:
+    ledger = await Ledger.open(tmp_path / "ledger.db", stand_in=True)
+    making = asyncio.create_task(ledger.make_spare())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
+    assert await autocheckpoint(ledger) == 1000
+    await ledger.close()
+
+
+async def test_a_file_that_may_not_be_read_is_left_for_sqlite_to_say(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").mkdir()
+    with pytest.raises(LedgerError) as caught:
+        await Ledger.open(tmp_path / "ledger.db", stand_in=True)
+    assert (caught.value.disk, caught.value.damaged) == (True, False)
+
+
+async def test_what_cannot_be_decoded_in_our_own_work_is_no_damage(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path / "ledger.db", integrity=False)
+    with pytest.raises(UnicodeDecodeError):
+        await ledger.transact(lambda _tx: b"\xff".decode())
     await ledger.close()
 
 

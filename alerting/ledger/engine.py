@@ -25,7 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Self, TypeVar
@@ -204,24 +203,22 @@ class Ledger:
         if path is None or self._writer is None or self.on_memory is not None:
             return
         with _unless_it_fails():
-            written_ns = await self._run(partial(self._hold_still, path))
             try:
-                await spare.copy(path, written_ns)
+                await spare.copy(path, await self._run(partial(self._hold_still, path)))
             finally:
                 await self._run(self._let_go)
             await asyncio.to_thread(spare.keep, path, known_schemas())
 
     def _spare_now(self) -> None:
         """Make one before a migration, while nobody waits."""
-        if self._path is None:
-            return
+        path = self._path
+        assert path is not None, "what is in memory alone is new"
         with _unless_it_fails():
-            written_ns = self._hold_still(self._path)
             try:
-                spare.copy_now(self._path, written_ns)
+                spare.copy_now(path, self._hold_still(path))
             finally:
                 self._let_go()
-            spare.keep(self._path, known_schemas())
+            spare.keep(path, known_schemas())
 
     def _hold_still(self, path: Path) -> int:
         with _driver(self._engine) as conn:
@@ -246,7 +243,8 @@ class Ledger:
             else:
                 return
         assert path is not None
-        for passed_over in count():
+        passed_over = 0
+        while True:
             self._engine.dispose()
             try:
                 self.restored = spare.put_back(path, reason, known_schemas(), passed_over)
@@ -257,6 +255,7 @@ class Ledger:
             except LedgerError as e:
                 if self.restored.upto_ms is None or not e.damaged:
                     raise
+                passed_over += 1
             else:
                 return
 

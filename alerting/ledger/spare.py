@@ -203,6 +203,8 @@ def amiss(path: Path) -> str | None:
             head = file.read(_VERSIONS_AT.stop)
     except FileNotFoundError:
         head = b""
+    except OSError:  # SQLite will say it
+        return None
     if head:
         odd = not head.startswith(_MAGIC) or not set(head[_VERSIONS_AT]) <= {1, 2}
         return "the ledger is damaged: its first bytes are not a database's" if odd else None
