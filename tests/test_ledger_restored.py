@@ -71,7 +71,7 @@ async def test_a_shell_gets_the_error_and_nothing_is_touched(tmp_path: Path) -> 
     assert names(path) == there
 
 
-@pytest.mark.parametrize("end", ["zero", "half", "gone", "foreign", "another", "read-only"])
+@pytest.mark.parametrize("end", ["zero", "half", "gone", "foreign", "another", "read-only", "unspeakable"])
 async def test_whatever_is_wrong_with_the_file_the_spare_is_taken(tmp_path: Path, end: str) -> None:
     path = tmp_path / "ledger.db"
     await with_spare(path)
@@ -83,6 +83,7 @@ async def test_whatever_is_wrong_with_the_file_the_spare_is_taken(tmp_path: Path
         "foreign": b"%PDF-1.7\n" * 999,
         "another": another(tmp_path / "another.db"),
         "read-only": whole[:18] + b"\x05\x02" + whole[20:],
+        "unspeakable": whole.replace(b"CREATE TABLE code (", b"CREATE TABLE code \xff"),
     }[end]
     if wrong is None:
         path.unlink()
