@@ -25,13 +25,23 @@ __all__ = ["small_disk"]
 OLD = "0008"
 
 
+def both(tx: Tx) -> None:
+    """Write a row here and a row there, which belong together."""
+    number = save_beat(tx, T0, os.urandom(20_000))
+    tx.conn.exec_driver_sql("INSERT INTO person (id, name) VALUES (?, ?)", (f"p{number}", "x" * 9000))
+
+
+def counted(path: Path) -> int:
+    """How often `both` has happened in a spare, which is whole."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as db:
+        beat, person = (db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("beat", "person"))
+        assert (beat, db.execute("PRAGMA integrity_check").fetchone()[0]) == (person, "ok")
+    return int(beat)
+
+
 async def test_a_spare_made_while_transactions_run_is_of_one_moment(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     ledger = await Ledger.open(path, stand_in=True)
-
-    def both(tx: Tx) -> None:
-        number = save_beat(tx, T0, os.urandom(20_000))
-        tx.conn.exec_driver_sql("INSERT INTO person (id, name) VALUES (?, ?)", (f"p{number}", "x" * 9000))
 
     async def write() -> None:
         while True:
@@ -43,11 +53,7 @@ async def test_a_spare_made_while_transactions_run_is_of_one_moment(tmp_path: Pa
     kept = []
     for _ in range(4):
         await ledger.make_spare()
-        with closing(sqlite3.connect(f"{last(path).as_uri()}?immutable=1", uri=True)) as db:
-            beat, person = (db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("beat", "person"))
-            whole = db.execute("PRAGMA integrity_check").fetchone()[0]
-        assert (beat, whole) == (person, "ok")
-        kept.append(beat)
+        kept.append(counted(last(path)))
     assert kept == sorted(set(kept)), "each newer than the one before"
     assert kept[0] >= 50
     writing.cancel()
@@ -118,6 +124,26 @@ async def test_a_stop_does_not_wait_for_a_copy(tmp_path: Path, cp: Path) -> None
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
     await ledger.close()
+
+
+async def test_what_happens_during_a_slow_copy_is_not_in_it(tmp_path: Path, cp: Path) -> None:
+    path = tmp_path / "ledger.db"
+    half = 'head -c 900000 "$3" > "$4"; touch "$0.half"; while [ ! -e "$0.go" ]; do sleep 0.01; done'
+    says(cp, f'{half}; tail -c +900001 "$3" >> "$4"')
+    ledger = await Ledger.open(path, stand_in=True)
+    for _ in range(60):
+        await ledger.transact(both)
+    making = asyncio.create_task(ledger.make_spare())
+    while not cp.with_name("cp.half").exists():  # noqa: ASYNC110  # another process
+        await asyncio.sleep(0)
+    for _ in range(300):  # twice as much as SQLite would leave in the log
+        await ledger.transact(both)
+    cp.with_name("cp.go").touch()
+    await making
+    assert counted(last(path)) == 60
+    await ledger.transact(both)
+    await ledger.close()
+    assert len(beats(path)) == 361
 
 
 @pytest.mark.parametrize("turns", range(8))
