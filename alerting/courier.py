@@ -113,7 +113,8 @@ class Courier:
         self._crash_point = crash_point
         self._on_last_resort = on_last_resort
         self._on_relief = on_relief
-        self._alarm = True
+        self.alarm = True
+        """Somebody is called for as a last resort; at the start, as long as nobody knows better."""
         self._caps = caps
         self._health = Health()
         self._before: dispatch.Before | None = None
@@ -192,9 +193,9 @@ class Courier:
             if responder not in self._in_hand:
                 self._in_hand.add(responder)
                 group.create_task(self._deliver(responder), name=f"courier-{responder}")
-        if self._alarm and not look.alarm:
+        if self.alarm and not look.alarm:
             self._on_relief()
-        self._alarm = look.alarm
+        self.alarm = look.alarm
         for one in look.last_resort:
             await self._call_last_resort(one)
         later = [ms for ms in (look.next_ms, text_ms) if ms is not None and ms > now_ms]

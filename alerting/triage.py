@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alerting import area, drill, in_time
-from alerting.concern import SEVERITY, Concern, Kind, Severity
+from alerting.concern import AREA, SEVERITY, Concern, Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import CancelledByHome, Closed, Incident, Raised, Suspected
 from alerting.ledger import (
@@ -35,6 +35,7 @@ from alerting.ledger import (
     incident_of,
     listed_dark,
     on_list,
+    open_incidents,
     open_new,
     release_held,
     silence_of,
@@ -89,6 +90,43 @@ def overdue(tx: Tx, duty: Duty, policy: Policy, now_ms: int) -> list[Incident]:
     ]
     raised = uncleared(tx, duty, policy, now_ms)
     return [*raised, *take(tx, [*area.rest(tx, policy, now_ms), *waited], duty, policy, now_ms)]
+
+
+def standing(tx: Tx) -> list[Concern]:
+    """Give what is open as the concerns that would open it again, were the ledger lost; drills are not."""
+    concerns = [
+        Concern(
+            home=i.home,
+            kind=i.kind,
+            onset_ms=i.t0_ms,
+            decided_ms=i.decided_ms or i.suspected_ms or i.t0_ms,
+            confidence=0.5,  # what the ledger said, which nobody has seen again
+            room=i.room,
+        )
+        for i in open_incidents(tx)
+        if i.home != AREA and i.kind is not Kind.DRILL
+    ]
+    dark = listed_dark(tx)
+    together = {"homes_dark": float(len(dark)), "cameras_dark": 1.0, "cameras": 1.0}
+    return concerns + [
+        Concern(home, Kind.BLIND, since_ms, since_ms, confidence=0.5, evidence=together)
+        for home, since_ms in dark.items()
+    ]
+
+
+def take_again(
+    tx: Tx, concerns: Sequence[Concern], duty: Duty, policy: Policy, now_ms: int
+) -> list[Incident]:
+    """Open again what was `standing` and is not, or not as badly, in a ledger that stands in a damaged one's
+    place; give the incidents as they are afterwards.
+    """
+    there = {i.home: i.severity or 0 for i in open_incidents(tx)}
+    lost = [
+        replace(c, decided_ms=now_ms, evidence={**c.evidence, "ledger_lost": 1.0})
+        for c in concerns
+        if there.get(c.home, -1) < (SEVERITY[c.kind] or 0)
+    ]
+    return take(tx, lost, duty, policy, now_ms)
 
 
 def awaited(tx: Tx) -> dict[str, int]:

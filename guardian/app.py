@@ -21,7 +21,7 @@ from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state
-from guardian import desk, roster, ways
+from guardian import desk, roster, spares, ways
 from guardian.away import Calendar
 from guardian.board import Activity, Board
 from guardian.book import Book, export_roster, import_roster, open_book
@@ -91,6 +91,7 @@ async def run(
         clock = ReplayClock() if replay else LiveClock()
         ledger = await Ledger.open(state / "ledger.db", stand_in=True)
         stack.push_async_callback(ledger.close)
+        lost = ledger.restored
 
         # who and where
         if trace is not None:
@@ -170,7 +171,7 @@ async def run(
             clock=clock,
             acks=link,
             voice=control,
-            state_directory=state,
+            state_directory=state if people.homes else None,  # one who knows nobody learns nothing
             on_noticed=noticed,
             on_beat=lambda now_ms: pulse.mark("beat", now_ms),
             crash_point=crash_point,
@@ -250,6 +251,8 @@ async def run(
             "vitals": _vitals(ledger, courier, pulse, clock, memory_said),
             **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
             **({"informer": informer.run()} if informer else {}),
+            **({} if replay else {"spares": spares.run(ledger, clock)}),
+            **({"lost": spares.tell(lost, control, informer, clock, lambda: courier.alarm)} if lost else {}),
             **({"quotas": QuotaWatch(ledger, caps, loaded.policy, clock).run()} if caps else {}),
             "courier": courier.run(),
             "calendar": calendar.run(),
@@ -276,6 +279,7 @@ def _status(link: Link, board: Board, ledger: Ledger, clock: Clock) -> desk.Answ
     return {
         "now_ms": clock.now_ms(),
         "ledger_in_memory": ledger.on_memory,
+        "ledger_restored": str(ledger.restored) if ledger.restored else None,
         "connected": dict(link.connected),
         "homes": len(board.homes),
         "frames": board.frames_taken,

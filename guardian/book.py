@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+import structlog
+
 from alerting.duty import Duty
 from alerting.learning import Past, learnt
 from alerting.ledger import Ledger, newest_roster, past
@@ -19,6 +21,8 @@ from guardian.roster import Roster
 from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, SettingsError
 from guardian.web.staff import People
+
+log = structlog.get_logger("book")
 
 HOUR_MS: Final = 3_600_000
 LEARN_S: Final = 600.0
@@ -69,7 +73,27 @@ class Book:
 
 
 async def open_book(ledger: Ledger, loaded: Loaded, now_ms: int) -> Book:
-    """Give the newest roster; at the very first start import the file that the settings name."""
+    """Give the newest roster; at the very first start import the file that the settings name.
+
+    Where the ledger stands in the place of a damaged one and no roster can be had, one of nobody: the desk
+    must be there to import one.
+
+    Raises
+    ------
+    SettingsError
+        there is no roster otherwise, or it does not fit.
+    """
+    try:
+        return await _opened(ledger, loaded, now_ms)
+    except SettingsError as e:
+        if ledger.restored is None:
+            raise
+        log.error("nobody is watched until a roster is imported and Guardian started again", why=e.problems)  # noqa: TRY400
+        nobody = roster.of_nobody(loaded.settings.site)
+        return Book(nobody, People(nobody.duty), loaded.policy)
+
+
+async def _opened(ledger: Ledger, loaded: Loaded, now_ms: int) -> Book:
     settings = loaded.settings
     found = await ledger.transact(roster.newest)
     if found is None:

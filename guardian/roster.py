@@ -93,6 +93,11 @@ def from_trace(trace: Trace) -> Roster:
     return Roster(site_of(trace), trace.homes, specs_of(trace), furniture, duty)
 
 
+def of_nobody(site: str) -> Roster:
+    """Make the roster of a site of which nothing is known."""
+    return Roster(site, (), (), {}, Duty(responders={}, shifts=(), travel_s={}, default_travel_s=300.0))
+
+
 def site_of(trace: Trace) -> str:
     """Give the site under which a trace is played: the slug of its name."""
     return re.sub(r"[^a-z0-9]+", "-", trace.name.lower()).strip("-")[:32] or "trace"

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
+import numpy as np
 import structlog
 
 from alerting import arrival, triage
 from alerting.concern import Concern, Kind
 from alerting.duty import Duty
 from alerting.incident import Incident
-from alerting.ledger import Ledger, Tx, beats_since, drop_beats, last_beat, save_beat
+from alerting.ledger import Ledger, Tx, beats_since, drop_beats, go_on_after, last_beat, save_beat
 from alerting.policy import Policy
 from guardian import snapshot
 from guardian.board import Board, Reading, decode_events, encode_events
@@ -46,6 +47,9 @@ MOST_WAITING: Final = 15_000
 """Events that the broker is left without an acknowledgement for while the ledger is in memory alone: below
 the link's PAUSE_AT, a quarter of its window."""
 REPLAY_PATIENCE_S: Final = 5.0  # how long a replay's beat waits for readings that were announced
+
+_STANDING: Final = "standing"
+"""What was open, as JSON, in a snapshot: the lookout does not say again what it has said."""
 
 CRASH_POINTS: Final = ("taken", "committed")
 """Where a test kills the daemon: events taken but not committed, committed but not acknowledged."""
@@ -136,9 +140,14 @@ class Watch:
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def restore(self) -> None:
-        """Take the newest good snapshot and play the beats committed since."""
+        """Take the newest good snapshot and play the beats committed since.
+
+        Where the ledger stands in the place of a damaged one, the snapshot is the newer: what was open when
+        it was written, and is not, is opened again.
+        """
         found = snapshot.newest(self._directory) if self._directory else None
-        if found and found.beat > await self._ledger.transact(last_beat):
+        lost = self._ledger.restored is not None
+        if found and not lost and found.beat > await self._ledger.transact(last_beat):
             log.warning("the snapshot belongs to another ledger and is not used", beat=found.beat)
             found = None
         if found:
@@ -155,7 +164,24 @@ class Watch:
                 log.exception("a beat cannot be read and is set aside", row=row)
             self._last_row = row
         self._snapshot_due_ms = self._clock.now_ms() + FIRST_SNAPSHOT_MS
+        if lost and self._board.homes:
+            await self._open_again(found)
         log.info("restored", snapshot=found is not None, beats_since=len(rows))
+
+    async def _open_again(self, found: snapshot.Snapshot | None) -> None:
+        standing: Sequence[Concern] = ()
+        if found and _STANDING in found.arrays:
+            standing = msgspec.json.decode(found.arrays[_STANDING].tobytes(), type=list[Concern])
+        homes = set(self._board.homes)
+        known = [c for c in standing if c.home in homes]
+        now_ms = self._clock.now_ms()
+
+        def work(tx: Tx) -> Sequence[Incident]:
+            go_on_after(tx, self._last_row)
+            return triage.take_again(tx, known, self._duty(), self._policy, now_ms)
+
+        again = await self._ledger.transact(work)
+        log.warning("what was open is open again", incidents=len(again), of=len(standing))
 
     async def run(self) -> None:
         """Beat for ever, every BEAT_MS; a beat that took too long is followed by the next after REST_MS."""
@@ -199,7 +225,9 @@ class Watch:
         idle = self._to_save.empty() and not self._saving  # a copy that waits would only grow old
         if saves and now_ms >= self._snapshot_due_ms and idle:
             self._snapshot_due_ms = now_ms + SNAPSHOT_MS
-            self._to_save.put_nowait(snapshot.Snapshot(self._last_row, self._lookout.snapshot()))
+            standing = msgspec.json.encode(await self._ledger.transact(triage.standing))
+            arrays = {**self._lookout.snapshot(), _STANDING: np.frombuffer(standing, np.uint8)}
+            self._to_save.put_nowait(snapshot.Snapshot(self._last_row, arrays))
         return noticed
 
     def _acknowledge(self, mark: AckMark, readings: Sequence[Reading]) -> None:

@@ -3,7 +3,8 @@
 Functions take an open transaction (`Tx`) and plain frozen types, so that nobody outside this folder
 (and `schema.py`, `migrations/`) knows of SQLAlchemy.
 
-- engine.py: opening, migrating, transactions. lock.py: one daemon for one state directory.
+- engine.py: opening, transactions. prepare.py: checking, migrating. spare.py: spares, and what stands in the
+  place of a damaged ledger. lock.py: one daemon for one state directory.
 - incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
 - people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
 - drills.py: who was drilled when, who has answered when.
@@ -26,9 +27,9 @@ from alerting.ledger.areas import (
     to_tell_over,
     told_of_area,
 )
-from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
+from alerting.ledger.beats import beats_since, drop_beats, go_on_after, last_beat, save_beat
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
-from alerting.ledger.engine import Ledger, LedgerError, Tx
+from alerting.ledger.engine import Ledger, Tx
 from alerting.ledger.groups import (
     ALIKE,
     group_high,
@@ -98,6 +99,7 @@ from alerting.ledger.people import (
     save_roster,
     site_timezone,
 )
+from alerting.ledger.prepare import LedgerError
 from alerting.ledger.sent import carried, carried_hourly, handed_over
 from alerting.ledger.silences import (
     Silence,
@@ -110,6 +112,7 @@ from alerting.ledger.silences import (
     silence_of,
     silences,
 )
+from alerting.ledger.spare import Restored
 
 __all__ = [
     "ALIKE",
@@ -121,6 +124,7 @@ __all__ = [
     "Message",
     "Move",
     "Opened",
+    "Restored",
     "RosterRows",
     "Silence",
     "Tx",
@@ -145,6 +149,7 @@ __all__ = [
     "end_absence",
     "end_silence",
     "enqueue",
+    "go_on_after",
     "group_high",
     "group_low",
     "handed_over",

@@ -30,20 +30,17 @@ from threading import Lock
 from typing import Any, Final, Self, TypeVar
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.url import URL
-from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
+from alerting.ledger import spare
+from alerting.ledger.prepare import LedgerError, begun, known_schemas, prepare, told
 from alerting.ledger.together import MOST_TOGETHER, Job, run_together
 
 T = TypeVar("T")
 
-MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 BUSY_MS: Final = 5000
 """How long a shell that staff have opened on the file may hold us up before it is an error."""
 
@@ -53,25 +50,7 @@ RETRY_S: Final = 5.0
 ROOM: Final = 1.1
 """Free space that is wanted for it, as a share of the ledger: all its pages go through the WAL, each with a
 header of 24 bytes."""
-_DISK: Final = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
-)
-"""SQLite's primary result codes for a disk that is full, broken, read-only or gone."""
-
 log = structlog.get_logger("ledger")
-
-
-class LedgerError(Exception):
-    """The ledger cannot be read or written.
-
-    `permanent`: trying again will not help; `disk`: it is full, broken, read-only or gone.
-    """
-
-    def __init__(self, reason: str, *, permanent: bool, disk: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.permanent = permanent
-        self.disk = disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +74,9 @@ class Ledger:
     def __init__(self, path: Path | None, writer: ThreadPoolExecutor | None, *, stand_in: bool) -> None:
         self.on_memory: str | None = None
         """Why the ledger is in memory alone; None: it is where it belongs."""
+        self.restored: spare.Restored | None = None
+        """What stands in a damaged ledger's place; None: nothing, or long since (`go_on_after`)."""
+        self._path = path
         self._engine = _engine(path)
         self._writer = writer
         self._stands_for = path if stand_in else None
@@ -178,7 +160,7 @@ class Ledger:
     def _commit(self, jobs: Sequence[Job], now_s: float) -> None:
         if len(jobs) > 1 and self._copy is None:
             try:
-                with _told(), _begun(self._engine) as conn:
+                with told(), begun(self._engine) as conn:
                     run_together(conn, jobs)
             except Exception as e:  # noqa: BLE001  # whatever it is, whoever waits hears it from a run alone
                 log.debug("each alone", jobs=len(jobs), why=str(e))
@@ -213,14 +195,81 @@ class Ledger:
         if self._writer is not None:
             self._writer.shutdown()
 
+    # --- spares --------------------------------------------------------------------------------------
+
+    async def make_spare(self) -> None:
+        """Make a spare (spare.py) while transactions go on. What fails is logged and changes nothing."""
+        path = self._path
+        if path is None or self._writer is None or self.on_memory is not None:
+            return
+        with _unless_it_fails():
+            try:
+                await spare.copy(path, await self._run(partial(self._hold_still, path)))
+            finally:
+                await self._run(self._let_go)
+            await asyncio.to_thread(spare.keep, path, known_schemas())
+
+    def _spare_now(self) -> None:
+        """Make one before a migration, while nobody waits."""
+        path = self._path
+        assert path is not None, "what is in memory alone is new"
+        with _unless_it_fails():
+            try:
+                spare.copy_now(path, self._hold_still(path))
+            finally:
+                self._let_go()
+            spare.keep(path, known_schemas())
+
+    def _hold_still(self, path: Path) -> int:
+        with _driver(self._engine) as conn:
+            return spare.hold_still(conn, path, BUSY_MS)
+
+    def _let_go(self) -> None:
+        with _driver(self._engine) as conn:
+            spare.let_go(conn)
+
     # --- when the disk fails -------------------------------------------------------------------------
 
     def _open(self, *, integrity: bool) -> None:
+        path = self._stands_for
+        reason = None if path is None else spare.amiss(path)
+        if reason is None:
+            try:
+                self.restored = spare.Restored.of_mark(self._prepare(integrity=integrity))
+            except LedgerError as e:
+                if path is None or not e.damaged:
+                    raise
+                reason = e.reason
+            else:
+                return
+        assert path is not None
+        passed_over = 0
+        while True:
+            self._engine.dispose()
+            try:
+                self.restored = spare.put_back(path, reason, known_schemas(), passed_over)
+            except OSError as e:
+                raise LedgerError(f"{reason}; nor can it be replaced: {e}", permanent=False, disk=True) from e
+            try:
+                self._prepare(integrity=integrity, mark=self.restored.mark)
+            except LedgerError as e:
+                if self.restored.upto_ms is None or not e.damaged:
+                    raise
+                passed_over += 1
+            else:
+                return
+
+    def _prepare(self, *, integrity: bool, mark: int | None = None) -> int:
         try:
-            _prepare(self._engine, integrity=integrity)
+            return prepare(self._engine, integrity=integrity, mark=mark, first=self._spare_now)
         except LedgerError as e:
             copy = self._go_on_in_memory(e, 0.0)
-            _prepare(copy.engine, integrity=integrity)
+        try:
+            return prepare(copy.engine, integrity=integrity, mark=mark)
+        except LedgerError:
+            copy.engine.dispose()
+            self._copy = self.on_memory = None
+            raise
 
     def _go_on_in_memory(self, failed: LedgerError, now_s: float) -> _StandIn:
         """Copy what the file holds into memory.
@@ -277,7 +326,7 @@ class Ledger:
 
 
 def _transacted(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with _told(), _begun(engine) as conn:
+    with told(), begun(engine) as conn:
         return work(conn)
 
 
@@ -294,6 +343,15 @@ def _driver(engine: Engine) -> Iterator[sqlite3.Connection]:
     with closing(engine.raw_connection()) as held:
         driver: Any = held.driver_connection
         yield driver
+
+
+@contextmanager
+def _unless_it_fails() -> Iterator[None]:
+    """Go on without a spare."""
+    try:
+        yield
+    except (sqlite3.Error, DatabaseError, OSError) as e:
+        log.error("no spare could be made; the older ones stay", why=str(e))  # noqa: TRY400
 
 
 def _unless_locked(status: int, _left: int, _all: int) -> None:
@@ -338,62 +396,3 @@ def _engine(path: Path | None) -> Engine:
             connection.execute(f"PRAGMA {pragma}").close()
 
     return engine
-
-
-@contextmanager
-def _begun(engine: Engine) -> Iterator[Connection]:
-    """One transaction, which holds the write lock from its first statement on.
-
-    No listener to SQLAlchemy's "begin": that would make every statement dearer.
-    """
-    with engine.begin() as conn:
-        conn.exec_driver_sql("BEGIN IMMEDIATE")
-        yield conn
-
-
-def _prepare(engine: Engine, *, integrity: bool) -> None:
-    with _told():
-        if integrity:
-            with _begun(engine) as conn:
-                found = conn.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-            if found != "ok":
-                raise LedgerError(f"the ledger is damaged: {found}", permanent=True)
-        with _begun(engine) as conn:
-            migrate(conn)
-
-
-def migrate(conn: Connection) -> None:
-    """Bring the schema to the newest version, in the transaction that is open on `conn`.
-
-    Raises
-    ------
-    LedgerError
-        permanent: the file has a version that this Guardian does not know.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = conn
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    current = MigrationContext.configure(conn).get_current_revision()
-    if current is not None and current not in known:
-        raise LedgerError(
-            f"the ledger was written by a newer Guardian (schema {current}); this one knows up to "
-            f"{max(known)}",
-            permanent=True,
-        )
-    command.upgrade(config, "head")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn the database's errors into ours; mistakes in our own statements stay what they are."""
-    try:
-        yield
-    except (IntegrityError, ProgrammingError):
-        raise
-    except DatabaseError as e:
-        said = str(e.orig)
-        damaged = "malformed" in said or "not a database" in said
-        disk = getattr(e.orig, "sqlite_errorcode", 0) & 0xFF in _DISK
-        raise LedgerError(f"the ledger: {said}", permanent=damaged, disk=disk) from e

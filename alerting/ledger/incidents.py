@@ -11,7 +11,8 @@ from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 from alerting.concern import AREA, Concern, Kind, Severity
 from alerting.incident import Accepted, EnRoute, Incident, IncidentEvent, State, Word, step
 from alerting.ledger.drills import DRILL
-from alerting.ledger.engine import LedgerError, Tx
+from alerting.ledger.engine import Tx
+from alerting.ledger.prepare import LedgerError
 from alerting.ledger.sql import one_of, word
 from alerting.schema import concern as concern_table
 from alerting.schema import incident as incident_table

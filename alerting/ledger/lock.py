@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from alerting.ledger.engine import LedgerError
+from alerting.ledger.prepare import LedgerError
 
 
 @contextmanager

@@ -153,6 +153,7 @@ def staff_app(
             segment_names=SEGMENTS,
             forecast=forecast(),
             in_memory=ledger.on_memory,
+            restored=ledger.restored,
             hours_ahead=HOURS,
             **values,
         )
@@ -190,7 +191,8 @@ def staff_app(
         now_ms = clock.now_ms()
         incidents, recent, beside = await ledger.transact(lambda tx: _read(tx, now_ms))
         found = as_json(incidents, recent, board_state(), people(), now_ms, beside=beside)
-        return JSONResponse({**found, "ledger_in_memory": ledger.on_memory})
+        restored = str(ledger.restored) if ledger.restored else None
+        return JSONResponse({**found, "ledger_in_memory": ledger.on_memory, "ledger_restored": restored})
 
     async def get_incident(request: Request) -> Response:
         number = request.path_params["number"]

@@ -28,6 +28,7 @@ class Words:
     lost_since: str
     no_script: str
     in_memory: str
+    restored: str
     open_incidents: str
     none_open: str
     none_open_more: str
@@ -165,6 +166,7 @@ ZH = Words(
     lost_since="请检查本机的守护服务；恢复后会自动重新连接。",
     no_script="浏览器未启用脚本：本页每 10 秒刷新一次。",
     in_memory="磁盘故障：告警在内存中继续，此时若断电，之后的记录会丢失。请立即检查磁盘。",
+    restored="账本曾损坏，已用备份代替：之后的回复和到场记录已丢失，未结事件已重新通知。请核对，并检查磁盘。",
     open_incidents="未结事件",
     none_open="没有未结事件",
     none_open_more="新的事件会自动出现在这里。",
@@ -395,6 +397,8 @@ EN = Words(
     no_script="Scripts are off: this page reloads every 10 seconds.",
     in_memory="The disk fails: alerting goes on in memory, and what happens now is lost if the power goes. "
     "See to the disk at once.",
+    restored="The ledger was damaged and a spare is in its place: answers and arrivals since then are lost, "
+    "and what was open is paged again. Check with people, and see to the disk.",
     open_incidents="Open incidents",
     none_open="No open incidents",
     none_open_more="New ones appear here by themselves.",

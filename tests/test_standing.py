@@ -1,0 +1,78 @@
+"""What stands open is opened again as it was, once, in a ledger that has lost it."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from alerting import triage
+from alerting.concern import AREA, SEVERITY, Concern, Kind, Severity
+from alerting.incident import Incident
+from alerting.ledger import (
+    Ledger,
+    Tx,
+    area_homes,
+    incident_of,
+    open_incidents,
+    save_roster,
+)
+from simulator.response.district import roster_rows
+from tests.alerting_people import T0, concern
+from tests.courier_world import POLICY, THREE
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(None, inline=True)
+    await opened.transact(lambda tx: save_roster(tx, roster_rows(THREE), "test", "0" * 64, T0))
+    yield opened
+    await opened.close()
+
+
+def take(*concerns: Concern) -> Callable[[Tx], list[Incident]]:
+    return lambda tx: triage.take(tx, concerns, THREE, POLICY, T0 + 10_000)
+
+
+def again(standing: list[Concern]) -> Callable[[Tx], list[Incident]]:
+    return lambda tx: triage.take_again(tx, standing, THREE, POLICY, T0 + 60_000)
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in Kind if k not in {"fall-recovered", "cancel", "in-sight", "drill"}]
+)
+async def test_each_kind_is_opened_again_as_it_was(ledger: Ledger, kind: Kind) -> None:
+    (before,) = await ledger.transact(take(concern(kind)))
+    standing = await ledger.transact(triage.standing)
+    lost = await Ledger.open(None, inline=True)
+    (after,) = await lost.transact(again(standing))
+    assert (after.kind, after.severity, after.room) == (before.kind, before.severity, before.room)
+    assert after.t0_ms == before.t0_ms
+    if SEVERITY[kind] is not None and SEVERITY[kind] is not Severity.LOW:
+        assert after.deadline_ms is not None
+        assert after.deadline_ms > T0 + 60_000, "there is still time for somebody"
+    assert await lost.transact(again(standing)) == [], "once"
+    await lost.close()
+
+
+async def test_what_is_open_and_less_bad_is_raised(ledger: Ledger) -> None:
+    await ledger.transact(take(concern(Kind.SOS)))
+    standing = await ledger.transact(triage.standing)
+    spare = await Ledger.open(None, inline=True)
+    await spare.transact(take(concern(Kind.FALL_SUSPECTED)))
+    (raised,) = await spare.transact(again(standing))
+    assert (raised.kind, raised.severity) == (Kind.SOS, Severity.HIGH)
+    assert len(await spare.transact(open_incidents)) == 1
+    await spare.close()
+
+
+async def test_homes_that_were_dark_together_are_one_list_again(ledger: Ledger) -> None:
+    evidence = {"homes_dark": 7.0, "cameras_dark": 1.0, "cameras": 1.0}
+    dark = [Concern(f"h{n:02d}", Kind.BLIND, T0 + n, T0 + 9000, 1.0, evidence=evidence) for n in range(7)]
+    await ledger.transact(take(*dark))
+    standing = await ledger.transact(triage.standing)
+    lost = await Ledger.open(None, inline=True)
+    assert len(await lost.transact(again(standing))) == 1
+    one = await lost.transact(lambda tx: incident_of(tx, AREA))
+    assert one is not None
+    homes = await lost.transact(lambda tx: area_homes(tx, one.id))
+    assert {(h.home, h.from_ms) for h in homes} == {(c.home, c.onset_ms) for c in dark}
+    await lost.close()
