@@ -92,7 +92,7 @@ async def test_f35_five_hundred_homes_are_one_incident_with_a_list(ledger: Ledge
     before = await ledger.transact(changes)
     (area,) = await take(ledger, street())
     assert (area.home, area.kind, area.severity, area.deadline_ms) == (AREA, Kind.BLIND, Severity.LOW, None)
-    assert await ledger.transact(changes) - before == 503, "a row a home; incident, move, evidence"
+    assert await ledger.transact(changes) - before == 504, "a row a home; incident, move, evidence, count"
     assert await standing(ledger) == [(AREA, Kind.BLIND)]
     assert await ledger.transact(lambda tx: area_count(tx, area.id)) == AreaCount(500, 500, NOW)
     again = await ledger.transact(changes)
@@ -130,7 +130,7 @@ async def test_f36_homes_that_are_back_leave_and_the_last_one_closes_it(ledger: 
     assert await ledger.transact(lambda tx: area_count(tx, area.id)) == AreaCount(100, 500, NOW + 600 * S)
     (over,) = await take(ledger, seen([*STREET[400:], "k1"], NOW + 660 * S), NOW + 660 * S)
     assert (over.state, over.outcome, over.closed_ms) == (State.CLOSED, "recovered", NOW + 660 * S)
-    assert await ledger.transact(changes) - before == 502, "a row a home, the incident and its move"
+    assert await ledger.transact(changes) - before == 503, "a row a home, the incident, its move and count"
     assert (await ledger.transact(lambda tx: moves(tx, area.id)))[-1].by == "guardian"
     assert await standing(ledger) == []
     assert await take(ledger, seen(STREET, NOW + 700 * S), NOW + 700 * S) == []

@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import Select
+from sqlalchemy.sql.selectable import GenerativeSelect
 
 from alerting.ledger import Ledger, areas, incidents, outbox
 
-LOOKED_AT = {
+LOOKED_AT: dict[str, GenerativeSelect] = {
     "pages": outbox._PAGES,
     "stand-down": outbox._TO_STAND_DOWN,
     "area-over": areas._TO_TELL_OVER,
@@ -15,8 +16,7 @@ LOOKED_AT = {
 
 @pytest.mark.parametrize("name", LOOKED_AT)
 async def test_a_look_goes_from_incidents_to_messages(name: str) -> None:
-    statement: Select[tuple[object, ...]] = LOOKED_AT[name]
-    compiled = statement.params(since=1).compile(
+    compiled = LOOKED_AT[name].params(since=1, numbers=[1, 2]).compile(
         dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
     )
     ledger = await Ledger.open(None, inline=True, integrity=False)

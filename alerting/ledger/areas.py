@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from sqlalchemy import bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from alerting.concern import AREA
 from alerting.incident import State
 from alerting.ledger.engine import Tx
 from alerting.ledger.incidents import OPEN
-from alerting.ledger.sql import one_of
+from alerting.ledger.sql import one_of, word
 from alerting.schema import area_home
 from alerting.schema import incident as incident_table
 from alerting.schema import message as message_table
@@ -67,24 +67,22 @@ _OVER = select(_I.id).where(
     _I.state == State.CLOSED,
     _I.outcome == "recovered",
 )
-_LATER = message_table.alias("later")
-_TO_TELL_OVER = (
+_KNOW = (  # those who know of it …
     select(_M.incident, _M.responder)
-    .distinct()
-    .join(incident_table, _I.id == _M.incident)
     .where(
         _M.incident.in_(_OVER),
         one_of(_M.purpose, ("page", "news")),
         or_(_M.sent_ms.is_not(None), _M.lease_until_ms.is_not(None)),
-        ~exists().where(
-            _LATER.c.incident == _M.incident,
-            _LATER.c.responder == _M.responder,
-            _LATER.c.template == "area-over",
-            _LATER.c.created_ms >= _I.closed_ms,
-        ),
     )
-    .order_by(_M.incident, _M.responder)
+    .distinct()
 )
+_KNOW_OVER = (  # … and those who know that it is over
+    select(_M.incident, _M.responder)
+    .join(incident_table, _I.id == _M.incident)
+    .where(_M.incident.in_(_OVER), _M.template == word("area-over"), _M.created_ms >= _I.closed_ms)
+    .distinct()
+)
+_TO_TELL_OVER = _KNOW.except_(_KNOW_OVER).order_by("incident", "responder")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Message:
 
 
 _COLUMNS = [message_table.c[f.name] for f in fields(Message)]
-_M, _I = message_table.c, incident_table.c
+_M, _I, _W = message_table.c, incident_table.c, move_table.c
 _OF_HIGH = and_(
     _M.purpose == "page",
     exists().where(_I.id == _M.incident, _I.severity == Severity.HIGH).correlate(message_table),
@@ -153,10 +153,15 @@ _LEASE = (
     )
 )
 _TAKE_IN = sqlite.insert(inbound_table).on_conflict_do_nothing(index_elements=["sid"])
-_TOLD, _SPOKE = message_table.alias("told"), move_table.alias("spoke")
-_TO_STAND_DOWN = (
-    select(_M.incident, _M.responder)
-    .distinct()
+# Each list is gathered once and then they are joined: for each page to look for what came after it would take
+# the square of the time, and a last resort asks hundreds of people.
+_ASKED = (
+    select(
+        _M.incident,
+        _M.responder,
+        func.max(_M.id).label("last"),
+        func.max(_M.created_ms).label("asked_ms"),
+    )
     .join(incident_table, _I.id == _M.incident)
     .where(
         _M.incident.in_(_OVER),
@@ -164,21 +169,35 @@ _TO_STAND_DOWN = (
         _M.sent_ms.is_not(None),
         _M.responder.is_distinct_from(_I.acceptor),
         or_(_I.help_ms.is_(None), _M.responder.is_distinct_from(_I.helper)),
-        ~exists().where(
-            _TOLD.c.incident == _M.incident,
-            _TOLD.c.responder == _M.responder,
-            _TOLD.c.purpose == "stand-down",
-            _TOLD.c.id > _M.id,
-            or_(_TOLD.c.state != word("withdrawn"), _TOLD.c.copies > 0),
-        ),
-        ~exists().where(
-            _SPOKE.c.incident == _M.incident,
-            _SPOKE.c.by == _M.responder,
-            one_of(_SPOKE.c.event, ("cannot-go", "arrived")),
-            _SPOKE.c.t_ms >= _M.created_ms,
-        ),
     )
-    .order_by(_M.incident, _M.responder)
+    .group_by(_M.incident, _M.responder)
+    .subquery()
+)
+_TOLD = (
+    select(_M.incident, _M.responder, func.max(_M.id).label("last"))
+    .where(
+        _M.incident.in_(_OVER),
+        _M.purpose == "stand-down",
+        or_(_M.state != word("withdrawn"), _M.copies > 0),
+    )
+    .group_by(_M.incident, _M.responder)
+    .subquery()
+)
+_SPOKE = (
+    select(_W.incident, _W.by, func.max(_W.t_ms).label("said_ms"))
+    .where(_W.incident.in_(_OVER), one_of(_W.event, ("cannot-go", "arrived")))
+    .group_by(_W.incident, _W.by)
+    .subquery()
+)
+_TO_STAND_DOWN = (
+    select(_ASKED.c.incident, _ASKED.c.responder)
+    .outerjoin(_TOLD, and_(_TOLD.c.incident == _ASKED.c.incident, _TOLD.c.responder == _ASKED.c.responder))
+    .outerjoin(_SPOKE, and_(_SPOKE.c.incident == _ASKED.c.incident, _SPOKE.c.by == _ASKED.c.responder))
+    .where(
+        or_(_TOLD.c.last.is_(None), _TOLD.c.last < _ASKED.c.last),
+        or_(_SPOKE.c.said_ms.is_(None), _SPOKE.c.said_ms < _ASKED.c.asked_ms),
+    )
+    .order_by(_ASKED.c.incident, _ASKED.c.responder)
 )
 
 
