@@ -16,8 +16,10 @@ LOOKED_AT: dict[str, GenerativeSelect] = {
 
 @pytest.mark.parametrize("name", LOOKED_AT)
 async def test_a_look_goes_from_incidents_to_messages(name: str) -> None:
-    compiled = LOOKED_AT[name].params(since=1, numbers=[1, 2]).compile(
-        dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+    compiled = (
+        LOOKED_AT[name]
+        .params(since=1, numbers=[1, 2])
+        .compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     )
     ledger = await Ledger.open(None, inline=True, integrity=False)
     plan = await ledger.transact(
