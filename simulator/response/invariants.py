@@ -167,12 +167,20 @@ def _times(r: Record) -> Iterator[str]:
             after = [m for m in r.moves[n + 1 :] if m.event in ENDS_LEASE or m.by == move.by]
             if r.healthy and (not after or after[0].t_ms > ends_ms):
                 yield "an acceptance without a departure held for longer than its lease"
-    declined = [
-        n for n, m in enumerate(r.moves) if m.event == "cannot-go" and m.detail.get("released") == m.by
-    ]
-    for n in declined:
-        if r.moves[n].to_state.value != "reopened":
+    yield from _declines(r)
+
+
+def _declines(r: Record) -> Iterator[str]:
+    """Whoever holds it and cannot go does not keep it. Who that is follows from the words alone."""
+    holder = None
+    for move in r.moves:
+        if move.event == "cannot-go" and move.by == holder and move.to_state.value != "reopened":
             yield "whoever held it cannot go, and nobody looks for another"
+        free = move.from_state is None or move.from_state.value not in HELD
+        if move.to_state.value not in HELD:
+            holder = None
+        elif free or (move.event == "arrived" and move.from_state != move.to_state):
+            holder = move.by
 
 
 def _storm(r: Record) -> Iterator[str]:
@@ -198,4 +206,5 @@ def _storm(r: Record) -> Iterator[str]:
 HIGH_PAGES: Final = frozenset({"high", "last-resort"})
 HIGH_APART_MS: Final = 30_000
 """A number of its own, not the product's: what is checked must not move with it."""
+HELD: Final = frozenset({"accepted", "en-route", "on-scene"})
 ENDS_LEASE: Final = frozenset({"lease-lapsed", "arrived", "closed"})
