@@ -14,7 +14,7 @@ import pytest
 
 from guardian.wire.native import pack_event
 from tests.mqtt_fixtures import PATIENCE_S, Site, device, running
-from tests.shipped_broker import ACL, ShippedBroker, lines_of, offered, passes, secrets
+from tests.shipped_broker import ACL, ShippedBroker, changed, lines_of, offered, passes, secrets
 
 __all__ = ["secrets"]
 
@@ -60,6 +60,14 @@ async def test_a_device_writes_its_own_readings_and_nobody_elses(tmp_path: Path,
         assert await passes(broker, "s/h1/help", "guardian-devices", topics) == OF_HELP, (
             "who hears everything"
         )
+
+
+async def test_guardians_lines_let_it_hear_readings_and_forge_none(tmp_path: Path, secrets: Path) -> None:
+    """Under another name: as `guardian` it may write below guardian/, as everybody below the own name."""
+    renamed = changed(ACL, "user guardian", "user radar")
+    async with ShippedBroker(tmp_path, secrets, acl=renamed) as broker:
+        assert await passes(broker, "s/h1/help", "radar", OF_HELP) == OF_HELP
+        assert await passes(broker, "radar", "guardian-devices", [*OF_HELP, "radar/x"]) == ["radar/x"]
 
 
 async def test_a_device_reads_the_acks_of_its_own_events_and_nothing_else(
@@ -261,7 +269,7 @@ async def test_where_a_reading_is_from_is_its_topic_and_nothing_in_it(tmp_path: 
 
 
 PROOFS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("guardian", "topic read guardian/#"): test_a_device_writes_its_own_readings_and_nobody_elses,
+    ("guardian", "topic read guardian/#"): test_guardians_lines_let_it_hear_readings_and_forge_none,
     ("guardian", "topic readwrite guardian-out/#"): test_guardian_speaks_to_devices_and_to_home_assistant,
     ("guardian", "topic readwrite homeassistant/#"): test_guardian_speaks_to_devices_and_to_home_assistant,
     ("guardian", "topic read zigbee2mqtt/#"): test_zigbee2mqtt_has_its_topics_and_home_assistants,
