@@ -180,6 +180,10 @@ async def test_zigbee2mqtt_has_its_topics_and_home_assistants(tmp_path: Path, se
         asked = ["zigbee2mqtt/x/set", "homeassistant/status"]
         assert await passes(broker, "zigbee2mqtt", "zigbee2mqtt", asked) == asked
         assert await passes(broker, "s/h1/help", "zigbee2mqtt", OF_HELP, filters=EVERYBODYS) == []
+    renamed = changed(ACL, "user zigbee2mqtt", "user radar")  # so that no line for everybody's name helps
+    async with ShippedBroker(tmp_path, secrets, acl=renamed) as broker:
+        assert await passes(broker, "radar", "guardian", [*others, *own]) == own
+        assert await passes(broker, "radar", "radar", asked) == asked
 
 
 async def test_guardian_devices_hears_everything_and_says_nothing(tmp_path: Path, secrets: Path) -> None:
