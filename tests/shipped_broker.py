@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import aiomqtt
 import pytest
 
 from guardian.address import BrokerAddress
-from guardian.broker import Broker
+from guardian.broker import TRIES, Broker
 from guardian.settings import CONFIG
 from simulator.private import free_port
 from tests.mqtt_fixtures import PATIENCE_S, device
@@ -90,7 +91,10 @@ class ShippedBroker(Broker):
         self.ca = str(secrets / "ca.crt")
 
     def _config(self) -> str:
-        self._ports = {"8883": free_port(), "8884": free_port()}
+        ports = {self.address.port}
+        while len(ports) < 3:  # one that is free may be told twice
+            ports.add(free_port())
+        self._ports = dict(zip(("8883", "8884"), ports - {self.address.port}, strict=True))
         moved = {
             "listener 1883 127.0.0.1": f"listener {self.address.port} 127.0.0.1",
             "listener 8883": f"listener {self._ports['8883']}",
@@ -116,9 +120,15 @@ class ShippedBroker(Broker):
 
     async def start(self) -> None:
         """Start; once somebody has been let in on the first listener, all of them listen."""
-        await super().start()
-        async with device(self.plain("guardian")):
-            pass
+        for tries_left in reversed(range(TRIES)):
+            await super().start()
+            try:
+                async with device(self.plain("guardian")):
+                    return
+            except aiomqtt.MqttError:  # somebody took the port of another listener, and it has ended
+                await self.stop()
+                if not tries_left:
+                    raise
 
 
 def place(folder: Path) -> str:
