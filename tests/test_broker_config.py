@@ -116,7 +116,7 @@ def only(version: ssl.TLSVersion, ca: str) -> ssl.SSLContext:
 
 
 async def test_no_device_takes_over_guardians_session(tmp_path: Path, secrets: Path) -> None:
-    """With Guardian's client id a device would end its connection and its session with what waits in it."""
+    """Whatever client id a device gives."""
     guardians = "guardian-s-events"
     async with ShippedBroker(tmp_path, secrets) as broker, running(Site(broker.plain("guardian"))) as site:
         async with device(broker.tls(OWN), guardians) as thief:
@@ -128,13 +128,24 @@ async def test_no_device_takes_over_guardians_session(tmp_path: Path, secrets: P
                 with pytest.raises(aiomqtt.MqttError):
                     await asyncio.wait_for(anext(thief.messages), PATIENCE_S)
         assert site.up
+
+
+async def test_no_device_throws_away_what_waits_for_guardian(tmp_path: Path, secrets: Path) -> None:
     open_to_all = changed(CONF, "use_username_as_clientid true", "")
-    async with (
-        ShippedBroker(tmp_path, secrets, conf=open_to_all) as broker,
-        running(Site(broker.plain("guardian"))) as site,
-        device(broker.tls(OWN), guardians),
-    ):
-        await site.until(lambda: not site.up)
+    for conf, kept in ((CONF, ["waits", "live"]), (open_to_all, ["live"])):
+        folder = tmp_path / kept[0]
+        folder.mkdir()
+        async with ShippedBroker(folder, secrets, conf=conf) as broker:
+            guardian = broker.plain("guardian")
+            async with running(Site(guardian)):
+                pass
+            await press(broker.plain(OWN), ["waits"])
+            async with device(broker.tls(OWN), "guardian-s-events"):
+                pass
+            async with running(Site(guardian)) as site:
+                await press(broker.plain(OWN), ["live"])
+                await site.until(partial(lambda s, n: s.board.events_taken >= n, site, len(kept)))
+                assert [r.id for r in site.beat()] == kept
 
 
 async def test_guardian_itself_by_its_settings(tmp_path: Path, secrets: Path, lines: list[Any]) -> None:
