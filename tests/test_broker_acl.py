@@ -77,7 +77,14 @@ async def test_a_device_reads_the_acks_of_its_own_events_and_nothing_else(
     guardians = [topic for topic in OF_OTHERS if topic.startswith(("guardian-out/", "homeassistant/"))]
     others = [topic for topic in guardians if topic not in acks]
     async with ShippedBroker(tmp_path, secrets) as broker:
-        written = [*others, "guardian-out/s/h1/cam/ack", "guardian-out/s/h2/help/ack", *OF_HELP, *acks]
+        written = [
+            *others,
+            "guardian-out/s/h1/help/more",
+            "guardian-out/s/h1/cam/ack",
+            "guardian-out/s/h2/help/ack",
+            *OF_HELP,
+            *acks,
+        ]
         assert set(await passes(broker, "guardian", "guardian-devices", written)) == set(written), (
             "all is said"
         )
@@ -226,6 +233,10 @@ async def test_other_makers_devices_are_told_what_is_meant_for_them(tmp_path: Pa
         commands = ["cmnd/plug/POWER", "cmnd/other/POWER"]
         assert await passes(broker, "cmnd", "plug", commands, filters=["cmnd/#", "#"]) == commands[:1]
         assert await passes(broker, "plug", "guardian-devices", [*commands, "plug/x"]) == ["plug/x"]
+        own = ["tele/plug/SENSOR", "stat/plug/RESULT"]
+        assert await passes(broker, "plug", "plug", own, filters=["#"]) == [], (
+            "it writes these and reads none"
+        )
         own = ["kitchen/switch/relay/command"]
         assert await passes(broker, "kitchen", "kitchen", own) == own
         assert await passes(broker, "kitchen", "shelly-1", own, filters=["#", *own]) == []
