@@ -41,7 +41,7 @@ MAX_PACKET: Final = 1 << 20
 HANDSHAKE_S: Final = 10.0
 """Connecting and CONNACK together, and each SUBACK: a frozen broker answers none of them."""
 SUBSCRIBE_AT_ONCE: Final = 200
-"""Topic filters in one packet: with the longest topics 80 kB, and mosquitto.conf allows 128."""
+"""Topic filters in one packet: with the longest topics 80 kB, far below what mosquitto.conf allows."""
 BACKOFF_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
 """Longest waits before the next try; the real one is between half of it and all of it."""
 STEADY_S: Final = 10.0

@@ -1,6 +1,7 @@
 """A small site on a real broker, and stand-ins for brokers and networks that misbehave."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Self
@@ -123,7 +124,14 @@ async def running(site: Site, *, wait: bool = True) -> AsyncIterator[Site]:
 def device(address: BrokerAddress, identifier: str | None = None) -> aiomqtt.Client:
     """Some device's connection."""
     return aiomqtt.Client(
-        address.host, address.port, identifier=identifier, protocol=aiomqtt.ProtocolVersion.V5, timeout=5
+        address.host,
+        address.port,
+        username=address.username,
+        password=address.password,
+        identifier=identifier,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        timeout=5,
+        tls_context=ssl.create_default_context(cafile=address.tls_ca) if address.tls else None,
     )
 
 

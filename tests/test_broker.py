@@ -37,19 +37,6 @@ def passwords(folder: Path) -> None:
     (folder / "passwords").chmod(0o644)
 
 
-def shipped_configuration(folder: Path) -> str:
-    """Our mosquitto.conf with its files in `folder` and without what the private broker sets itself."""
-    shipped = Path(__file__).parent.parent / "config"
-    (folder / "guardian.passwd").touch(mode=0o644)
-    (folder / "mosquitto.acl").write_text((shipped / "mosquitto.acl").read_text("utf-8"), "utf-8")
-    text = (shipped / "mosquitto.conf").read_text("utf-8")
-    text = text.replace("/etc/mosquitto/certs", str(folder)).replace("/etc/mosquitto", str(folder))
-    for line in ("max_queued_messages 200000", "autosave_interval 30", "persistence true"):
-        assert line in text  # DESIGN section 4
-    ours = ("max_queued", "autosave", "persist", "set_tcp", "listener")
-    return "\n".join(line for line in text.splitlines() if not line.startswith(ours))
-
-
 async def test_tls_with_an_own_authority_and_a_password(tmp_path: Path, lines: list[Any]) -> None:
     certificates(tmp_path)
     passwords(tmp_path)
@@ -90,9 +77,3 @@ async def test_a_broker_that_ends_at_once_says_why(tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match="Unknown configuration variable"):
         async with mosquitto(tmp_path, config_extra="nonsense 1"):
             pass
-
-
-async def test_the_configuration_that_we_ship_is_one_that_mosquitto_takes(tmp_path: Path) -> None:
-    certificates(tmp_path)
-    async with mosquitto(tmp_path / "broker", config_extra=shipped_configuration(tmp_path)):
-        pass

@@ -1,25 +1,23 @@
 """Other makers' devices on the whole road: real broker, real daemon, and a text; and who may say what."""
 
 import asyncio
-import ssl
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 import pytest
 
 from guardian import desk
-from guardian.broker import mosquitto
 from guardian.roster_file import read
 from simulator.private import connected, daemon
 from tests.mqtt_fixtures import SENSORS, Site, device, running
-from tests.test_broker import certificates, shipped_configuration
+from tests.shipped_broker import ShippedBroker, secrets
 from tests.test_devices import RADAR
 from tests.test_road import PHONE, ROSTER, centre
+
+__all__ = ["secrets"]
 
 FOREIGN: dict[str, Any] = {
     **ROSTER,
@@ -92,26 +90,13 @@ async def test_a_press_behind_zigbee2mqtt_becomes_a_text(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("who", ["zigbee2mqtt", "radar"])
-async def test_each_may_write_under_its_own_topics_only(tmp_path: Path, who: str) -> None:
-    certificates(tmp_path)
-    extra = shipped_configuration(tmp_path)
-    for name in ("guardian", "zigbee2mqtt", "radar", "guardian-devices"):
-        command = ["mosquitto_passwd", "-b", "guardian.passwd", name, "x"]
-        await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, check=True, capture_output=True)
-    (tmp_path / "guardian.passwd").chmod(0o644)
-    async with mosquitto(tmp_path / "broker", config_extra=extra) as plain:
-        authority = str(tmp_path / "ca.crt")
-        ours = replace(plain, username="guardian", password="x", tls=True, tls_ca=authority)
+async def test_each_may_write_under_its_own_topics_only(tmp_path: Path, secrets: Path, who: str) -> None:
+    async with ShippedBroker(tmp_path, secrets) as broker:
         heard: list[str] = []
-
-        def client_of(user: str) -> aiomqtt.Client:
-            encrypted = ssl.create_default_context(cafile=authority)
-            return aiomqtt.Client(plain.host, plain.port, username=user, password="x", tls_context=encrypted)
-
         async with (
-            running(Site(ours, sensors=(*SENSORS, *RADAR))) as site,
-            client_of("guardian-devices") as listener,
-            client_of(who) as client,
+            running(Site(broker.plain("guardian"), sensors=(*SENSORS, *RADAR))) as site,
+            device(broker.plain("guardian-devices")) as listener,
+            device(broker.tls(who)) as client,
         ):
             await listener.subscribe("#")
             forbidden = ["guardian/s/h1/help/event", "tele/other/LWT", "guardian-out/s/siren"]
