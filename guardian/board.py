@@ -4,9 +4,10 @@ Takes topics and payloads from the link, gives the beat its batches of frames an
 answers what is known of every home. Rejects are counted by reason and device; what a bad payload held
 is never stored or logged. Never waits and never reads a clock.
 """
+# ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -65,6 +66,8 @@ class Board:
         Raises ValueError for a sensor that is there twice, of an unknown kind, or without a shape.
         """
         self.site = site
+        self.specs = tuple(sensors)
+        """As the roster has them."""
         self._replay = replay
         if replay:  # replays speak Guardian's own topics, whatever the device spoke
             sensors = [replace(s, source=None) for s in sensors]
@@ -109,12 +112,15 @@ class Board:
         self.sensor_names = [(s.home, s.name) for s in events]
         self.camera_names = [(s.home, s.name) for s in cameras]
         self._device_row = {name: i for i, name in enumerate([*self.sensor_names, *self.camera_names])}
+        self.names = frozenset(self._device_row)
+        """(home, sensor) of all."""
         self.offline = np.zeros(len(self._device_row), np.bool_)
         """(E + C,) sensors, then cameras, whose last status says that they are offline."""
         self.battery = np.full(len(self._device_row), np.nan, np.float32)
         """(E + C,) %, NaN = not told."""
         self._staged: list[Reading] = []
         self._arrived = asyncio.Event()
+        self._frames_before = 0  # of sensors that have left the roster since
         self._rejected_frames = 0
         self._rejected_events = 0
         self.events_taken = 0
@@ -296,7 +302,7 @@ class Board:
     @property
     def frames_taken(self) -> int:
         """Frames staged since the start."""
-        return sum(g.taken for g in self.groups.values())
+        return self._frames_before + sum(g.taken for g in self.groups.values())
 
     @property
     def frames_dropped(self) -> NDArray[np.int64]:
@@ -387,6 +393,31 @@ class Board:
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             if mine:
                 group.restore(mine)
+
+    def follow(self, old: "Board", anew: Container[tuple[str, str]]) -> None:
+        """Go on at once from the board of another roster, without the sensors `anew`, after `restore`.
+
+        Takes over what no snapshot holds: readings that wait, counts, what devices say about themselves.
+        """
+        self._homes.follow(old._homes, anew)
+        self._frames_before = old._frames_before
+        for shape, group in old.groups.items():
+            here = self.groups.get(shape)
+            self._frames_before += here.follow(group, anew) if here is not None else group.taken
+        self._staged = list(old._staged)
+        self._rejected_frames, self._rejected_events = old._rejected_frames, old._rejected_events
+        self.events_taken = old.events_taken
+        self._refusals.follow(old._refusals)
+        self.devices.follow(old.devices, anew)
+        for device, row in self._device_row.items():
+            if device in old._device_row and device not in anew:
+                was = old._device_row[device]
+                self.offline[row], self.battery[row] = old.offline[was], old.battery[was]
+        self.statuses = {d: s for d, s in old.statuses.items() if d in self._specs and d not in anew}
+
+    def end(self) -> None:
+        """Let go of what would keep this board in memory; nothing can be taken any more."""
+        self.devices.end()
 
 
 def _claimed_frames(payload: bytes | memoryview) -> int:

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
@@ -107,6 +107,11 @@ class Link:
         self._acked = 0
         self._resume: asyncio.TimerHandle | None = None
         self._may_pause = True
+        self._live: dict[str, _Connection] = {}
+        """Connections that have subscribed."""
+        self._unheard: set[str] = set()
+        """Topics of new sensors, whose stored status has not been asked for."""
+        self._changed = asyncio.Event()
         self.connected: dict[str, bool] = {FRAMES: False, EVENTS: False}
         self.contested: dict[str, bool] = {FRAMES: False, EVENTS: False}
         """The client id is taken over again and again ("id in use"): somebody else's incident."""
@@ -122,6 +127,52 @@ class Link:
         async with asyncio.TaskGroup() as group:
             for name in (FRAMES, EVENTS):
                 group.create_task(self._keep(name), name=f"link-{name}")
+            group.create_task(self._follow(), name="link-subscriptions")
+
+    # --- which board -------------------------------------------------------------------------------
+
+    def take(self, board: Board) -> None:
+        """Hand what comes to this board from now on; subscribe to what is new, then leave what is gone."""
+        old, self._board = self._board, board
+        known = {(s.home, s.name) for s in old.specs}
+        self._unheard |= {
+            f"guardian/{self._site}/{s.home}/{s.name}/status"
+            for s in board.specs
+            if s.source is None and (s.home, s.name) not in known
+        }
+        self._changed.set()
+
+    async def _agree(self, name: str, connection: "_Connection") -> None:
+        """Subscribe to what is new, leave what is gone. Raises as `_Connection.subscribe`."""
+        wanted = {f.pattern: f for f in self._filters(name)}
+        new = [f for pattern, f in wanted.items() if pattern not in connection.filters]
+        for at in range(0, len(new), SUBSCRIBE_AT_ONCE):
+            async with asyncio.timeout(HANDSHAKE_S):
+                await connection.subscribe(new[at : at + SUBSCRIBE_AT_ONCE])
+        gone = [pattern for pattern in connection.filters if pattern not in wanted]
+        connection.leave(gone)
+
+    async def _ask_again(self, connection: "_Connection") -> None:
+        """Get the stored statuses of native sensors that are new: they came when nobody knew these."""
+        topics, self._unheard = sorted(self._unheard), set()
+        for at in range(0, len(topics), SUBSCRIBE_AT_ONCE):
+            some = topics[at : at + SUBSCRIBE_AT_ONCE]
+            async with asyncio.timeout(HANDSHAKE_S):
+                await connection.subscribe([_status(topic) for topic in some])
+            connection.leave(some)
+
+    async def _follow(self) -> None:
+        """Change the subscriptions of connections that are up whenever the board is another one."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for name, connection in list(self._live.items()):
+                try:
+                    await self._agree(name, connection)
+                    if name == EVENTS:
+                        await self._ask_again(connection)
+                except (LinkError, OSError, TimeoutError) as e:
+                    connection.peer.drop(str(e) or type(e).__name__)  # the next one subscribes to all
 
     # --- acknowledgement ---------------------------------------------------------------------------
 
@@ -177,7 +228,7 @@ class Link:
             if self._board.devices.hear(topic, packet.payload, packet.retain, arrival_ms):
                 pass
             elif not topic.startswith("guardian/"):  # of a sensor that has left the roster
-                connection.peer.send(mqtt5.UnsubscribePacket(1, [topic]).write())
+                connection.leave([topic])
                 self._board.refuse(topic, Reason.UNKNOWN_TOPIC)
             elif topic.endswith("/status"):
                 self._board.status(topic, packet.payload)
@@ -219,6 +270,8 @@ class Link:
             peer = connection.peer
             try:
                 await self._connect(name, connection)
+                self._live[name] = connection
+                self._changed.set()  # the board may be another one since
                 up_at = loop.time()
                 self._up(name)
                 await asyncio.shield(peer.lost)  # our own end must not look like the connection's
@@ -230,6 +283,7 @@ class Link:
             except OSError as error:
                 reason = str(error) or type(error).__name__
             finally:
+                self._live.pop(name, None)
                 await peer.part(mqtt5.DisconnectPacket().write())
             self.counters["half-open"] += peer.silent
             steady = up_at is not None and loop.time() - up_at >= STEADY_S
@@ -271,10 +325,7 @@ class Link:
             if welcome.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
                 who = f"user {a.username!r}" if a.username else "us, who gave no user name"
                 raise LinkError(f"the broker refused {who}: {_words(welcome.reason_code.name)}")
-        filters = self._filters(name)
-        for at in range(0, len(filters), SUBSCRIBE_AT_ONCE):
-            async with asyncio.timeout(HANDSHAKE_S):
-                await connection.subscribe(filters[at : at + SUBSCRIBE_AT_ONCE])
+        await self._agree(name, connection)
         if name == EVENTS:
             self.session_present = welcome.session_present
         keep_alive_s = min(welcome.server_keep_alive or self._keep_alive_s, self._keep_alive_s)
@@ -290,12 +341,12 @@ class Link:
         if name == FRAMES:
             topics = (f"{root}/frame", *self._board.foreign_frames)
             return [live(topic, max_qos=mqtt5.QoS.AT_MOST_ONCE) for topic in topics]
-        once, stored = mqtt5.QoS.AT_LEAST_ONCE, mqtt5.RetainHandling.SEND_ALWAYS
+        once = mqtt5.QoS.AT_LEAST_ONCE
         readings = (f"{root}/event", *self._board.devices.readings)
         statuses = (f"{root}/status", *self._board.devices.statuses)
         filters = [
             *(live(topic, max_qos=once) for topic in readings),
-            *(live(topic, max_qos=once, retain_handling=stored) for topic in statuses),
+            *(_status(topic) for topic in statuses),
         ]
         if self._beat_topic is not None:
             filters.append(live("guardian/replay/beat", max_qos=once))
@@ -345,6 +396,8 @@ class _Connection:
         self.welcomed: asyncio.Future[mqtt5.ConnAckPacket] = loop.create_future()
         self.subscribed: asyncio.Future[mqtt5.SubAckPacket] = loop.create_future()
         self.taken_over = False
+        self.filters: set[str] = set()
+        """What it is subscribed to."""
         self._arrival = arrival
         self._deliver = deliver
         self._malformed = malformed
@@ -398,6 +451,13 @@ class _Connection:
         failed = [f"{f.pattern} ({_words(code.name)})" for f, code in answers if code not in _GRANTED]
         if failed:
             raise LinkError(f"the broker refused to subscribe us to {', '.join(failed)}")
+        self.filters.update(f.pattern for f in filters)
+
+    def leave(self, patterns: Sequence[str]) -> None:
+        """Unsubscribe; nobody waits for the answer."""
+        for at in range(0, len(patterns), SUBSCRIBE_AT_ONCE):
+            self.peer.send(mqtt5.UnsubscribePacket(1, list(patterns[at : at + SUBSCRIBE_AT_ONCE])).write())
+        self.filters.difference_update(patterns)
 
     async def answer(self, to_come: "asyncio.Future[T]") -> T:
         """Wait for one answer. Raises ConnectionError when the connection ends before."""
@@ -405,6 +465,16 @@ class _Connection:
         if not to_come.done():
             raise ConnectionError(self.peer.reason)
         return to_come.result()
+
+
+def _status(topic: str) -> mqtt5.TopicFilter:
+    """Subscribe to what devices say about themselves, stored messages included."""
+    return mqtt5.TopicFilter(
+        topic,
+        max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+        retain_as_published=False,
+        retain_handling=mqtt5.RetainHandling.SEND_ALWAYS,
+    )
 
 
 def _words(code: str) -> str:

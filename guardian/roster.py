@@ -74,6 +74,11 @@ def import_file(tx: Tx, file: RosterFile, source: str, now_ms: int, *, dry_run: 
     return Imported(changes, save_roster(tx, rows, source, digest, now_ms))
 
 
+def of_file(tx: Tx, file: RosterFile) -> Roster:
+    """Give a roster file as the daemon would have it after an import; nothing is stored."""
+    return _roster(_rows(file, newest_roster(tx)))
+
+
 def newest(tx: Tx) -> Roster | None:
     """Give the newest roster as the daemon needs it, None before the first import."""
     rows = newest_roster(tx)
