@@ -43,14 +43,14 @@ def _marked(kind: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
 
 def arrays(state: Any, *, passing: bool = False) -> Iterator[tuple[str, str, NDArray[Any]]]:
     """Give axis, name and array of each field that is kept; with `passing` also of those that pass."""
-    for name, marks in _marked(type(state)):
+    for name, marks in _marked(type(state)):  # type: ignore[arg-type]  # a class has a hash
         axis = next((m for m in marks if m in AXES), None)
         if axis is not None and (passing or PASSING not in marks):
             yield axis, name, getattr(state, name)
 
 
 def _numbers(state: Any) -> Iterator[str]:
-    for name, marks in _marked(type(state)):
+    for name, marks in _marked(type(state)):  # type: ignore[arg-type]  # a class has a hash
         if marks == (PASSING,):
             yield name
 

@@ -19,17 +19,14 @@ from detectors.layout import Events
 from detectors.position import PositionParams, PositionState
 from guardian.devices import Devices
 from guardian.homes import Activity, Homes, Reading, StateOfHomes, decode_events, encode_events
-from guardian.plan import rooms_of
+from guardian.plan import THERMAL, checked, rooms_of
 from guardian.refusals import Refusals, levels_of
 from guardian.slab import Group, Lane, SensorSpec
 from guardian.wire import Reason, Reject, thermal
 from guardian.wire.native import (
-    FLAG_KINDS,
-    FRAME_HEADER,
-    VALUE_RANGE,
     Event,
     Status,
-    frame_size,
+    claimed_frames,
     frame_times,
     frames_into,
     pack_frame,
@@ -48,8 +45,6 @@ __all__ = [
     "encode_events",
 ]
 
-THERMAL: Final = "thermal"
-EVENT_KINDS: Final = FLAG_KINDS | frozenset(VALUE_RANGE)
 REPLAY_DEPTH: Final = 32
 """Frames for each sensor under replay: five beats of 200 ms in flight at up to 30 Hz."""
 
@@ -72,14 +67,7 @@ class Board:
         if replay:  # replays speak Guardian's own topics, whatever the device spoke
             sensors = [replace(s, source=None) for s in sensors]
         self._depth = max(depth, REPLAY_DEPTH) if replay else depth
-        self._specs = {(s.home, s.name): s for s in sensors}
-        if len(self._specs) != len(sensors):
-            raise ValueError("a sensor is in the roster twice")
-        known = EVENT_KINDS | {THERMAL}
-        if wrong := [f"{s.home}/{s.name}: {s.kind}" for s in sensors if s.kind not in known]:
-            raise ValueError(f"unknown kind of sensor: {', '.join(wrong)}")
-        if bare := [s for s in sensors if s.kind == THERMAL and not (s.rows and s.cols)]:
-            raise ValueError(f"thermal sensor without rows and cols: {bare[0].home}/{bare[0].name}")
+        self._specs = checked(sensors)
         self.homes: tuple[str, ...] = tuple(dict.fromkeys(s.home for s in sensors))
         rows = {home: i for i, home in enumerate(self.homes)}
         by_shape: dict[tuple[int, int], list[SensorSpec]] = {}
@@ -112,8 +100,6 @@ class Board:
         self.sensor_names = [(s.home, s.name) for s in events]
         self.camera_names = [(s.home, s.name) for s in cameras]
         self._device_row = {name: i for i, name in enumerate([*self.sensor_names, *self.camera_names])}
-        self.names = frozenset(self._device_row)
-        """(home, sensor) of all."""
         self.offline = np.zeros(len(self._device_row), np.bool_)
         """(E + C,) sensors, then cameras, whose last status says that they are offline."""
         self.battery = np.full(len(self._device_row), np.nan, np.float32)
@@ -121,8 +107,7 @@ class Board:
         self._staged: list[Reading] = []
         self._arrived = asyncio.Event()
         self._frames_before = 0  # of sensors that have left the roster since
-        self._rejected_frames = 0
-        self._rejected_events = 0
+        self._rejected_frames = self._rejected_events = 0
         self.events_taken = 0
         self._refusals = Refusals(site, self._specs.keys(), self._homes.knows)
         self.rejects = self._refusals.counts
@@ -156,7 +141,7 @@ class Board:
         try:
             self._frames(topic, lane, payload, arrival_ms)
         except Reject as reject:
-            self._rejected_frames += _claimed_frames(payload)
+            self._rejected_frames += claimed_frames(payload)
             self.refuse(topic, reject.reason)
             raise
         finally:
@@ -404,9 +389,8 @@ class Board:
         for shape, group in old.groups.items():
             here = self.groups.get(shape)
             self._frames_before += here.follow(group, anew) if here is not None else group.taken
-        self._staged = list(old._staged)
         self._rejected_frames, self._rejected_events = old._rejected_frames, old._rejected_events
-        self.events_taken = old.events_taken
+        self._staged, self.events_taken = list(old._staged), old.events_taken
         self._refusals.follow(old._refusals)
         self.devices.follow(old.devices, anew)
         for device, row in self._device_row.items():
@@ -414,15 +398,3 @@ class Board:
                 was = old._device_row[device]
                 self.offline[row], self.battery[row] = old.offline[was], old.battery[was]
         self.statuses = {d: s for d, s in old.statuses.items() if d in self._specs and d not in anew}
-
-    def end(self) -> None:
-        """Let go of what would keep this board in memory; nothing can be taken any more."""
-        self.devices.end()
-
-
-def _claimed_frames(payload: bytes | memoryview) -> int:
-    """How many frames a rejected message seems to hold; at least one."""
-    if len(payload) < FRAME_HEADER.size:
-        return 1
-    cols, rows = FRAME_HEADER.unpack_from(payload)[3:5]
-    return max(1, len(payload) // frame_size(rows, cols))

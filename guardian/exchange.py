@@ -20,6 +20,7 @@ from detectors.params import Params
 from guardian.board import Board
 from guardian.desk import Answer, Refused
 from guardian.lookout import Lookout
+from guardian.memory import keep_built
 from guardian.roster import Roster
 from guardian.settings import Loaded, SettingsError, load
 from guardian.watch import Watch
@@ -91,6 +92,7 @@ class Exchange:
             log.exception("what watches stays as it is")
             return (f"! homes and sensors stay as they were, {NEXT_START} the new ones hold: {e}",)
         self._roster, self._params = other.roster, other.params
+        keep_built()
         log.info("another roster or other thresholds watch", homes=len(other.board.homes), stood_ms=stood_ms)
         return ()
 

@@ -153,7 +153,9 @@ class Lookout:
         kept = old.snapshot(passing=True)
         self.restore(kept)
         changed = marks.anew(self._marks, kept)
-        self._board.follow(old._board, {s for s in self._board.names if "/".join(s) in changed})
+        self._board.follow(
+            old._board, {(s.home, s.name) for s in self._board.specs if f"{s.home}/{s.name}" in changed}
+        )
 
     @property
     def protection(self) -> Protection:

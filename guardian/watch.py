@@ -177,7 +177,7 @@ class Watch:
             return
         old, self._board, self._lookout = self._board, board, lookout
         hand_over(board)
-        old.end()
+        old.devices.end()
         self._snapshot_due_ms = begun_ms  # what has left the roster must not come back from an older one
         if not done.done():
             done.set_result(self._clock.now_ms() - begun_ms)
