@@ -394,7 +394,7 @@ class Board:
         self._refusals.follow(old._refusals)
         self.devices.follow(old.devices, anew)
         for device, row in self._device_row.items():
-            if device in old._device_row and device not in anew:
+            if device in old._device_row:
                 was = old._device_row[device]
                 self.offline[row], self.battery[row] = old.offline[was], old.battery[was]
-        self.statuses = {d: s for d, s in old.statuses.items() if d in self._specs and d not in anew}
+        self.statuses = {d: s for d, s in old.statuses.items() if d in self._specs}

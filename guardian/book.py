@@ -127,7 +127,7 @@ async def import_roster(  # noqa: PLR0917  # app.py binds all but the last two
     What is to watch is built before anything is stored: a roster that cannot be watched changes nothing.
     """
     try:
-        file = read_roster(text)
+        file = await asyncio.to_thread(read_roster, text)
     except SettingsError as e:
         raise desk.Refused(e.problems) from e
     if file.site.id != book.roster.site:
@@ -135,17 +135,18 @@ async def import_roster(  # noqa: PLR0917  # app.py binds all but the last two
             [f"this Guardian watches site {book.roster.site}, the roster is of {file.site.id}"]
         )
     async with exchange.turn:
-        new = await ledger.transact(lambda tx: roster.of_file(tx, file))
-        other = None if dry_run else await exchange.built(new)
+        old = await ledger.transact(newest_roster)
+        new = await asyncio.to_thread(roster.prepare, file, old)
+        found = await asyncio.to_thread(new.roster)
+        other = None if dry_run else await exchange.built(found)
         done = await ledger.transact(
-            lambda tx: roster.import_file(tx, file, "desk", clock.now_ms(), dry_run=dry_run)
+            lambda tx: roster.store(tx, new, "desk", clock.now_ms(), dry_run=dry_run)
         )
         changes = list(done.changes)
         if done.version is not None:
-            stored = await _book(ledger, book.policy)
-            gone = set(book.roster.homes) - set(stored.roster.homes)
-            book.take(stored.roster)
-            book.people = stored.people
+            gone = set(book.roster.homes) - set(found.homes)
+            book.take(found)
+            book.people = People.of(found.duty, new.rows)
             changes += await exchange.take(other)
             changes += [
                 f"! {one.home} is watched no more; its incident {one.id} ({one.kind}) stays open until "

@@ -30,7 +30,9 @@ from guardian.wire.native import pack_event, pack_frame
 from simulator.stage import SimulatedHome, demo_homes
 
 T0 = 1_790_000_000_000
+MORNING = 1_767_225_600_000  # 08:00 in Shanghai
 BEAT_MS = 200
+PARAMS = load(CONFIG / "guardian.toml").detectors
 FILMS = demo_homes(seed=1, n=2, fall_home=0, fall_at_s=30.0, duration_s=60.0)
 LIES, NEIGHBOUR = (h.home for h in FILMS)
 
@@ -216,6 +218,34 @@ async def test_who_lies_on_the_floor_is_found_at_the_same_moment(
         assert dropped == 0
 
 
+def asked_after(change_min: int | None) -> list[tuple[str, int]]:
+    """A morning of movement and then none; `change_min` into the silence a home is added before this one."""
+    own = [SensorSpec("h", "p", "pir", "living"), SensorSpec("h", "q", "pir", "kitchen")]
+    board = Board("s", own)
+    lookout, rng, out = Lookout(board, PARAMS), np.random.default_rng(1), list[tuple[str, int]]()
+    for k in range(12 * 60):
+        now_ms = MORNING + 60_000 * k
+        if k < 240 and rng.random() < 0.4:
+            name = str(rng.choice(["p", "q"]))
+            board.event(f"guardian/s/h/{name}/event", pack_event(value=1, t_ms=now_ms), now_ms)
+        if change_min is not None and k == 240 + change_min:
+            later = Board("s", [SensorSpec("a", "p", "pir", "living"), *own])
+            follower = Lookout(later, PARAMS)
+            follower.follow(lookout)
+            board, lookout = later, follower
+        board.fold(board.take_events(now_ms + 1))
+        for found in lookout.look(now_ms + 1):
+            out += [(c.kind.value, c.decided_ms) for c in found if c.home == "h"]
+    return out
+
+
+def test_clocks_of_silence_go_on() -> None:
+    expected = asked_after(None)
+    assert expected[0][0] == Kind.INACTIVITY_PROMPT
+    for change_min in (10, 60, (expected[0][1] - MORNING) // 60_000 - 241):
+        assert asked_after(change_min) == expected, change_min
+
+
 async def test_a_home_that_was_added_is_watched_and_one_that_was_removed_is_a_stranger(
     tmp_path: Path,
 ) -> None:
@@ -367,7 +397,6 @@ async def test_thresholds_are_read_again_and_mistakes_change_nothing(tmp_path: P
 
 KINDS = ("thermal", "pir", "door", "bed", "temperature", "plug", "humidity")
 ROOMS = ("hall", "bathroom", "bedroom")
-PARAMS = load(CONFIG / "guardian.toml").detectors
 
 
 def spec(home_: int, n: int, room: str) -> SensorSpec:
