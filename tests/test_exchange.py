@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from alerting.concern import Concern, Kind
 from alerting.ledger import Ledger, beats_since, newest_roster, open_incidents
 from guardian import desk
-from guardian.board import Board, SensorSpec, decode_events
+from guardian.board import Board, decode_events
 from guardian.book import Book, import_roster, open_book
 from guardian.exchange import Exchange, build
 from guardian.link import AckMark
@@ -30,9 +28,7 @@ from guardian.wire.native import pack_event, pack_frame
 from simulator.stage import SimulatedHome, demo_homes
 
 T0 = 1_790_000_000_000
-MORNING = 1_767_225_600_000  # 08:00 in Shanghai
 BEAT_MS = 200
-PARAMS = load(CONFIG / "guardian.toml").detectors
 FILMS = demo_homes(seed=1, n=2, fall_home=0, fall_at_s=30.0, duration_s=60.0)
 LIES, NEIGHBOUR = (h.home for h in FILMS)
 
@@ -218,34 +214,6 @@ async def test_who_lies_on_the_floor_is_found_at_the_same_moment(
         assert dropped == 0
 
 
-def asked_after(change_min: int | None) -> list[tuple[str, int]]:
-    """A morning of movement and then none; `change_min` into the silence a home is added before this one."""
-    own = [SensorSpec("h", "p", "pir", "living"), SensorSpec("h", "q", "pir", "kitchen")]
-    board = Board("s", own)
-    lookout, rng, out = Lookout(board, PARAMS), np.random.default_rng(1), list[tuple[str, int]]()
-    for k in range(12 * 60):
-        now_ms = MORNING + 60_000 * k
-        if k < 240 and rng.random() < 0.4:
-            name = str(rng.choice(["p", "q"]))
-            board.event(f"guardian/s/h/{name}/event", pack_event(value=1, t_ms=now_ms), now_ms)
-        if change_min is not None and k == 240 + change_min:
-            later = Board("s", [SensorSpec("a", "p", "pir", "living"), *own])
-            follower = Lookout(later, PARAMS)
-            follower.follow(lookout)
-            board, lookout = later, follower
-        board.fold(board.take_events(now_ms + 1))
-        for found in lookout.look(now_ms + 1):
-            out += [(c.kind.value, c.decided_ms) for c in found if c.home == "h"]
-    return out
-
-
-def test_clocks_of_silence_go_on() -> None:
-    expected = asked_after(None)
-    assert expected[0][0] == Kind.INACTIVITY_PROMPT
-    for change_min in (10, 60, (expected[0][1] - MORNING) // 60_000 - 241):
-        assert asked_after(change_min) == expected, change_min
-
-
 async def test_a_home_that_was_added_is_watched_and_one_that_was_removed_is_a_stranger(
     tmp_path: Path,
 ) -> None:
@@ -391,92 +359,3 @@ async def test_thresholds_are_read_again_and_mistakes_change_nothing(tmp_path: P
         assert (await c.beats_until(asyncio.create_task(c.exchange.reload())))["changes"] == []
         await c.plays(36, 60)
         assert Kind.FALL_CONFIRMED not in {s.kind for s in c.said}, "the new dwell holds for who lies there"
-
-
-# --- any two rosters -------------------------------------------------------------------------------
-
-KINDS = ("thermal", "pir", "door", "bed", "temperature", "plug", "humidity")
-ROOMS = ("hall", "bathroom", "bedroom")
-
-
-def spec(home_: int, n: int, room: str) -> SensorSpec:
-    kind, name = KINDS[n % len(KINDS)], f"s{n}"
-    if kind == "thermal":
-        return SensorSpec(f"h{home_}", name, kind, room, 8, 8, 4.0, "ceiling", 2.5, 60.0)
-    return SensorSpec(f"h{home_}", name, kind, room, outside=kind == "door")
-
-
-ROSTERS = st.dictionaries(
-    st.tuples(st.integers(0, 3), st.integers(0, 7)), st.sampled_from(ROOMS), min_size=1, max_size=14
-)
-
-
-@settings(max_examples=12, deadline=None)
-@given(ROSTERS, ROSTERS, st.randoms(use_true_random=False))
-def test_what_stays_as_it_was_remembers_all_of_it(
-    first: dict[tuple[int, int], str], second: dict[tuple[int, int], str], chance: Any
-) -> None:
-    a = [spec(h, n, room) for (h, n), room in first.items()]
-    b = [spec(h, n, room) for (h, n), room in second.items()]
-    board = Board("s", a)
-    lookout = Lookout(board, PARAMS)
-    rng = np.random.default_rng(chance.randrange(2**32))
-    for k in range(12):
-        t_ms = T0 + 15_000 * k
-        for s in a:
-            if s.kind == "thermal":
-                centi = rng.integers(2_000, 2_400, (8, 8)).astype(np.int16)
-                board.frame(f"guardian/s/{s.home}/{s.name}/frame", pack_frame(centi, k, t_ms), t_ms)
-            elif rng.random() < 0.5:
-                value = int(rng.integers(0, 2)) if s.kind not in {"temperature", "humidity"} else 20 + k % 3
-                board.event(
-                    f"guardian/s/{s.home}/{s.name}/event",
-                    pack_event(value=value, event_id=f"{s.name}{k}"),
-                    t_ms,
-                )
-        board.fold(board.take_events(t_ms))
-        for _ in lookout.look(t_ms):
-            pass
-    before = lookout.snapshot(passing=True)
-    later = Board("s", b)
-    follower = Lookout(later, PARAMS)
-    fresh = {key: array.copy() for key, array in follower.snapshot(passing=True).items()}
-    follower.follow(lookout)
-    after = follower.snapshot(passing=True)
-    same = {f"{s.home}/{s.name}" for s in a} & {f"{s.home}/{s.name}" for s in set(a) & set(b)}
-    compared = 0
-    for key, names in axes(after).items():
-        if names not in before:
-            continue
-        rows = {n: i for i, n in enumerate(before[names].tolist())}
-        for i, name in enumerate(after[names].tolist()):
-            if key.endswith((".asked", ".answered")) and name in same:
-                continue  # counts by the places of rooms, which may have moved
-            if name in same:
-                compared += 1
-                assert np.array_equal(after[key][i], before[key][rows[name]], equal_nan=True), (key, name)
-            elif "/" in name:
-                assert np.array_equal(after[key][i], fresh[key][i], equal_nan=True), (key, name)
-    assert compared or not same
-    assert later.frames_taken == board.frames_taken
-
-
-def axes(arrays: dict[str, Any]) -> dict[str, str]:
-    """Give the arrays whose rows are sensors, with the key of their names."""
-    out: dict[str, str] = {}
-    n_sensors, n_cameras = len(arrays["rounds.names.sensor"]), len(arrays["rounds.names.camera"])
-    for key, array in arrays.items():
-        part = key.split(".")
-        if part[0] == "fall":
-            out[key] = f"names.{part[1]}"
-        elif part[0] == "fires" and part[2] != "names":
-            out[key] = f"fires.{part[1]}.names"
-        elif key.startswith("board.group.") and part[3] != "name":
-            out[key] = f"board.group.{part[2]}.name"
-        elif key.startswith("board.sensor."):
-            out[key] = "board.sensors"
-        elif key.startswith("rounds.eventhealth.") and len(array) == n_sensors:
-            out[key] = "rounds.names.sensor"
-        elif key.startswith("rounds.camerahealth.") and len(array) == n_cameras:
-            out[key] = "rounds.names.camera"
-    return out
