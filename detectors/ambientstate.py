@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.keep import PerSensor
+from detectors.keep import PassingInt, PerSensor
 from detectors.layout import NOWHERE, Layout, RoomKind, Rows, SensorKind
 
 NEVER: Final = -1
@@ -93,7 +93,7 @@ class AmbientState:
     """(H + 1,) where in `temperature` those of each home begin."""
     soonest_ms: int = 0
     """No dwell is complete before."""
-    slot: int = 0
+    slot: PassingInt = 0
     """Half hour that was kept last."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.fault import Cause
-from detectors.keep import PerCamera
+from detectors.keep import PassingCamera, PerCamera
 from detectors.layout import Layout
 
 Bools = NDArray[np.bool_]
@@ -105,22 +105,22 @@ class CameraState:
     """A body would hardly stand out of the room."""
     ready: PerCamera[np.bool_]
     """The room is learnt."""
-    last_ms: I64
+    last_ms: PassingCamera[np.int64]
     """(C,) time of the last frame handed over, −1 = none since the start."""
-    frames: NDArray[np.int32]
+    frames: PassingCamera[np.int32]
     """(C,) frames this minute,"""
-    useful: NDArray[np.int32]
+    useful: PassingCamera[np.int32]
     """of those, frames in which somebody could be seen,"""
-    froze: NDArray[np.int32]
+    froze: PassingCamera[np.int32]
     """and frames that repeat an old one."""
-    bad_share: F32
-    saw: Bools
+    bad_share: PassingCamera[np.float32]
+    saw: PassingCamera[np.bool_]
     """(C,) saw somebody this minute;"""
-    saw_before: Bools
+    saw_before: PassingCamera[np.bool_]
     """in the one before."""
-    up: Bools
+    up: PassingCamera[np.bool_]
     """(C,) saw somebody up this minute."""
-    boots_read: I64
+    boots_read: PassingCamera[np.int64]
     first_room: Rows
     """(C,) row of the first room of its home."""
 

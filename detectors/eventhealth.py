@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.fault import Cause
-from detectors.keep import PerSensor
+from detectors.keep import PassingSensor, PerSensor
 from detectors.layout import Events, Layout, SensorKind
 
 Bools = NDArray[np.bool_]
@@ -109,11 +109,11 @@ class EventState:
     lively: Bools
     cap: F32
     """Events a minute beyond which it chatters."""
-    recent: F32
+    recent: PassingSensor[np.float32]
     """Events since the last minute."""
-    spoke: Bools
+    spoke: PassingSensor[np.bool_]
     """News since the last minute."""
-    boots_read: I64
+    boots_read: PassingSensor[np.int64]
     """What the board's counter said last."""
 
 

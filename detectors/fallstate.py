@@ -16,6 +16,7 @@ from detectors.background import F32, BackgroundParams, BackgroundState, Bools
 from detectors.blobs import BlobParams
 from detectors.frame import Optics, looked_at
 from detectors.geometry import GeometryParams
+from detectors.keep import Match
 from detectors.posture import BANKED, Doing, Network, PostureParams, shipped
 from detectors.tracks import NEVER_MS, SLOTS, TrackParams, TrackState
 from detectors.zones import ZoneParams, Zones
@@ -121,18 +122,26 @@ class FallState:
     networks: Mapping[str, Network]
     """By mount."""
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Copies of all arrays by name, with the part they belong to."""
-        return {name: array.copy() for name, array in self._arrays()}
+    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
+        """Copies of all arrays by name, with the part they belong to; first axis S, one row a sensor.
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back a snapshot; ValueError when a shape or name does not fit (nothing is changed then)."""
+        With `passing` the arrays themselves, for use at once.
+        """
+        return {name: array if passing else array.copy() for name, array in self._arrays()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], match: Match | None = None) -> None:
+        """Take back a snapshot; ValueError when a shape or name does not fit (nothing is changed then).
+
+        match: rows here, and those of the same sensors there; None: all, in the same order.
+        """
         mine = dict(self._arrays())
-        wrong = [n for n, a in mine.items() if n not in arrays or arrays[n].shape != a.shape]
+        cut = 0 if match is None else 1
+        wrong = [n for n, a in mine.items() if n not in arrays or arrays[n].shape[cut:] != a.shape[cut:]]
         if wrong:
             raise ValueError(f"snapshot does not fit: {', '.join(sorted(wrong))}")
+        here, there = (slice(None), slice(None)) if match is None else match
         for name, array in mine.items():
-            array[...] = arrays[name]
+            array[here] = arrays[name][there]
         self.room.scratch.spots = None
 
     def _arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:

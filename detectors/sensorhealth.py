@@ -26,7 +26,15 @@ from detectors.camerahealth import CameraHealthParams, CameraState, CameraVerdic
 from detectors.eventhealth import EventHealthParams, EventState
 from detectors.fault import Cause
 from detectors.finding import Finding, Kind
-from detectors.keep import PerCamera, PerHome
+from detectors.keep import (
+    PassingBool,
+    PassingCamera,
+    PassingHome,
+    PassingInt,
+    PassingSensor,
+    PerCamera,
+    PerHome,
+)
 from detectors.layout import Events, Layout
 
 Bools = NDArray[np.bool_]
@@ -68,10 +76,10 @@ class SensorHealthState:
     """Its darkness has been told."""
     cameras_of: NDArray[np.int32]
     """(H,)"""
-    since_ms: int = NEVER
+    since_ms: PassingInt = NEVER
     """From when on silence counts: we were not listening before."""
-    minute_ms: int = NEVER
-    broker_told: bool = False
+    minute_ms: PassingInt = NEVER
+    broker_told: PassingBool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +99,25 @@ class Arrivals:
     """(E,) %, NaN = not told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Health:
     """What can be relied on this minute: made anew each minute, read by whoever needs it."""
 
-    sensor_live: Bools
+    sensor_live: PassingSensor[np.bool_]
     """(E,) it would be heard if it had something to say."""
-    sensor_cause: NDArray[np.int8]
+    sensor_cause: PassingSensor[np.int8]
     """(E,) codes of Cause: why not, or what else is wrong with it."""
-    camera_live: Bools
+    camera_live: PassingCamera[np.bool_]
     """(C,) frames come."""
-    camera_sees: Bools
+    camera_sees: PassingCamera[np.bool_]
     """(C,) and somebody in view would be seen."""
-    camera_cause: NDArray[np.int8]
+    camera_cause: PassingCamera[np.int8]
     """(C,) as `sensor_cause`."""
-    home_dark: Bools
+    home_dark: PassingHome[np.bool_]
     """(H,) nothing of the home can be heard."""
-    home_blind_to_silence: Bools
+    home_blind_to_silence: PassingHome[np.bool_]
     """(H,) so little can be heard that silence means nothing: clocks of silence stand still."""
-    broker_dark: bool
+    broker_dark: PassingBool
     """Nothing is heard of any home."""
 
 

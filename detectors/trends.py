@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.keep import PerHome
+from detectors.keep import PassingInt, PerHome
 from detectors.layout import Events, Layout, Moment, RoomKind, SensorKind
 
 F32 = NDArray[np.float32]
@@ -83,7 +83,7 @@ class TrendState:
     since_high: PerHome[np.int64]
     """(H, F) day on which the sum last left 0."""
     since_low: PerHome[np.int64]
-    day: int = NEVER
+    day: PassingInt = NEVER
 
 
 def fresh(layout: Layout) -> TrendState:

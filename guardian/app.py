@@ -29,10 +29,10 @@ from guardian.clock import Clock, LiveClock, ReplayClock
 from guardian.control import Control
 from guardian.desk_people import people_routes
 from guardian.drills import Drills
+from guardian.exchange import Exchange, build, reload_route
 from guardian.foresight import Foresight
 from guardian.history.influx import InfluxHistory
 from guardian.link import BrokerAddress, Link
-from guardian.lookout import Lookout
 from guardian.memory import keep_built
 from guardian.named import Named
 from guardian.protection import Protection
@@ -105,14 +105,13 @@ async def run(
             return book.duty(clock.now_ms())
 
         # the way in
-        board = Board(people.site, people.sensors, replay=replay)
-        lookout = Lookout(board, loaded.detectors, people.furniture, timezone=people.duty.timezone)
+        first = build(people, loaded.detectors, replay=replay)  # others may follow: ask the watch
         address = broker_address(settings.mqtt)
         control = Control(address, people.site)
         link = Link(
             address,
             people.site,
-            board,
+            first.board,
             arrival=(lambda t_ms: t_ms) if replay else (lambda _t_ms: clock.now_ms()),
             beat_topic=(lambda payload: watch.replay_beat(payload)) if replay else None,  # noqa: PLW0108  # watch is built below
         )
@@ -159,12 +158,13 @@ async def run(
                 informer.offer("Guardian", f"{why}. Alerting goes on in memory. 磁盘故障,告警在内存中继续。")
 
         def home_rows() -> Sequence[HomeRow]:
-            return rows_of(board, book.roster.duty.cards, clock.now_ms(), lookout.protection)
+            cards, now_ms = book.roster.duty.cards, clock.now_ms()
+            return rows_of(watch.board, cards, now_ms, watch.lookout.protection)
 
         # the beat
         watch = Watch(
-            board=board,
-            lookout=lookout,
+            board=first.board,
+            lookout=first.lookout,
             ledger=ledger,
             duty=duty,
             policy=loaded.policy,
@@ -177,7 +177,13 @@ async def run(
             crash_point=crash_point,
         )
         await watch.restore()
-        calendar = Calendar(ledger, clock, lookout.expect)
+        exchange = Exchange(first, watch, loaded, link.take, replay=replay)
+        del first
+        calendar = Calendar(
+            ledger,
+            clock,
+            lambda away: watch.lookout.expect(away),  # noqa: PLW0108  # the one of that moment
+        )
         await calendar.tell()
         foresight = Foresight(
             lambda: book.roster.homes,
@@ -232,11 +238,11 @@ async def run(
             door = serve(Starlette(routes=hooks), Tcp(settings.web.hooks_port))
             hooks_port = (await stack.enter_async_context(door)).port
         commands = desk.desk_app(
-            status=partial(_status, link, board, ledger, clock),
-            import_roster=partial(import_roster, ledger, book, clock),
+            status=partial(_status, link, watch, ledger, clock),
+            import_roster=partial(import_roster, ledger, book, clock, exchange),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
-            more=people_routes(foresight, drills, named),
+            more=[*people_routes(foresight, drills, named), reload_route(exchange)],
             silences=Silences(ledger, clock, changed),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))
@@ -246,6 +252,8 @@ async def run(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        asked = asyncio.Event()
+        loop.add_signal_handler(signal.SIGHUP, asked.set)
         parts: dict[str, Coroutine[Any, Any, None]] = {
             "pulse": pulse.run(),
             "vitals": _vitals(ledger, courier, pulse, clock, memory_said),
@@ -257,6 +265,7 @@ async def run(
             "courier": courier.run(),
             "calendar": calendar.run(),
             "foresight": foresight.run(),
+            "exchange": exchange.run(asked),
             "learning": book.learn(ledger, clock),
             "snapshots": watch.run_snapshots(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
@@ -275,7 +284,8 @@ async def run(
                 await asyncio.wait([task])
 
 
-def _status(link: Link, board: Board, ledger: Ledger, clock: Clock) -> desk.Answer:
+def _status(link: Link, watch: Watch, ledger: Ledger, clock: Clock) -> desk.Answer:
+    board = watch.board
     return {
         "now_ms": clock.now_ms(),
         "ledger_in_memory": ledger.on_memory,

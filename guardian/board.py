@@ -4,9 +4,10 @@ Takes topics and payloads from the link, gives the beat its batches of frames an
 answers what is known of every home. Rejects are counted by reason and device; what a bad payload held
 is never stored or logged. Never waits and never reads a clock.
 """
+# ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,17 +19,14 @@ from detectors.layout import Events
 from detectors.position import PositionParams, PositionState
 from guardian.devices import Devices
 from guardian.homes import Activity, Homes, Reading, StateOfHomes, decode_events, encode_events
-from guardian.plan import rooms_of
+from guardian.plan import THERMAL, checked, rooms_of
 from guardian.refusals import Refusals, levels_of
 from guardian.slab import Group, Lane, SensorSpec
 from guardian.wire import Reason, Reject, thermal
 from guardian.wire.native import (
-    FLAG_KINDS,
-    FRAME_HEADER,
-    VALUE_RANGE,
     Event,
     Status,
-    frame_size,
+    claimed_frames,
     frame_times,
     frames_into,
     pack_frame,
@@ -47,8 +45,6 @@ __all__ = [
     "encode_events",
 ]
 
-THERMAL: Final = "thermal"
-EVENT_KINDS: Final = FLAG_KINDS | frozenset(VALUE_RANGE)
 REPLAY_DEPTH: Final = 32
 """Frames for each sensor under replay: five beats of 200 ms in flight at up to 30 Hz."""
 
@@ -65,18 +61,13 @@ class Board:
         Raises ValueError for a sensor that is there twice, of an unknown kind, or without a shape.
         """
         self.site = site
+        self.specs = tuple(sensors)
+        """As the roster has them."""
         self._replay = replay
         if replay:  # replays speak Guardian's own topics, whatever the device spoke
             sensors = [replace(s, source=None) for s in sensors]
         self._depth = max(depth, REPLAY_DEPTH) if replay else depth
-        self._specs = {(s.home, s.name): s for s in sensors}
-        if len(self._specs) != len(sensors):
-            raise ValueError("a sensor is in the roster twice")
-        known = EVENT_KINDS | {THERMAL}
-        if wrong := [f"{s.home}/{s.name}: {s.kind}" for s in sensors if s.kind not in known]:
-            raise ValueError(f"unknown kind of sensor: {', '.join(wrong)}")
-        if bare := [s for s in sensors if s.kind == THERMAL and not (s.rows and s.cols)]:
-            raise ValueError(f"thermal sensor without rows and cols: {bare[0].home}/{bare[0].name}")
+        self._specs = checked(sensors)
         self.homes: tuple[str, ...] = tuple(dict.fromkeys(s.home for s in sensors))
         rows = {home: i for i, home in enumerate(self.homes)}
         by_shape: dict[tuple[int, int], list[SensorSpec]] = {}
@@ -115,8 +106,8 @@ class Board:
         """(E + C,) %, NaN = not told."""
         self._staged: list[Reading] = []
         self._arrived = asyncio.Event()
-        self._rejected_frames = 0
-        self._rejected_events = 0
+        self._frames_before = 0  # of sensors that have left the roster since
+        self._rejected_frames = self._rejected_events = 0
         self.events_taken = 0
         self._refusals = Refusals(site, self._specs.keys(), self._homes.knows)
         self.rejects = self._refusals.counts
@@ -150,7 +141,7 @@ class Board:
         try:
             self._frames(topic, lane, payload, arrival_ms)
         except Reject as reject:
-            self._rejected_frames += _claimed_frames(payload)
+            self._rejected_frames += claimed_frames(payload)
             self.refuse(topic, reject.reason)
             raise
         finally:
@@ -296,7 +287,7 @@ class Board:
     @property
     def frames_taken(self) -> int:
         """Frames staged since the start."""
-        return sum(g.taken for g in self.groups.values())
+        return self._frames_before + sum(g.taken for g in self.groups.values())
 
     @property
     def frames_dropped(self) -> NDArray[np.int64]:
@@ -388,10 +379,22 @@ class Board:
             if mine:
                 group.restore(mine)
 
+    def follow(self, old: "Board", anew: Container[tuple[str, str]]) -> None:
+        """Go on at once from the board of another roster, without the sensors `anew`, after `restore`.
 
-def _claimed_frames(payload: bytes | memoryview) -> int:
-    """How many frames a rejected message seems to hold; at least one."""
-    if len(payload) < FRAME_HEADER.size:
-        return 1
-    cols, rows = FRAME_HEADER.unpack_from(payload)[3:5]
-    return max(1, len(payload) // frame_size(rows, cols))
+        Takes over what no snapshot holds: readings that wait, counts, what devices say about themselves.
+        """
+        self._homes.follow(old._homes, anew)
+        self._frames_before = old._frames_before
+        for shape, group in old.groups.items():
+            here = self.groups.get(shape)
+            self._frames_before += here.follow(group, anew) if here is not None else group.taken
+        self._rejected_frames, self._rejected_events = old._rejected_frames, old._rejected_events
+        self._staged, self.events_taken = list(old._staged), old.events_taken
+        self._refusals.follow(old._refusals)
+        self.devices.follow(old.devices, anew)
+        for device, row in self._device_row.items():
+            if device in old._device_row:
+                was = old._device_row[device]
+                self.offline[row], self.battery[row] = old.offline[was], old.battery[was]
+        self.statuses = {d: s for d, s in old.statuses.items() if d in self._specs}

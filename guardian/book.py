@@ -13,10 +13,11 @@ import structlog
 
 from alerting.duty import Duty
 from alerting.learning import Past, learnt
-from alerting.ledger import Ledger, newest_roster, past
+from alerting.ledger import Ledger, newest_roster, open_incidents, past
 from alerting.policy import Policy
 from guardian import desk, roster
 from guardian.clock import Clock
+from guardian.exchange import Exchange
 from guardian.roster import Roster
 from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, SettingsError
@@ -118,26 +119,44 @@ async def _book(ledger: Ledger, policy: Policy) -> Book:
     return Book(found, People.of(found.duty, rows), policy)
 
 
-async def import_roster(ledger: Ledger, book: Book, clock: Clock, text: str, dry_run: bool) -> desk.Answer:
-    """Import a roster through the desk. People take effect at once, sensors at the next start."""
+async def import_roster(  # noqa: PLR0917  # app.py binds all but the last two
+    ledger: Ledger, book: Book, clock: Clock, exchange: Exchange, text: str, dry_run: bool
+) -> desk.Answer:
+    """Import a roster through the desk; people, homes and sensors take effect at once.
+
+    What is to watch is built before anything is stored: a roster that cannot be watched changes nothing.
+    """
     try:
-        file = read_roster(text)
+        file = await asyncio.to_thread(read_roster, text)
     except SettingsError as e:
         raise desk.Refused(e.problems) from e
     if file.site.id != book.roster.site:
         raise desk.Refused(
             [f"this Guardian watches site {book.roster.site}, the roster is of {file.site.id}"]
         )
-    done = await ledger.transact(
-        lambda tx: roster.import_file(tx, file, "desk", clock.now_ms(), dry_run=dry_run)
-    )
-    changes = list(done.changes)
-    if done.version is not None:
-        new = await _book(ledger, book.policy)
-        if new.roster.sensors != book.roster.sensors:
-            changes.append("! homes and sensors take effect when Guardian is started the next time")
-        book.take(new.roster)
-        book.people = new.people
+    async with exchange.turn:
+        old = await ledger.transact(newest_roster)
+        new = await asyncio.to_thread(roster.prepare, file, old)
+        found = await asyncio.to_thread(new.roster)
+        other = None if dry_run else await exchange.built(found)
+        done = await ledger.transact(
+            lambda tx: roster.store(tx, new, "desk", clock.now_ms(), dry_run=dry_run)
+        )
+        changes = list(done.changes)
+        if done.version is not None:
+            gone = set(book.roster.homes) - set(found.homes)
+            book.take(found)
+            book.people = People.of(found.duty, new.rows)
+            changes += await exchange.take(other)
+            changes += [
+                f"! {one.home} is watched no more; its incident {one.id} ({one.kind}) stays open until "
+                f"somebody closes it / 已不再看护 {one.home},其事件 {one.id} 仍未结束,须由人工关闭"
+                for one in await ledger.transact(open_incidents)
+                if one.home in gone
+            ]
+            for line in changes:
+                if line.startswith("!"):
+                    log.warning("roster imported", says=line)
     return {"changes": changes, "version": done.version}
 
 

@@ -156,6 +156,14 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def reload(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Let a running Guardian read the detectors' thresholds again; with a mistake nothing changes."""
+    state = load(config).settings.state_directory  # names every mistake before Guardian is asked
+    for line in desk.call(state, "POST", "/reload")["changes"] or ("nothing changes",):
+        print(line)
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after one fall has gone the whole way.")] = False,
     trace: Annotated[

@@ -6,9 +6,10 @@ stored, and movement in the first message after a start, ours or that of the pro
 device, are nobody's doing. Help, smoke, gas, water and falls are never held back for want of a state
 before.
 """
+# ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import isnan, nan
@@ -90,6 +91,7 @@ class Devices:
         """Topics on which devices say whether they are there: with stored messages."""
         self.counters: Counter[str] = Counter()
         """`repeats`: states and values that were no news; `start-up`: movement that may be an old state."""
+        self._devices: list[_Device] = []
         bridges: dict[str, _Bridge] = {}
         by_device: dict[tuple[str, str], list[tuple[SensorSpec, Source]]] = {}
         for spec in sensors:
@@ -97,6 +99,7 @@ class Devices:
                 by_device.setdefault((spec.source.dialect, spec.source.topic), []).append((spec, spec.source))
         for (dialect, _), some in by_device.items():
             device = _Device([_Sensor(spec) for spec, _ in some])
+            self._devices.append(device)
             topics = TOPICS[dialect]([Quantity(spec.kind, source) for spec, source in some])
             for topic, parse in topics.readings.items():
                 self._add(self.readings, topic, partial(self._reading, device, parse))
@@ -113,6 +116,26 @@ class Devices:
             raise ValueError(f"two devices of the roster share the topic {topic}")
         kind.append(topic)
         self._routes[topic] = route
+
+    def follow(self, old: "Devices", anew: Container[tuple[str, str]]) -> None:
+        """Go on from those of another roster: a device whose topic and sensors are the same."""
+        known = {d.sensors[0].spec.source: d for d in old._devices if d.sensors}
+        for device in self._devices:
+            was = known.get(device.sensors[0].spec.source)
+            same = was is not None and [s.spec for s in was.sensors] == [s.spec for s in device.sensors]
+            if was is None or not same:
+                continue
+            device.offline, device.bridge_offline, device.sleeps = was.offline, was.bridge_offline, was.sleeps
+            device.battery, device.rssi = was.battery, was.rssi
+            for sensor, its in zip(device.sensors, was.sensors, strict=True):
+                if (sensor.spec.home, sensor.spec.name) not in anew:
+                    sensor.last, sensor.passed_ms, sensor.known = its.last, its.passed_ms, its.known
+        self.counters.update(old.counters)
+
+    def end(self) -> None:
+        """Let go of the board: what refers to itself would never be freed (memory.py)."""
+        self._routes.clear()
+        del self._taker
 
     def hear(self, topic: str, payload: bytes, retained: bool, arrival_ms: int) -> bool:
         """Take one message; False when the topic is no device's. Bad payloads are counted, never raised."""

@@ -7,6 +7,7 @@ and the person's own word counts as ever. Decides nothing about the incident.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from alerting.arrival import Awaited
 from alerting.policy import Policy
 from detectors import position
+from detectors.keep import PassingHome
 from detectors.layout import Events, Layout
 from detectors.position import PositionParams, PositionState
 
@@ -27,6 +29,15 @@ FRESH_MS: Final = 5_000
 """The door alone is looked at while it is so fresh, for it counts only while the resident is seen to lie."""
 
 
+@dataclass(slots=True)
+class DoorstepState:
+    """What is remembered of H homes; times are ms since 1970, NEVER = not yet."""
+
+    opened_ms: PassingHome[np.int64]
+    two_ms: PassingHome[np.int64]
+    """Since when two bodies were seen at every look."""
+
+
 class Doorstep:
     """The outside doors of one board, and bodies behind them."""
 
@@ -34,17 +45,16 @@ class Doorstep:
         self, homes: Sequence[str], layout: Layout, params: PositionParams, state: PositionState
     ) -> None:
         self._row = {home: row for row, home in enumerate(homes)}
-        self._layout, self._params, self._state = layout, params, state
-        self._opened_ms = np.full(layout.homes, position.NEVER, np.int64)
-        self._two_ms = np.full(layout.homes, position.NEVER, np.int64)
-        """(H,) since when two bodies were seen at every look."""
+        self._layout, self._params, self._where = layout, params, state
+        never = np.full(layout.homes, position.NEVER, np.int64)
+        self.state = DoorstepState(never, never.copy())
 
     def hear(self, heard: Events) -> None:
         """Take the readings of one beat: outside doors that somebody has opened."""
         opens = self._layout.outside[heard.sensor] & (heard.value > 0) & heard.life
         if opens.any():
             home = self._layout.sensor_home[heard.sensor[opens]]
-            np.maximum.at(self._opened_ms, home, heard.t_ms[opens])
+            np.maximum.at(self.state.opened_ms, home, heard.t_ms[opens])
 
     def look(self, awaited: Sequence[Awaited], policy: Policy, now_ms: int) -> dict[int, str]:
         """Give the arrivals that are seen now: incident → `BOTH` or `DOOR`.
@@ -55,15 +65,15 @@ class Doorstep:
         """
         awaited = [a for a in awaited if a.home in self._row]
         if not awaited:
-            self._two_ms[:] = position.NEVER
+            self.state.two_ms[:] = position.NEVER
             return {}
         home = np.array([self._row[a.home] for a in awaited], np.intp)
-        bodies = position.bodies(self._params, self._state, home, now_ms)
-        two_ms = np.where(bodies.people < 2, position.NEVER, self._two_ms[home])
+        bodies = position.bodies(self._params, self._where, home, now_ms)
+        two_ms = np.where(bodies.people < 2, position.NEVER, self.state.two_ms[home])
         two_ms = np.where((bodies.people >= 2) & (two_ms == position.NEVER), now_ms, two_ms)
-        self._two_ms[:] = position.NEVER  # where nobody is waited for any more it begins anew
-        self._two_ms[home] = two_ms
-        opened_ms = self._opened_ms[home]
+        self.state.two_ms[:] = position.NEVER  # where nobody is waited for any more it begins anew
+        self.state.two_ms[home] = two_ms
+        opened_ms = self.state.opened_ms[home]
         since_ms = np.array([a.since_ms for a in awaited], np.int64)
         alone_ms = np.array([_or_never(a.door_alone_ms) for a in awaited], np.int64)
         came = (opened_ms != position.NEVER) & (opened_ms >= since_ms)

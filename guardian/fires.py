@@ -19,6 +19,7 @@ from detectors.params import Params
 from detectors.zones import Zones
 from guardian.board import Board, Group
 from guardian.rounds import Rounds
+from guardian.slab import matching
 
 Shape = tuple[int, int]
 
@@ -64,12 +65,15 @@ class Fires:
 
     # --- restarts -----------------------------------------------------------------------------------
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
+    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
         """Give all that is remembered, with the names of the cameras."""
         out: dict[str, NDArray[Any]] = {}
         for (rows, cols), state in self._states.items():
             out[f"{rows}x{cols}.names"] = np.array(self._names((rows, cols)), np.str_)
-            out |= {f"{rows}x{cols}.{name}": array for name, array in keep.snapshot(state).items()}
+            out |= {
+                f"{rows}x{cols}.{name}": array
+                for name, array in keep.snapshot(state, passing=passing).items()
+            }
         return out
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> list[str]:
@@ -80,11 +84,9 @@ class Fires:
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             if not mine:
                 continue
-            there = {n: i for i, n in enumerate(mine.pop("names").tolist())}
-            pairs = [(i, there[n]) for i, n in enumerate(self._names((rows, cols))) if n in there]
-            here, found = np.array(pairs, np.intp).reshape(-1, 2).T
+            match = matching(self._names((rows, cols)), mine.pop("names").tolist())
             try:
-                keep.restore(state, mine, {keep.CAMERA: (here, found)})
+                keep.restore(state, mine, {keep.CAMERA: match})
             except ValueError as e:
                 wrong.append(f"fires of {rows}x{cols}: {e}")
         return wrong

@@ -50,12 +50,13 @@ class HealthWatch:
 
     @property
     def states(self) -> Mapping[str, Any]:
-        """What is kept over a restart."""
+        """What is kept over a restart, and what passes with the process (keep.py)."""
         return {
             "sensorhealth": self.state,
             "eventhealth": self.state.events,
             "camerahealth": self.state.cameras,
             "protection": self.protection.state,
+            "health": self.now,
         }
 
     def hear(self, events: Events) -> None:

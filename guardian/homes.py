@@ -4,10 +4,11 @@ Takes readings (by `fold`) and what the thermal detectors saw (by `see`), gives 
 is the home; where everybody is, `detectors.position` says. Drops readings that it has had before. Never
 decides that anything is wrong: that is the detectors' business.
 """
+# ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -21,7 +22,7 @@ from detectors.fall import Posture
 from detectors.layout import Events, Layout, nothing
 from detectors.position import Activity, PositionParams, PositionState, Where
 from guardian.plan import laid_out, rooms_of
-from guardian.slab import NEVER, Group, SensorSpec
+from guardian.slab import NEVER, Group, SensorSpec, matching
 
 __all__ = ["Activity", "Homes", "Reading", "StateOfHomes", "decode_events", "encode_events"]
 
@@ -285,21 +286,24 @@ class Homes:
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back a snapshot: what the roster still has, by name. Arrays it does not hold stay."""
         self._now_ms = max(self._now_ms, int(arrays["now_ms"]))
-        here, there = _matching(self._home_row, arrays["homes"].tolist())
+        here, there = matching(self.homes, arrays["homes"].tolist())
         for name, array in self._home.items():
             if f"home.{name}" in arrays:
                 array[here] = arrays[f"home.{name}"][there]
-        keys = {"/".join(k): row for k, row in self._events.items()}
-        here, there = _matching(keys, arrays["sensors"].tolist())
+        here, there = matching(["/".join(k) for k in self._events], arrays["sensors"].tolist())
         for name, array in self._sensor.items():
             if f"sensor.{name}" in arrays:
                 array[here] = arrays[f"sensor.{name}"][there]
 
-
-def _matching(rows: Mapping[str, int], names: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    pairs = [(rows[name], i) for i, name in enumerate(names) if name in rows]
-    here, there = np.array(pairs, np.intp).reshape(-1, 2).T
-    return here, there
+    def follow(self, old: "Homes", anew: Container[tuple[str, str]]) -> None:
+        """Go on from others at once, without the sensors `anew`: counts, and what was folded last."""
+        here, there = matching(
+            ["/".join(k) for k in self._events], ["" if k in anew else "/".join(k) for k in old._events]
+        )
+        self.boots[here], self.muted[here] = old.boots[there], old.muted[there]
+        row_of = dict(zip(there.tolist(), here.tolist(), strict=True))
+        self._heard = [(row_of[h[0]], *h[1:]) for h in old._heard if h[0] in row_of]
+        self.duplicates = old.duplicates
 
 
 def encode_events(readings: Sequence[Reading]) -> bytes:

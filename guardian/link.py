@@ -13,16 +13,22 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import mqtt5
 import structlog
 
 from guardian.address import BrokerAddress
 from guardian.board import Board
-from guardian.peer import Peer
+from guardian.connection import (
+    MAX_PACKET,
+    SUBSCRIBE_AT_ONCE,
+    Connection,
+    LinkError,
+    status_filter,
+    words_of,
+)
 from guardian.wire import Reason, Reject
-from guardian.wire.salvage import salvage_publish
 
 __all__ = ["AckMark", "BrokerAddress", "Link", "LinkError"]
 
@@ -36,12 +42,8 @@ SESSION_EXPIRY_S: Final = 24 * 3600
 RECEIVE_MAX: Final = 65_534
 """One less than the most: 65,535 is MQTT's default and is not sent, and then mosquitto sends only 20 events
 ahead of their acknowledgement (its max_inflight_messages)."""
-MAX_PACKET: Final = 1 << 20
-"""Bytes; larger ones the broker discards for us. 64 KiB is the largest payload that is of use."""
 HANDSHAKE_S: Final = 10.0
 """Connecting and CONNACK together, and each SUBACK: a frozen broker answers none of them."""
-SUBSCRIBE_AT_ONCE: Final = 200
-"""Topic filters in one packet: with the longest topics 80 kB, far below what mosquitto.conf allows."""
 BACKOFF_S: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
 """Longest waits before the next try; the real one is between half of it and all of it."""
 STEADY_S: Final = 10.0
@@ -53,15 +55,9 @@ PAUSE_AT: Final = 20_000
 PAUSE_S: Final = 5.0
 """DESIGN section 4: the longest pause; then it reads on until the backlog has been worked off once."""
 
-T = TypeVar("T")
-
 _chance = secrets.SystemRandom().random
 
 log = structlog.get_logger("link")
-
-
-class LinkError(Exception):
-    """A connection that could not be made or kept; it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +97,17 @@ class Link:
         self._on_state = on_state
         self._keep_alive_s = keep_alive_s
         self._jitter = jitter
-        self._events: _Connection | None = None
+        self._events: Connection | None = None
         self._generation = 0
         self._pending: list[int] = []  # packet ids of the event connection, not yet acknowledged
         self._acked = 0
         self._resume: asyncio.TimerHandle | None = None
         self._may_pause = True
+        self._live: dict[str, Connection] = {}
+        """Connections that have subscribed."""
+        self._unheard: set[str] = set()
+        """Topics of new sensors, whose stored status has not been asked for."""
+        self._changed = asyncio.Event()
         self.connected: dict[str, bool] = {FRAMES: False, EVENTS: False}
         self.contested: dict[str, bool] = {FRAMES: False, EVENTS: False}
         """The client id is taken over again and again ("id in use"): somebody else's incident."""
@@ -122,6 +123,52 @@ class Link:
         async with asyncio.TaskGroup() as group:
             for name in (FRAMES, EVENTS):
                 group.create_task(self._keep(name), name=f"link-{name}")
+            group.create_task(self._follow(), name="link-subscriptions")
+
+    # --- which board -------------------------------------------------------------------------------
+
+    def take(self, board: Board) -> None:
+        """Hand what comes to this board from now on; subscribe to what is new, then leave what is gone."""
+        old, self._board = self._board, board
+        known = {(s.home, s.name) for s in old.specs}
+        self._unheard |= {
+            f"guardian/{self._site}/{s.home}/{s.name}/status"
+            for s in board.specs
+            if s.source is None and (s.home, s.name) not in known
+        }
+        self._changed.set()
+
+    async def _agree(self, name: str, connection: Connection) -> None:
+        """Subscribe to what is new, leave what is gone. Raises as `Connection.subscribe`."""
+        wanted = {f.pattern: f for f in self._filters(name)}
+        new = [f for pattern, f in wanted.items() if pattern not in connection.filters]
+        for at in range(0, len(new), SUBSCRIBE_AT_ONCE):
+            async with asyncio.timeout(HANDSHAKE_S):
+                await connection.subscribe(new[at : at + SUBSCRIBE_AT_ONCE])
+        gone = [pattern for pattern in connection.filters if pattern not in wanted]
+        connection.leave(gone)
+
+    async def _ask_again(self, connection: Connection) -> None:
+        """Get the stored statuses of native sensors that are new: they came when nobody knew these."""
+        topics, self._unheard = sorted(self._unheard), set()
+        for at in range(0, len(topics), SUBSCRIBE_AT_ONCE):
+            some = topics[at : at + SUBSCRIBE_AT_ONCE]
+            async with asyncio.timeout(HANDSHAKE_S):
+                await connection.subscribe([status_filter(topic) for topic in some])
+            connection.leave(some)
+
+    async def _follow(self) -> None:
+        """Change the subscriptions of connections that are up whenever the board is another one."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for name, connection in list(self._live.items()):
+                try:
+                    await self._agree(name, connection)
+                    if name == EVENTS:
+                        await self._ask_again(connection)
+                except (LinkError, OSError, TimeoutError) as e:
+                    connection.peer.drop(str(e) or type(e).__name__)  # the next one subscribes to all
 
     # --- acknowledgement ---------------------------------------------------------------------------
 
@@ -147,7 +194,7 @@ class Link:
             self._may_pause = True
             self._read_on()
 
-    def _pause(self, connection: "_Connection") -> None:
+    def _pause(self, connection: Connection) -> None:
         self._may_pause = False
         self.counters["pauses"] += 1
         connection.peer.pause()
@@ -162,7 +209,7 @@ class Link:
 
     # --- what comes in -----------------------------------------------------------------------------
 
-    def _on_frame(self, _: "_Connection", packet: mqtt5.PublishPacket, arrival_ms: int) -> None:
+    def _on_frame(self, _: Connection, packet: mqtt5.PublishPacket, arrival_ms: int) -> None:
         if packet.retain:
             self._board.refuse(packet.topic, Reason.RETAINED)
             return
@@ -171,13 +218,13 @@ class Link:
         except Reject:  # the board has counted it
             return
 
-    def _on_event(self, connection: "_Connection", packet: mqtt5.PublishPacket, arrival_ms: int) -> None:
+    def _on_event(self, connection: Connection, packet: mqtt5.PublishPacket, arrival_ms: int) -> None:
         topic = packet.topic
         try:
             if self._board.devices.hear(topic, packet.payload, packet.retain, arrival_ms):
                 pass
             elif not topic.startswith("guardian/"):  # of a sensor that has left the roster
-                connection.peer.send(mqtt5.UnsubscribePacket(1, [topic]).write())
+                connection.leave([topic])
                 self._board.refuse(topic, Reason.UNKNOWN_TOPIC)
             elif topic.endswith("/status"):
                 self._board.status(topic, packet.payload)
@@ -194,14 +241,14 @@ class Link:
         if packet.packet_id is not None:
             self._owe(connection, packet.packet_id)
 
-    def _owe(self, connection: "_Connection", packet_id: int) -> None:
+    def _owe(self, connection: Connection, packet_id: int) -> None:
         if connection is not self._events:
             return
         self._pending.append(packet_id)
         if len(self._pending) > PAUSE_AT and self._may_pause:
             self._pause(connection)
 
-    def _on_malformed(self, connection: "_Connection", packet_id: int | None) -> None:
+    def _on_malformed(self, connection: Connection, packet_id: int | None) -> None:
         self.counters["malformed"] += 1
         self._board.refuse("", Reason.MALFORMED)
         if packet_id is not None:
@@ -219,6 +266,8 @@ class Link:
             peer = connection.peer
             try:
                 await self._connect(name, connection)
+                self._live[name] = connection
+                self._changed.set()  # the board may be another one since
                 up_at = loop.time()
                 self._up(name)
                 await asyncio.shield(peer.lost)  # our own end must not look like the connection's
@@ -230,6 +279,7 @@ class Link:
             except OSError as error:
                 reason = str(error) or type(error).__name__
             finally:
+                self._live.pop(name, None)
                 await peer.part(mqtt5.DisconnectPacket().write())
             self.counters["half-open"] += peer.silent
             steady = up_at is not None and loop.time() - up_at >= STEADY_S
@@ -241,15 +291,15 @@ class Link:
             failures += 1
             await asyncio.sleep(longest_s * (0.5 + 0.5 * self._jitter()))
 
-    def _fresh(self, name: str) -> "_Connection":
+    def _fresh(self, name: str) -> Connection:
         if name == FRAMES:
-            return _Connection(self._arrival, self._on_frame, self._on_malformed)
+            return Connection(self._arrival, self._on_frame, self._on_malformed)
         self._generation += 1
         self._pending, self._acked, self._may_pause = [], 0, True
-        self._events = _Connection(self._arrival, self._on_event, self._on_malformed)
+        self._events = Connection(self._arrival, self._on_event, self._on_malformed)
         return self._events
 
-    async def _connect(self, name: str, connection: "_Connection") -> None:
+    async def _connect(self, name: str, connection: Connection) -> None:
         """Connect, say who we are, subscribe. Raises LinkError, TimeoutError or OSError."""
         a = self._address
         tls = ssl.create_default_context(cafile=a.tls_ca) if a.tls else None
@@ -270,11 +320,8 @@ class Link:
             welcome = await connection.answer(connection.welcomed)
             if welcome.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
                 who = f"user {a.username!r}" if a.username else "us, who gave no user name"
-                raise LinkError(f"the broker refused {who}: {_words(welcome.reason_code.name)}")
-        filters = self._filters(name)
-        for at in range(0, len(filters), SUBSCRIBE_AT_ONCE):
-            async with asyncio.timeout(HANDSHAKE_S):
-                await connection.subscribe(filters[at : at + SUBSCRIBE_AT_ONCE])
+                raise LinkError(f"the broker refused {who}: {words_of(welcome.reason_code.name)}")
+        await self._agree(name, connection)
         if name == EVENTS:
             self.session_present = welcome.session_present
         keep_alive_s = min(welcome.server_keep_alive or self._keep_alive_s, self._keep_alive_s)
@@ -290,12 +337,12 @@ class Link:
         if name == FRAMES:
             topics = (f"{root}/frame", *self._board.foreign_frames)
             return [live(topic, max_qos=mqtt5.QoS.AT_MOST_ONCE) for topic in topics]
-        once, stored = mqtt5.QoS.AT_LEAST_ONCE, mqtt5.RetainHandling.SEND_ALWAYS
+        once = mqtt5.QoS.AT_LEAST_ONCE
         readings = (f"{root}/event", *self._board.devices.readings)
         statuses = (f"{root}/status", *self._board.devices.statuses)
         filters = [
             *(live(topic, max_qos=once) for topic in readings),
-            *(live(topic, max_qos=once, retain_handling=stored) for topic in statuses),
+            *(status_filter(topic) for topic in statuses),
         ]
         if self._beat_topic is not None:
             filters.append(live("guardian/replay/beat", max_qos=once))
@@ -323,89 +370,3 @@ class Link:
         self.reason[name] = reason
         if was_up and self._on_state is not None:
             self._on_state(name, False)
-
-
-_GRANTED: Final = (
-    mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE,
-    mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE,
-)
-
-
-class _Connection:
-    """One connection of the link: packets out of bytes, and the answers to CONNECT and SUBSCRIBE."""
-
-    def __init__(
-        self,
-        arrival: Callable[[int], int],
-        deliver: Callable[["_Connection", mqtt5.PublishPacket, int], None],
-        malformed: Callable[["_Connection", int | None], None],
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        self.peer = Peer(self._parse, mqtt5.PingReqPacket().write(), MAX_PACKET)
-        self.welcomed: asyncio.Future[mqtt5.ConnAckPacket] = loop.create_future()
-        self.subscribed: asyncio.Future[mqtt5.SubAckPacket] = loop.create_future()
-        self.taken_over = False
-        self._arrival = arrival
-        self._deliver = deliver
-        self._malformed = malformed
-
-    def _parse(self, view: memoryview) -> int:
-        deliver, read, publish = self._deliver, mqtt5.read, mqtt5.PublishPacket
-        start, end = 0, len(view)
-        arrival_ms = self._arrival(0)  # one for everything in this read
-        while start < end:
-            try:
-                packet, size = read(view[start:])
-            except IndexError:  # the rest has not come yet
-                break
-            except BaseException as error:
-                if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
-                    raise  # the codec panics on text that is not UTF-8, with a BaseException
-                skip = salvage_publish(view[start:])
-                if skip is None:
-                    self.peer.drop("the broker sent what is not MQTT 5")
-                    return end
-                size, packet_id = skip
-                start += size
-                self._malformed(self, packet_id)
-                continue
-            start += size
-            if type(packet) is publish:
-                deliver(self, packet, arrival_ms)
-            else:
-                self._take(packet)
-        return start
-
-    def _take(self, packet: mqtt5.Packet) -> None:
-        if isinstance(packet, mqtt5.ConnAckPacket) and not self.welcomed.done():
-            self.welcomed.set_result(packet)
-        elif isinstance(packet, mqtt5.SubAckPacket) and not self.subscribed.done():
-            self.subscribed.set_result(packet)
-        elif isinstance(packet, mqtt5.DisconnectPacket):
-            self.taken_over = packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER
-            self.peer.drop(f"the broker said: {_words(packet.reason_code.name)}")
-        elif not isinstance(packet, mqtt5.PingRespPacket | mqtt5.UnsubAckPacket):
-            self.peer.drop(f"the broker sent an unexpected {type(packet).__name__}")
-
-    async def subscribe(self, filters: list[mqtt5.TopicFilter]) -> None:
-        """Subscribe to some filters. Raises LinkError for one that is refused, else as `answer`."""
-        self.subscribed = asyncio.get_running_loop().create_future()
-        self.peer.send(mqtt5.SubscribePacket(1, filters).write())
-        granted = await self.answer(self.subscribed)
-        if len(granted.reason_codes) != len(filters):
-            raise LinkError("the broker answered other subscriptions than ours")
-        answers = zip(filters, granted.reason_codes, strict=True)
-        failed = [f"{f.pattern} ({_words(code.name)})" for f, code in answers if code not in _GRANTED]
-        if failed:
-            raise LinkError(f"the broker refused to subscribe us to {', '.join(failed)}")
-
-    async def answer(self, to_come: "asyncio.Future[T]") -> T:
-        """Wait for one answer. Raises ConnectionError when the connection ends before."""
-        await asyncio.wait((to_come, self.peer.lost), return_when=asyncio.FIRST_COMPLETED)
-        if not to_come.done():
-            raise ConnectionError(self.peer.reason)
-        return to_come.result()
-
-
-def _words(code: str) -> str:
-    return code.lower().replace("_", " ")

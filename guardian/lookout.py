@@ -3,6 +3,7 @@
 Takes the board's staged readings up to `now`; gives concerns with the names of home, room and sensor.
 The same object serves the daemon's beat and a trace that is played straight to it.
 """
+# ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,11 +22,13 @@ from detectors.fault import Cause
 from detectors.finding import Finding
 from detectors.layout import Rows
 from detectors.params import Params
-from detectors.zones import Box, Zones, laid_out
+from detectors.zones import Zones, laid_out
+from guardian import marks
 from guardian.board import Board, Group, Reading
 from guardian.fires import Fires
 from guardian.protection import Protection
 from guardian.rounds import Rounds
+from guardian.slab import matching
 
 SPOKEN: Final = {
     "button": Kind.SOS,
@@ -37,7 +40,7 @@ SPOKEN: Final = {
 }
 """Events that are a concern by themselves when their value is 1 (DESIGN sections 4 and 5)."""
 
-Furniture = Mapping[tuple[str, str], Sequence[tuple[str, Box]]]
+Furniture = marks.Furniture
 """(home, room) → kind and box of each zone, in the room's coordinates. A room with any zone, whatever its
 kind, has known furniture."""
 
@@ -55,6 +58,7 @@ class Lookout:
     ) -> None:
         self._board = board
         self._params = params.fall
+        self._marks = marks.written(board.specs, furniture or {})
         zones = {shape: _zones(group, furniture or {}) for shape, group in board.groups.items()}
         self._names = {shape: _names(group) for shape, group in board.groups.items()}
         self._fall = {shape: fall.fresh(group.optics, zones[shape]) for shape, group in board.groups.items()}
@@ -141,26 +145,42 @@ class Lookout:
         """Give the body-surface trend of every home with its error, or why there is none."""
         return self._rounds.body_trend(now_ms)
 
+    def follow(self, old: "Lookout") -> None:
+        """Go on at once where another lookout, of another roster or other parameters, has just stopped.
+
+        The other one is not changed. Raises ValueError when a part of what it knows does not fit.
+        """
+        kept = old.snapshot(passing=True)
+        self.restore(kept)
+        changed = marks.anew(self._marks, kept)
+        self._board.follow(
+            old._board, {(s.home, s.name) for s in self._board.specs if f"{s.home}/{s.name}" in changed}
+        )
+
     @property
     def protection(self) -> Protection:
         """What could be detected in every home right now."""
         return self._rounds.health.protection
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Give everything learnt: the board's state and each detector's, keyed by part and shape."""
-        out = {f"board.{k}": v for k, v in self._board.snapshot().items()}
-        out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot().items()}
-        out |= {f"fires.{k}": v for k, v in self._fires.snapshot().items()}
+    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
+        """Give everything learnt: the board's state and each detector's, keyed by part and shape.
+
+        With `passing` also what is of no use to another process, for use at once (detectors/keep.py).
+        """
+        out = {**self._marks} | {f"board.{k}": v for k, v in self._board.snapshot().items()}
+        out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot(passing=passing).items()}
+        out |= {f"fires.{k}": v for k, v in self._fires.snapshot(passing=passing).items()}
         for (rows, cols), state in self._fall.items():
             out[f"names.{rows}x{cols}"] = self._names[rows, cols]
-            out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot().items()}
+            out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot(passing=passing).items()}
         return out
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back a snapshot. A group whose sensors are not the same starts afresh.
+        """Take back a snapshot by the names of homes, rooms and sensors. What hangs elsewhere begins anew.
 
-        So does one whose arrays do not fit, and when all others are back, ValueError says which.
+        So does a part whose arrays do not fit, and when all others are back, ValueError says which.
         """
+        arrays = marks.without(arrays, marks.anew(self._marks, arrays))
         self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
         wrong = self._rounds.restore(
             {k.removeprefix("rounds."): v for k, v in arrays.items() if k.startswith("rounds.")}
@@ -170,11 +190,12 @@ class Lookout:
         )
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")
-            if names is None or not np.array_equal(names, self._names[rows, cols]):
+            if names is None:
                 continue
             prefix = f"fall.{rows}x{cols}."
+            mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             try:
-                state.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+                state.restore(mine, matching(self._names[rows, cols].tolist(), names.tolist()))
             except ValueError as e:
                 wrong.append(f"{rows}x{cols}: {e}")
         if wrong:

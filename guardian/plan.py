@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors.layout import Layout, RoomKind, SensorKind
 from guardian.slab import SensorSpec
+from guardian.wire.native import FLAG_KINDS, VALUE_RANGE
 
 ROOM_NAMES: Final = (
     (RoomKind.BATHROOM, ("bath", "toilet", "wc", "shower")),
@@ -34,6 +35,22 @@ NOT_ALONE: Final = (
     "heater",
 )
 """How words in the names of plugs begin whose appliances must not be left on alone."""
+
+
+THERMAL: Final = "thermal"
+EVENT_KINDS: Final = FLAG_KINDS | frozenset(VALUE_RANGE)
+
+
+def checked(sensors: Sequence[SensorSpec]) -> dict[tuple[str, str], SensorSpec]:
+    """Give sensors by home and name. Raises ValueError for those that no board can take."""
+    specs = {(s.home, s.name): s for s in sensors}
+    if len(specs) != len(sensors):
+        raise ValueError("a sensor is in the roster twice")
+    if wrong := [f"{s.home}/{s.name}: {s.kind}" for s in sensors if s.kind not in {*EVENT_KINDS, THERMAL}]:
+        raise ValueError(f"unknown kind of sensor: {', '.join(wrong)}")
+    if bare := [s for s in sensors if s.kind == THERMAL and not (s.rows and s.cols)]:
+        raise ValueError(f"thermal sensor without rows and cols: {bare[0].home}/{bare[0].name}")
+    return specs
 
 
 def must_be_watched(sensor: str) -> bool:

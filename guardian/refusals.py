@@ -1,4 +1,5 @@
 """Payloads that cannot be used, counted by reason and device; what they held is never stored or logged."""
+# ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
 import re
 from collections import Counter
@@ -28,6 +29,11 @@ class Refusals:
         self._strangers: set[str] = set()
         self.counts: Counter[tuple[Reason, str]] = Counter()
         """(reason, `home/sensor`) → payloads; devices beyond MAX_STRANGERS are counted as `others`."""
+
+    def follow(self, old: "Refusals") -> None:
+        """Go on from those of another roster."""
+        self.counts.update(old.counts)
+        self._strangers |= old._strangers
 
     def count(self, topic: str, reason: Reason) -> None:
         """Count one rejected payload; the first of its kind from a device is logged, without content."""

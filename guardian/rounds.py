@@ -5,6 +5,7 @@ home, room and sensor. Thermal frames are the lookout's business. Never loops ov
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
 from itertools import accumulate
@@ -21,12 +22,14 @@ from detectors.fallstate import FallState
 from detectors.finding import Finding
 from detectors.frame import Frames
 from detectors.inactivitystate import HAS_DOOR
-from detectors.layout import Moment, Rows
+from detectors.layout import NOWHERE, Moment, Rows
 from detectors.params import Params
 from guardian.board import Board, Group
 from guardian.doorstep import Doorstep
 from guardian.health import HealthWatch, Rooms
+from guardian.moved import Moved
 from guardian.plan import must_be_watched
+from guardian.slab import matching
 
 MINUTE_MS: Final = 60_000
 
@@ -57,6 +60,16 @@ def surely_away(
     return out
 
 
+@dataclass(slots=True)
+class _Now:
+    """What the rounds know of the running process."""
+
+    away_ms: keep.PassingHome[np.int64]
+    """(H,) since when nobody is expected, by the calendar."""
+    minute: keep.PassingInt = -1
+    """Minutes since 1970; the detectors were asked in it."""
+
+
 class Rounds:
     """The detectors over the homes of one board."""
 
@@ -64,9 +77,7 @@ class Rounds:
         self._board = board
         self._params = params
         self._zone = ZoneInfo(timezone)
-        self._minute = -1
-        self._away_ms = np.full(board.layout.homes, position.NEVER, np.int64)
-        """(H,) since when nobody is expected, by the calendar."""
+        self._now = _Now(np.full(board.layout.homes, position.NEVER, np.int64))
         self._noticed = noticed.fresh(board.layout)
         self._silence = inactivity.fresh(board.layout.homes)
         self._bodytemp = bodytemp.fresh(board.layout)
@@ -82,7 +93,10 @@ class Rounds:
         self._appliance = appliance.fresh(board.layout, watched)
         sizes = [0, *(len(g.specs) for g in board.groups.values())]
         self._first_camera = dict(zip(board.groups, accumulate(sizes), strict=False))
-        self._states: Mapping[str, Any] = {
+
+    @property
+    def _states(self) -> Mapping[str, Any]:
+        return {
             "noticed": self._noticed,
             "inactivity": self._silence,
             "bodytemp": self._bodytemp,
@@ -90,6 +104,8 @@ class Rounds:
             "position": self._position,
             "ambient": self._ambient,
             "appliance": self._appliance,
+            "doorstep": self.doorstep.state,
+            "now": self._now,
             **self.health.states,
         }
 
@@ -97,7 +113,7 @@ class Rounds:
         """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
         heard = self._board.take_heard()
         params, layout, moment = self._params, self._board.layout, moment_at(now_ms, self._zone)
-        new_minute = now_ms // MINUTE_MS > self._minute
+        new_minute = now_ms // MINUTE_MS > self._now.minute
         if new_minute:
             trends.step(params.trends, self._trends, moment, self.health.now.home_blind_to_silence)
         noticed.hear(self._noticed, layout, heard)
@@ -111,7 +127,7 @@ class Rounds:
         findings += appliance.step(params.appliance, self._appliance, heard, now_ms)
         concerns = [self._concern(f) for f in findings]
         if new_minute:
-            self._minute = now_ms // MINUTE_MS
+            self._now.minute = now_ms // MINUTE_MS
             concerns += self._each_minute(moment)
         return concerns
 
@@ -121,7 +137,7 @@ class Rounds:
         guest = position.visited(params.position, self._position, moment.now_ms)
         blind = self.health.now.home_blind_to_silence
         bathroom = position.in_bathroom(self._position)
-        away = surely_away(params, self._position, self._noticed, self._away_ms, moment.now_ms)
+        away = surely_away(params, self._position, self._noticed, self._now.away_ms, moment.now_ms)
         minute = noticed.minute(self._noticed, bathroom=bathroom, blind=blind, away=away, guest=guest)
         silences, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
         findings += silences
@@ -139,7 +155,7 @@ class Rounds:
 
     def expect(self, away: Mapping[str, int]) -> None:
         """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
-        self._away_ms[:] = [away.get(home, position.NEVER) for home in self._board.homes]
+        self._now.away_ms[:] = [away.get(home, position.NEVER) for home in self._board.homes]
 
     def alibis(self, group: Group, sensor: Rows, now_ms: int) -> NDArray[np.int64]:
         """(N,) for sensors of a group, the latest onset of a fall that the one resident has an alibi for."""
@@ -197,21 +213,21 @@ class Rounds:
 
     # --- restarts -----------------------------------------------------------------------------------
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
+    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
         """Give all that the detectors remember, with the names of what their rows stand for."""
         out: dict[str, NDArray[Any]] = dict(self._written_names)
         for part, state in self._states.items():
-            out |= {f"{part}.{name}": array for name, array in keep.snapshot(state).items()}
+            kept = keep.snapshot(state, passing=passing)
+            out |= {f"{part}.{name}": array for name, array in kept.items()}
         return out
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> list[str]:
         """Take back a snapshot by the names of homes, rooms and sensors; give what does not fit."""
         match = {}
         for axis, names in self._names().items():
-            there = {n: i for i, n in enumerate(arrays.get(f"names.{axis}", np.zeros(0, np.str_)).tolist())}
-            pairs = [(i, there[n]) for i, n in enumerate(names) if n in there]
-            here, found = np.array(pairs, np.intp).reshape(-1, 2).T
-            match[axis] = here, found
+            match[axis] = matching(names, arrays.get(f"names.{axis}", np.zeros(0, np.str_)).tolist())
+        if f"names.{keep.ROOM}" in arrays:
+            arrays = self._rooms_of_now(arrays, match)
         wrong = []
         for part, state in self._states.items():
             prefix = f"{part}."
@@ -222,6 +238,31 @@ class Rounds:
             except ValueError as e:
                 wrong.append(f"{part}: {e}")
         return wrong
+
+    def _rooms_of_now(
+        self, arrays: Mapping[str, NDArray[Any]], match: Mapping[str, keep.Match]
+    ) -> Mapping[str, NDArray[Any]]:
+        """Put this roster's rooms in the place of that one's, where a home's memory names a room."""
+        then = arrays[f"names.{keep.ROOM}"]
+        if np.array_equal(then, self._written_names[f"names.{keep.ROOM}"]):
+            return arrays
+        homes = {home: row for row, home in enumerate(arrays[f"names.{keep.HOME}"].tolist())}
+        home_then = np.array([homes[name.partition("/")[0]] for name in then.tolist()], np.intp)
+        moved = Moved.of(home_then, len(homes), self._board.layout, match)
+        out = dict(arrays)
+        for name in ("position.moved_room", "appliance.place"):
+            if name in out:
+                out[name] = moved.places(out[name])
+        if "position.moved_ms" in out:
+            nowhere = out["position.moved_room"] == NOWHERE
+            out["position.moved_ms"] = np.where(nowhere, position.NEVER, out["position.moved_ms"])
+        if "trends.room" in out:
+            out["trends.room"] = moved.rooms(out["trends.room"])
+        for name in ("camerahealth.asked", "camerahealth.answered"):  # its columns are a home's rooms
+            if name in out:
+                homes_of = [homes.get(n.partition("/")[0], -1) for n in arrays["names.camera"].tolist()]
+                out[name] = np.where(moved.other[homes_of][:, None], np.float32(0), out[name])
+        return out
 
     @cached_property
     def _written_names(self) -> Mapping[str, NDArray[np.str_]]:

@@ -213,6 +213,8 @@ class Loaded:
     settings: Settings
     detectors: Params
     policy: Policy
+    file: Path | None = None
+    """Where it was read."""
 
 
 _SECRETS = {  # file name → where it goes
@@ -247,7 +249,7 @@ def load(path: Path) -> Loaded:
     policy = _params(Policy, _file(named, "escalation"), "escalation", problems)
     if problems or settings is None or detectors is None or policy is None:
         raise SettingsError(problems)
-    return Loaded(settings, detectors, policy)
+    return Loaded(settings, detectors, policy, path)
 
 
 def lines(name: str, error: ValidationError) -> list[str]:

@@ -4,9 +4,10 @@ Takes frames as devices sent them, gives batches of at most one frame for each s
 with times. When a ring is full its oldest frame makes room, so that one talkative home never costs
 another one a frame. Never decodes pixel by pixel and never loops over sensors.
 """
+# ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -78,6 +79,7 @@ class Group:
         self.depth = depth
         self.specs = tuple(specs)
         n = len(specs)
+        self._names = [f"{s.home}/{s.name}" for s in specs]
         self.home_of: NDArray[np.intp] = np.array([homes[s.home] for s in specs], np.intp)
         """(S,) row of each sensor's home in the board's arrays."""
         self.optics = Optics(
@@ -262,7 +264,7 @@ class Group:
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Times of the last frames, with the names of their sensors."""
         return {
-            "name": np.array([f"{s.home}/{s.name}" for s in self.specs], np.str_),
+            "name": np.array(self._names, np.str_),
             "t_ms": self.last_t_ms.copy(),
             "arrival": self._last_arrival.copy(),
             "device": self._last_device.copy(),
@@ -271,15 +273,43 @@ class Group:
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back the times of the sensors that are still there."""
-        rows = {f"{s.home}/{s.name}": row for row, s in enumerate(self.specs)}
-        pairs = [(rows[name], i) for i, name in enumerate(arrays["name"].tolist()) if name in rows]
-        if not pairs:
-            return
-        here, there = np.array(pairs, np.intp).T
+        here, there = matching(self._names, arrays["name"].tolist())
         self.last_t_ms[here] = arrays["t_ms"][there]
         self._last_arrival[here] = arrays["arrival"][there]
         self._last_device[here] = arrays["device"][there]
         self._last_seq[here] = arrays["seq"][there]
+
+    def follow(self, old: "Group", anew: Container[tuple[str, str]]) -> int:
+        """Go on from another group, at once and without `anew`: frames that wait, counts.
+
+        Gives how many of its frames were taken for sensors that are not here.
+        """
+        names = [
+            "" if (s.home, s.name) in anew else name for s, name in zip(old.specs, old._names, strict=True)
+        ]
+        here, there = matching(self._names, names)
+        for mine, its in ((self._handed, old._handed), (self.dropped, old.dropped), (self.boots, old.boots)):
+            mine[here] = its[there]
+        self.refused_ms[here] = old.refused_ms[there]
+        count, was = np.frombuffer(self._count, np.int64), np.frombuffer(old._count, np.int64)
+        count[here] = was[there]
+        arrival = np.frombuffer(self._arrival, np.int64).reshape(-1, self.depth)
+        waits = was[there] > old._handed[there]
+        arrival[here[waits]] = np.frombuffer(old._arrival, np.int64).reshape(-1, old.depth)[there[waits]]
+        self._records[here[waits]] = old._records[there[waits]]
+        self.mended_pixels = old.mended_pixels
+        return int(was.sum() - was[there].sum())
+
+
+def matching(names: Sequence[str], others: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the same names: in `names`, and in `others`."""
+    if list(names) == others:
+        every = np.arange(len(names))
+        return every, every
+    rows = {name: i for i, name in enumerate(names)}
+    pairs = [(rows[name], i) for i, name in enumerate(others) if name in rows]
+    here, there = np.array(pairs, np.intp).reshape(-1, 2).T
+    return here, there
 
 
 def _floats(values: Sequence[float | None]) -> NDArray[np.float32]:

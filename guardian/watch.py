@@ -101,6 +101,9 @@ class ReplayBeat(msgspec.Struct):
     events: int
 
 
+_Next = tuple[Board, Lookout, Callable[[Board], None], asyncio.Future[int]]
+
+
 class Watch:
     """The loop that owns the beat."""
 
@@ -138,6 +141,46 @@ class Watch:
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._saving = False
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
+        self._next: _Next | None = None
+
+    @property
+    def board(self) -> Board:
+        """The board as of now; ask again, for another one may take its place."""
+        return self._board
+
+    @property
+    def lookout(self) -> Lookout:
+        """The lookout as of now."""
+        return self._lookout
+
+    async def exchange(self, board: Board, lookout: Lookout, hand_over: Callable[[Board], None]) -> int:
+        """Let another board and its lookout, both fresh, go on from these in the middle of the next beat.
+
+        hand_over: makes what comes from then on go to that board. Gives how long the beat stood still for it,
+        in ms. Whatever is wrong with them is raised here, and the old ones go on.
+        """
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._next = board, lookout, hand_over, done
+        return await done
+
+    def _exchange(self) -> None:
+        """Nothing may wait between the two: no event of this beat is on the way, none has come since."""
+        if self._next is None:
+            return
+        (board, lookout, hand_over, done), self._next = self._next, None
+        begun_ms = self._clock.now_ms()
+        try:
+            lookout.follow(self._lookout)
+        except Exception as e:  # noqa: BLE001  # whatever it is, whoever asked is told and nothing has changed
+            if not done.done():
+                done.set_exception(e)
+            return
+        old, self._board, self._lookout = self._board, board, lookout
+        hand_over(board)
+        old.devices.end()
+        self._snapshot_due_ms = begun_ms  # what has left the roster must not come back from an older one
+        if not done.done():
+            done.set_result(self._clock.now_ms() - begun_ms)
 
     async def restore(self) -> None:
         """Take the newest good snapshot and play the beats committed since.
@@ -201,11 +244,13 @@ class Watch:
         concerns = self._lookout.listen(self._board.fold(readings), now_ms)
         for found in self._lookout.look(now_ms):
             concerns += found
-            await asyncio.sleep(0)  # the link reads on between two chunks
+            if self._next is None:
+                await asyncio.sleep(0)  # the link reads on between two chunks
+        each = self._lookout.spread(concerns)
+        self._exchange()
         incidents: Sequence[Incident] = ()
         if readings or concerns:
             self._crash_point("taken")
-            each = self._lookout.spread(concerns)
             incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, each, now_ms))
             self._crash_point("committed")
         self._acknowledge(mark, readings)

@@ -11,8 +11,9 @@ import pytest
 from guardian import link as link_module
 from guardian.broker import mosquitto
 from guardian.wire import Reason
+from guardian.wire.native import pack_event
 from tests.dialect_payloads import EXAMPLES
-from tests.mqtt_fixtures import HELP, SENSORS, Site, device, running
+from tests.mqtt_fixtures import HELP, SENSORS, Heard, Site, device, running
 from tests.test_devices import CAM, RADAR, spec
 
 RADAR_TOPIC = "zigbee2mqtt/radar"
@@ -61,6 +62,43 @@ async def test_every_dialect_and_the_native_one_share_the_two_connections(tmp_pa
         assert not board.rejects
         ((_, frames),) = board.batches(site.clock.now_ms())
         assert np.unique(frames.centi).tolist() == [2000]
+
+
+async def test_another_roster_is_subscribed_to_while_the_link_is_up(tmp_path: Path) -> None:
+    """New topics of devices are heard, with what was stored of them; old ones come no more."""
+    lamp = spec(
+        "lamp", home="h1", kind="pir", dialect="zigbee2mqtt", topic="zigbee2mqtt/lamp", attribute="occupancy"
+    )
+    new = replace(SENSORS[1], home="h2")
+    async with (
+        mosquitto(tmp_path) as address,
+        device(address) as client,
+        running(Site(address, sensors=(*SENSORS, lamp))) as site,
+    ):
+        await client.publish(
+            "guardian/s/h2/help/status", b'{"state":"offline","battery":7}', qos=1, retain=True
+        )
+        await client.publish(f"{RADAR_TOPIC}/availability", b'{"state":"offline"}', qos=1, retain=True)
+        await site.until(lambda: site.board.rejects[Reason.UNKNOWN_HOME, "h2/help"] == 1)
+        await client.publish("zigbee2mqtt/lamp", b'{"occupancy":false}', qos=1)
+        await client.publish(HELP, pack_event(1, event_id="e1"), qos=1)
+        await site.until(lambda: site.board.events_taken == 2)
+        assert not site.board.statuses
+
+        site.board = Heard((*SENSORS, new, *RADAR), site.changed)  # e1 was handed over and is not committed
+        site.link.take(site.board)
+        known = {("h2", "help"), *((s.home, s.name) for s in RADAR)}
+        await site.until(lambda: set(site.board.statuses) == known)
+        assert site.board.statuses["h2", "help"] == ("offline", 7.0, None)
+        await client.publish("zigbee2mqtt/lamp", b'{"occupancy":true}', qos=1)
+        await client.publish(RADAR_TOPIC, b'{"occupancy":false,"temperature":21.5}', qos=1)
+        await client.publish("guardian/s/h2/help/event", pack_event(1, event_id="e2"), qos=1)
+        await site.until(lambda: site.board.events_taken == 3)
+        assert [(r.home, r.sensor) for r in site.beat()][-1] == ("h2", "help")
+        assert not site.board.rejects, "the lamp is not even sent"
+        assert site.link.counters["connects-events"] == site.link.counters["connects-frames"] == 1
+        await client.publish("guardian/s/h2/help/status", b'{"state":"online"}', qos=1)
+        await site.until(lambda: site.board.statuses["h2", "help"][0] == "online")
 
 
 async def test_a_sensor_that_has_left_the_roster_is_unsubscribed_from(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "simulator": {"simulator", "guardian", "detectors", "alerting"},
 }
 HOMES_OF = {  # third party → the only files or folders of guardian, alerting and detectors that may import it
-    "mqtt5": {"guardian/link.py"},
+    "mqtt5": {"guardian/link.py", "guardian/connection.py"},
     "aiomqtt": {"guardian/control.py", "guardian/cli.py"},  # cli: the error of a replay's broker
     "twilio": {"alerting/channels/twilio_account.py", "alerting/channels/twilio_voice.py"},
     "gammu": {"alerting/channels/modem.py"},

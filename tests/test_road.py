@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -134,6 +135,28 @@ async def test_a_daemon_killed_around_the_commit_counts_an_event_once(tmp_path: 
         assert c.rows("select count(*) from concern") == [(1,)]
         assert c.rows("select count(*) from incident") == [(1,)]
         c.phones.nobody_else_got_a_message()
+
+
+async def test_a_home_is_added_while_the_daemon_runs(tmp_path: Path) -> None:
+    """Its help button rings a phone; the thresholds are read again; neither took a start."""
+    (one,) = ROSTER["homes"]
+    async with centre(tmp_path) as c, daemon(c.place) as process:
+        await connected(c.place)
+        text = tomli_w.dumps(ROSTER | {"homes": [one, one | {"id": "h2"}]})
+        answer = await asyncio.to_thread(
+            desk.call, c.place.state, "POST", "/roster/import?dry_run=0", text.encode()
+        )
+        assert "+ home h2" in answer["changes"]
+        assert not [line for line in answer["changes"] if line.startswith("!")]
+        status = await asyncio.to_thread(desk.call, c.place.state, "GET", "/status")
+        assert status["homes"] == 2
+        async with aiomqtt.Client(c.broker.host, c.broker.port) as client:
+            await client.publish("guardian/demo/h2/help/event", pack_event(value=1, event_id="e1"), qos=1)
+        assert await c.phones[PHONE].expects_text("", within_s=15)
+        assert await asyncio.to_thread(desk.call, c.place.state, "POST", "/reload") == {"changes": []}
+        process.send_signal(signal.SIGHUP)
+        status = await asyncio.to_thread(desk.call, c.place.state, "GET", "/status")
+        assert status["homes"] == 2
 
 
 @pytest.mark.slow

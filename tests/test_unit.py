@@ -34,6 +34,7 @@ def test_it_is_restarted_for_ever_and_watched() -> None:
         "Restart": "always",
         "RestartSec": "1",
         "ExecStart": "/usr/bin/guardian run /etc/guardian/guardian.toml",
+        "ExecReload": "/usr/bin/guardian reload /etc/guardian/guardian.toml",
         "StateDirectory": "guardian",
         "DynamicUser": "yes",
     }
@@ -73,7 +74,7 @@ def runnable(tmp_path: Path) -> Path:
     text = UNIT.read_text("utf-8")
     assert text.count("\nExecStart=/usr/bin/guardian ") == 1
     copy = tmp_path / UNIT.name
-    copy.write_text(text.replace("ExecStart=/usr/bin/guardian ", "ExecStart=/bin/true "), "utf-8")
+    copy.write_text(re.sub(r"(?m)^(Exec\w+=)/usr/bin/guardian ", r"\1/bin/true ", text), "utf-8")
     return copy
 
 

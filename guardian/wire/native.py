@@ -254,3 +254,11 @@ def decode_json(decoder: msgspec.json.Decoder[T], payload: bytes | memoryview) -
     except (msgspec.DecodeError, RecursionError):
         reason = Reason.NOT_A_NUMBER if _NOT_A_NUMBER.search(payload) else Reason.BAD_JSON
         raise Reject(reason) from None
+
+
+def claimed_frames(payload: bytes | memoryview) -> int:
+    """How many frames a rejected message seems to hold; at least one."""
+    if len(payload) < FRAME_HEADER.size:
+        return 1
+    cols, rows = FRAME_HEADER.unpack_from(payload)[3:5]
+    return max(1, len(payload) // frame_size(rows, cols))

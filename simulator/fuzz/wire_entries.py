@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from guardian.board import EVENT_KINDS, Board, SensorSpec
+from guardian.board import Board, SensorSpec
+from guardian.plan import EVENT_KINDS
 from guardian.wire import Reject
 from guardian.wire.native import FLAG_KINDS, VALUE_RANGE, pack_event, pack_frame, parse_event
 from guardian.wire.salvage import salvage_publish
