@@ -99,6 +99,16 @@ def roster(phone: str = "+8613800000001") -> RosterRows:
 # --- the file ------------------------------------------------------------------------------------
 
 
+async def test_no_migration_has_made_a_table_anew_whose_numbers_must_not_come_twice(ledger: Ledger) -> None:
+    def counted(tx: Tx) -> set[str]:
+        found = tx.conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")
+        return set(found.scalars())
+
+    kept = {t.name for t in metadata.tables.values() if t.dialect_options["sqlite"]["autoincrement"]}
+    assert kept == {"beat", "incident", "message"}
+    assert await ledger.transact(counted) == kept
+
+
 async def test_the_migrations_make_exactly_the_tables_of_the_schema(ledger: Ledger) -> None:
     def differences(tx: Tx) -> tuple[list[object], set[str]]:
         context = MigrationContext.configure(

@@ -13,8 +13,8 @@ _COUNT = "BEGIN UPDATE incident SET writes = writes + 1 WHERE id = NEW.incident;
 
 def upgrade() -> None:
     """Move the schema forward. Making table `message` or `move` anew would lose their triggers."""
-    with op.batch_alter_table("incident", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("writes", sa.Integer(), nullable=False, server_default=sa.text("0")))
+    # Not in a batch, which would make the table anew, without its AUTOINCREMENT.
+    op.add_column("incident", sa.Column("writes", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.execute("CREATE TRIGGER message_insert_counts AFTER INSERT ON message " + _COUNT)
     op.execute("CREATE TRIGGER message_update_counts AFTER UPDATE ON message " + _COUNT)
     op.execute("CREATE TRIGGER move_insert_counts AFTER INSERT ON move " + _COUNT)
