@@ -345,7 +345,7 @@ def _yes(  # noqa: PLR0917  # each is a fact of its own
 ) -> _Decision:
     """Take somebody's yes: to hold it, to go as well, or to stay."""
     events: tuple[IncidentEvent, ...] = (yes,)
-    if planner.is_held(i.by_word()) and yes.responder not in {i.acceptor, i.helper}:
+    if planner.is_held(i.by_word()) and yes.responder not in {i.acceptor, i.helper, *i.called}:
         going = known_of(i, (), words_since_decision(tx, [i.id]).get(i.id, ())).going
         if planner.goes_too(i.by_word(), yes, going, duty, policy, now_ms):
             events = (BackupWanted(), yes)

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from alerting.concern import Kind, Severity
-from alerting.incident import Accepted, Arrived, Incident, step
+from alerting.incident import Accepted, Arrived, HandedOver, Incident, step
+from alerting.ledger import apply
 from alerting.planner import Going, goes_too
 from alerting.policy import Policy
 from tests.alerting_people import T0, duty, responder, shipped_policy
@@ -89,3 +90,12 @@ async def test_a_helper_whose_place_another_one_has_taken_still_goes(desk: Desk)
     assert (await desk.shows(number)).helper == "cy"
     await desk.hears("bob", "1 3")
     assert await desk.says("bob") == ["accepted", "on-the-way"]
+
+
+async def test_the_named_one_takes_over_and_nobody_else_is_wanted_for_it(desk: Desk) -> None:
+    number, _ = await desk.opens("h1", "ann", "bob", "cy")
+    await desk.hears("ann", "1 8")
+    await desk.ledger.transact(lambda tx: apply(tx, number, HandedOver("bob", "Wang"), desk.now_ms, "board"))
+    await desk.hears("bob", "1", after_s=180)
+    shown = await desk.shows(number)
+    assert (shown.acceptor, shown.backup_ms, shown.wants_people) == ("bob", None, False)

@@ -1,5 +1,6 @@
 """A look goes through what has changed, not through everything that is open; and misses nothing of it."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,6 @@ from alerting.duty import Duty
 from alerting.incident import Accepted, CannotGo, Incident
 from alerting.ledger import Ledger, Message, Tx, apply
 from alerting.paths import Way
-from alerting.record import Incident as Opened
 from tests.alerting_people import T0, concern, duty, responder, shipped_policy
 
 POLICY = shipped_policy()
@@ -59,7 +59,7 @@ class Street:
 async def street(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Street]:
     it = Street(await Ledger.open(None, inline=True, integrity=False))
 
-    def counted(incident: Opened, *args: object) -> known.Known:
+    def counted(incident: Incident, *args: object) -> known.Known:
         it.gone_through.append(incident.id)
         return known.known_of(incident, *args)  # type: ignore[arg-type]
 
@@ -116,6 +116,32 @@ async def test_a_refused_page_goes_by_another_way_as_soon_as_there_is_one(street
     both = {r: [*ways, Way("modem", voice=False)] for r, ways in WAYS.items()}
     assert len(await street.looks(ways=both)) == HOMES, "everything is different now"
     assert [p.channel for p in (await street.pages(one))[count:]] == ["modem"]
+
+
+@pytest.mark.timed
+async def test_a_look_takes_time_for_what_has_changed_and_not_for_what_is_open(street: Street) -> None:
+    """Two hundred falls asked about for long, of which nothing is new: a tenth of a look at everything."""
+    many = [concern(home=f"m{n:03d}") for n in range(200)]
+
+    def asked_for_long(tx: Tx) -> None:
+        for one in triage.take(tx, many, PEOPLE, POLICY, street.now_ms):
+            for wave in range(1, 21):
+                ledger.enqueue(tx, dispatch.page(one, "c", wave, POLICY, street.now_ms))
+
+    await street.does(asked_for_long)
+    while await street.looks():
+        pass
+    settled, took_s = street.before, dict[bool, float]()
+    for all_of_it in (True, False):
+        rounds = []
+        for _ in range(5):
+            street.before = None if all_of_it else settled
+            begun_s = time.process_time()
+            gone_through = await street.looks()
+            rounds.append(time.process_time() - begun_s)
+            assert len(gone_through) == (HOMES + len(many) if all_of_it else 0)
+        took_s[all_of_it] = min(rounds)
+    assert took_s[False] < took_s[True] / 10
 
 
 async def test_when_its_time_comes_it_is_gone_through_though_nothing_was_written(street: Street) -> None:
