@@ -19,7 +19,8 @@ sends. An event that says nothing new gives the same incident back, so every eve
 8.  `Arrived` puts whoever is at the door in charge and ends the lease.
 9.  Closing takes an outcome. `recovered` and `cancelled` close only a suspicion, and a silence that the home
     was asked about (`inactivity-prompt`); `recovered` also the incident of an area, when its homes are back.
-    Any other one with a severity is latched until a human closes it.
+    Any other one with a severity is latched until a human closes it; `lost` says that a human has, or that
+    another one stands in its place, in a part of the ledger that is lost (`triage.close_lost`).
 10. `CancelledByHome` closes those; afterwards it is recorded and stops nothing.
 11. `ReportedFalse` is recorded and stops nothing, unless the one who says so is on scene: then it closes.
 12. Segment times: the first one wins and stays; only an arrival that nobody's word confirmed is taken back.
@@ -97,7 +98,7 @@ __all__ = [
 ]
 
 FALLS: Final = frozenset({Kind.FALL_CONFIRMED, Kind.LONG_LIE})
-_OUTCOME: Final = re.compile(r"safe|real|drill|recovered|cancelled|false:[a-z0-9-]{1,26}")
+_OUTCOME: Final = re.compile(r"safe|real|drill|recovered|cancelled|lost|false:[a-z0-9-]{1,26}")
 _BY_ITSELF: Final = frozenset({"recovered", "cancelled"})
 
 

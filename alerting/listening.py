@@ -95,12 +95,14 @@ class Listener:
                 replies.Inbound(t.sid, t.phone, t.body, t.t_ms, "poll")
                 for t in fresh[k : k + ANSWERS_AT_ONCE]
             ]
-            await self._ledger.transact(partial(self._take_answers, said=said, now_ms=now_ms))
+            work = partial(_take_answers, said=said, duty=self._duty(), policy=self._policy, now_ms=now_ms)
+            await self._ledger.transact(work)
         polled.seen = {t.sid for t in listed}
         polled.since_ms = max(polled.since_ms, now_ms - LIST_OVERLAP_MS)
         if fresh:
             self._wake.set()
 
-    def _take_answers(self, tx: Tx, said: Sequence[replies.Inbound], now_ms: int) -> None:
-        for one in said:
-            replies.take(tx, one, self._duty(), self._policy, now_ms)
+
+def _take_answers(tx: Tx, said: Sequence[replies.Inbound], duty: Duty, policy: Policy, now_ms: int) -> None:
+    for one in said:
+        replies.take(tx, one, duty, policy, now_ms)

@@ -19,10 +19,10 @@ is never fine. `overdue` is this, the rest of an area, and the end of silences.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from alerting import area, drill, in_time
-from alerting.concern import AREA, SEVERITY, Concern, Kind, Severity
+from alerting.concern import SEVERITY, Concern, Kind, Severity
 from alerting.duty import Duty
 from alerting.incident import CancelledByHome, Closed, Incident, Raised, Suspected
 from alerting.ledger import (
@@ -42,6 +42,7 @@ from alerting.ledger import (
     uncleared_suspicions,
 )
 from alerting.policy import Policy
+from alerting.record import ANSWERED
 
 
 def take(tx: Tx, concerns: Sequence[Concern], duty: Duty, policy: Policy, now_ms: int) -> list[Incident]:
@@ -92,8 +93,16 @@ def overdue(tx: Tx, duty: Duty, policy: Policy, now_ms: int) -> list[Incident]:
     return [*raised, *take(tx, [*area.rest(tx, policy, now_ms), *waited], duty, policy, now_ms)]
 
 
-def standing(tx: Tx) -> list[Concern]:
-    """Give what is open as the concerns that would open it again, were the ledger lost; drills are not."""
+@dataclass(frozen=True, slots=True)
+class StoodOpen:
+    """What was open at a time, as the concerns that would open it again, were the ledger lost; no drills."""
+
+    t_ms: int
+    concerns: Sequence[Concern]
+
+
+def standing(tx: Tx, now_ms: int) -> StoodOpen:
+    """Give what is open now."""
     concerns = [
         Concern(
             home=i.home,
@@ -102,31 +111,56 @@ def standing(tx: Tx) -> list[Concern]:
             decided_ms=i.decided_ms or i.suspected_ms or i.t0_ms,
             confidence=0.5,  # what the ledger said, which nobody has seen again
             room=i.room,
+            evidence={"wants_people": float(i.wants_people)},
         )
         for i in open_incidents(tx)
-        if i.home != AREA and i.kind is not Kind.DRILL
+        if _is_of_a_home(i)
     ]
     dark = listed_dark(tx)
     together = {"homes_dark": float(len(dark)), "cameras_dark": 1.0, "cameras": 1.0}
-    return concerns + [
+    concerns += [
         Concern(home, Kind.BLIND, since_ms, since_ms, confidence=0.5, evidence=together)
         for home, since_ms in dark.items()
     ]
+    return StoodOpen(now_ms, concerns)
+
+
+def close_lost(tx: Tx, then_open: StoodOpen, upto_ms: int, now_ms: int) -> None:
+    """Close what is open in a ledger that replaces a damaged one, and came to its end in what is lost.
+
+    That is what was open no more at a time after `upto_ms`, from where on all is lost; and what somebody has
+    answered here though another one was open in that home then, or it wanted people again. It would be in the
+    way of what is opened again.
+    """
+    newer = then_open.t_ms > upto_ms
+    was = {c.home: c for c in then_open.concerns if "homes_dark" not in c.evidence}
+    for one in filter(_is_of_a_home, open_incidents(tx)):
+        then = was.get(one.home)
+        if newer if then is None else one.state in ANSWERED and _is_another(one, then):
+            apply(tx, one.id, Closed("lost"), now_ms, "guardian")
 
 
 def take_again(
     tx: Tx, concerns: Sequence[Concern], duty: Duty, policy: Policy, now_ms: int
 ) -> list[Incident]:
-    """Open again what was `standing` and is not, or not as badly, in a ledger that stands in a damaged one's
-    place; give the incidents as they are afterwards.
+    """Open again what stood open and does not, or not as badly, in a ledger that stands in a damaged
+    one's place; its ten minutes begin now. Gives the incidents as they are afterwards.
     """
-    there = {i.home: i.severity or 0 for i in open_incidents(tx)}
+    there = {i.home: i.severity or 0 for i in filter(_is_of_a_home, open_incidents(tx))}
     lost = [
         replace(c, decided_ms=now_ms, evidence={**c.evidence, "ledger_lost": 1.0})
         for c in concerns
         if there.get(c.home, -1) < (SEVERITY[c.kind] or 0)
     ]
     return take(tx, lost, duty, policy, now_ms)
+
+
+def _is_of_a_home(one: Incident) -> bool:
+    return not one.is_area and one.kind is not Kind.DRILL
+
+
+def _is_another(one: Incident, then: Concern) -> bool:
+    return then.onset_ms != one.t0_ms or then.evidence.get("wants_people", 0.0) > 0
 
 
 def awaited(tx: Tx) -> dict[str, int]:

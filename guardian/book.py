@@ -48,9 +48,10 @@ class Book:
     def duty(self, now_ms: int) -> Duty:
         """Give people as the planner is to have them at this hour."""
         hour = now_ms // HOUR_MS
-        if self._learnt is None or self._learnt[0] != hour:
-            self._learnt = (hour, learnt(self.roster.duty, self.past, self.policy, now_ms))
-        return self._learnt[1]
+        known = self._learnt
+        if known is None or known[0] != hour:
+            known = self._learnt = (hour, learnt(self.roster.duty, self.past, self.policy, now_ms))
+        return known[1]
 
     def take(self, new: Roster | None = None, past: Past | None = None) -> None:
         """Put another roster or another past in place."""

@@ -207,24 +207,25 @@ class Watch:
                 log.exception("a beat cannot be read and is set aside", row=row)
             self._last_row = row
         self._snapshot_due_ms = self._clock.now_ms() + FIRST_SNAPSHOT_MS
-        if lost and self._board.homes:
-            await self._open_again(found)
+        if self._ledger.restored and self._board.homes:
+            await self._open_again(found, self._ledger.restored.upto_ms or 0)
         log.info("restored", snapshot=found is not None, beats_since=len(rows))
 
-    async def _open_again(self, found: snapshot.Snapshot | None) -> None:
-        standing: Sequence[Concern] = ()
+    async def _open_again(self, found: snapshot.Snapshot | None, upto_ms: int) -> None:
+        standing = triage.StoodOpen(0, ())
         if found and _STANDING in found.arrays:
-            standing = msgspec.json.decode(found.arrays[_STANDING].tobytes(), type=list[Concern])
+            standing = msgspec.json.decode(found.arrays[_STANDING].tobytes(), type=triage.StoodOpen)
         homes = set(self._board.homes)
-        known = [c for c in standing if c.home in homes]
-        now_ms = self._clock.now_ms()
+        known = [c for c in standing.concerns if c.home in homes]
+        now_ms, duty = self._clock.now_ms(), self._duty()
 
         def work(tx: Tx) -> Sequence[Incident]:
+            triage.close_lost(tx, standing, upto_ms, now_ms)
             go_on_after(tx, self._last_row)
-            return triage.take_again(tx, known, self._duty(), self._policy, now_ms)
+            return triage.take_again(tx, known, duty, self._policy, now_ms)
 
         again = await self._ledger.transact(work)
-        log.warning("what was open is open again", incidents=len(again), of=len(standing))
+        log.warning("what was open is open again", incidents=len(again), of=len(known))
 
     async def run(self) -> None:
         """Beat for ever, every BEAT_MS; a beat that took too long is followed by the next after REST_MS."""
@@ -251,7 +252,8 @@ class Watch:
         incidents: Sequence[Incident] = ()
         if readings or concerns:
             self._crash_point("taken")
-            incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, each, now_ms))
+            duty = self._duty()
+            incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, each, duty, now_ms))
             self._crash_point("committed")
         self._acknowledge(mark, readings)
         suspected = {c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED}
@@ -270,8 +272,11 @@ class Watch:
         idle = self._to_save.empty() and not self._saving  # a copy that waits would only grow old
         if saves and now_ms >= self._snapshot_due_ms and idle:
             self._snapshot_due_ms = now_ms + SNAPSHOT_MS
-            standing = msgspec.json.encode(await self._ledger.transact(triage.standing))
-            arrays = {**self._lookout.snapshot(), _STANDING: np.frombuffer(standing, np.uint8)}
+            standing = await self._ledger.transact(lambda tx: triage.standing(tx, now_ms))
+            arrays = {
+                **self._lookout.snapshot(),
+                _STANDING: np.frombuffer(msgspec.json.encode(standing), np.uint8),
+            }
             self._to_save.put_nowait(snapshot.Snapshot(self._last_row, arrays))
         return noticed
 
@@ -297,16 +302,16 @@ class Watch:
         if now_ms < self._overdue_due_ms:
             return ()
         self._overdue_due_ms = now_ms + OVERDUE_LOOK_MS
-        return await self._ledger.transact(lambda tx: triage.overdue(tx, self._duty(), self._policy, now_ms))
+        duty = self._duty()
+        return await self._ledger.transact(lambda tx: triage.overdue(tx, duty, self._policy, now_ms))
 
     async def _arrivals(self, now_ms: int) -> Sequence[Incident]:
         """Once a second: whether whoever is on the way has come in, as doors and bodies tell."""
         if now_ms < self._arrivals_due_ms:
             return ()
         self._arrivals_due_ms = now_ms + ARRIVALS_LOOK_MS
-        awaited = await self._ledger.transact(
-            lambda tx: arrival.awaited(tx, self._duty(), self._policy, now_ms)
-        )
+        duty = self._duty()
+        awaited = await self._ledger.transact(lambda tx: arrival.awaited(tx, duty, self._policy, now_ms))
         seen = self._lookout.arrivals(awaited, self._policy, now_ms)
         if not seen:
             return ()
@@ -321,16 +326,15 @@ class Watch:
         seen = self._lookout.in_sight(dark, now_ms) if dark else []
         if not seen:
             return ()
-        return await self._ledger.transact(
-            lambda tx: triage.take(tx, seen, self._duty(), self._policy, now_ms)
-        )
+        duty = self._duty()
+        return await self._ledger.transact(lambda tx: triage.take(tx, seen, duty, self._policy, now_ms))
 
     def _commit(
-        self, tx: Tx, readings: Sequence[Reading], concerns: Sequence[Concern], now_ms: int
+        self, tx: Tx, readings: Sequence[Reading], concerns: Sequence[Concern], duty: Duty, now_ms: int
     ) -> Sequence[Incident]:
         if readings:
             self._last_row = save_beat(tx, now_ms, encode_events(readings))
-        return triage.take(tx, concerns, self._duty(), self._policy, now_ms)
+        return triage.take(tx, concerns, duty, self._policy, now_ms)
 
     async def run_snapshots(self, directory: Path) -> None:
         """Write what the beat hands over, in a thread; then drop the beats that both files hold."""

@@ -19,7 +19,7 @@ from alerting.ledger import (
     save_beat,
     spare,
 )
-from alerting.ledger.beats import LEFT_OUT
+from alerting.ledger.lost import LEFT_OUT
 from alerting.ledger.prepare import _config, newest_schema
 from tests.spare_world import T0, aside, beats, before, damage, last, names, parts, put, started, with_spare
 from tests.test_ledger_disk import broken, fill, small_disk
@@ -46,7 +46,7 @@ async def test_a_damaged_ledger_is_set_aside_and_the_spare_is_in_its_place(tmp_p
     assert beats(last(path)) == [1, 2], "copied, not moved"
     again, _ = await started(path)
     assert again is not None, "nobody has followed yet"
-    assert again.upto_ms == T0 // 60_000 * 60_000
+    assert again.upto_ms == -(-T0 // 60_000) * 60_000
 
     def follow(tx: Tx) -> int:
         go_on_after(tx, 7)
@@ -354,6 +354,31 @@ async def test_what_cannot_be_decoded_in_our_own_work_is_no_damage(tmp_path: Pat
     with pytest.raises(UnicodeDecodeError):
         await ledger.transact(lambda _tx: b"\xff".decode())
     await ledger.close()
+
+
+async def test_what_the_disk_does_not_give_any_more_is_replaced_as_what_is_damaged(tmp_path: Path) -> None:
+    """Nobody can read the first bytes of /proc/self/mem: EIO, as of a disk that has lost them."""
+    path = tmp_path / "ledger.db"
+    await with_spare(path)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    restored, newest = await started(path)
+    assert restored is not None
+    assert "the ledger cannot be read: Input/output error" in str(restored)
+    assert newest == 2
+    (kept,) = aside(path)
+    assert kept.is_symlink()
+
+
+async def test_what_only_somebody_else_may_read_is_left_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    await with_spare(path)
+    path.unlink()
+    path.mkdir()  # root may read everything; a folder is what nobody can read as a file
+    with pytest.raises(LedgerError) as caught:
+        await Ledger.open(path, stand_in=True)
+    assert (caught.value.disk, caught.value.damaged) == (True, False)
+    assert not aside(path)
 
 
 def test_marks_say_what_they_are_of() -> None:

@@ -15,6 +15,7 @@ from alerting.ledger import (
     Ledger,
     Tx,
     save_beat,
+    spare,
 )
 from alerting.ledger.prepare import _config, known_schemas, newest_schema
 from tests.spare_world import T0, aside, beats, before, damage, last, started, with_spare
@@ -64,9 +65,18 @@ async def test_a_spare_made_while_transactions_run_is_of_one_moment(tmp_path: Pa
 
 
 async def autocheckpoint(ledger: Ledger) -> int:
-    return int(
-        await ledger.transact(lambda tx: tx.conn.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one())
-    )
+    """Give after how many pages SQLite writes back; shells are waited for, as before."""
+
+    def asked(tx: Tx) -> tuple[int, int]:
+        busy_ms, pages = (
+            tx.conn.exec_driver_sql(f"PRAGMA {what}").scalar_one()
+            for what in ("busy_timeout", "wal_autocheckpoint")
+        )
+        return busy_ms, pages
+
+    busy_ms, pages = await ledger.transact(asked)
+    assert busy_ms == 5000
+    return pages
 
 
 @pytest.fixture
@@ -123,6 +133,21 @@ async def test_a_stop_does_not_wait_for_a_copy(tmp_path: Path, cp: Path) -> None
     assert await autocheckpoint(ledger) == 1000
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+    await ledger.close()
+
+
+async def test_a_copy_that_does_not_end_is_given_up(
+    tmp_path: Path, cp: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(spare, "COPY_S", 0.2)
+    path = tmp_path / "ledger.db"
+    says(cp, 'echo $$ > "$0.pid"; exec sleep 60')
+    ledger = await Ledger.open(path, stand_in=True)
+    await ledger.make_spare()
+    assert "no spare could be made" in capsys.readouterr().out
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(cp.with_name("cp.pid").read_text()), 0)
+    assert await autocheckpoint(ledger) == 1000
     await ledger.close()
 
 
@@ -252,10 +277,14 @@ async def test_every_older_schema_is_brought_up_to_date_from_its_spare(tmp_path:
         assert schema_of(path) == newest_schema()
 
 
-async def test_a_migration_goes_on_without_the_spare_that_cannot_be_made(tmp_path: Path, cp: Path) -> None:
+@pytest.mark.parametrize("script", ["exit 1", "exec sleep 60"])
+async def test_a_migration_goes_on_without_the_spare_that_cannot_be_made(
+    tmp_path: Path, cp: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(spare, "COPY_S", 0.2)
     path = tmp_path / "ledger.db"
     migrate_to(path, OLD)
-    says(cp, "exit 1")
+    says(cp, script)
     await started(path)
     assert schema_of(path) == newest_schema()
     assert not last(path).exists()

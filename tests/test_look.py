@@ -9,7 +9,7 @@ import pytest
 from alerting import dispatch, known, ledger, triage
 from alerting.dispatch import Before, Look
 from alerting.duty import Duty
-from alerting.incident import Accepted, CannotGo, Incident
+from alerting.incident import Accepted, CannotGo, Incident, LastResort
 from alerting.ledger import Ledger, Message, Tx, apply
 from alerting.paths import Way
 from tests.alerting_people import T0, concern, duty, responder, shipped_policy
@@ -28,6 +28,7 @@ class Street:
     now_ms: int = T0 + 10_000
     before: Before | None = None
     gone_through: list[int] = field(default_factory=list)
+    last_resort: frozenset[int] = frozenset()
     opened: list[Incident] = field(default_factory=list)
 
     async def does(self, work: Callable[[Tx], object]) -> None:
@@ -43,7 +44,7 @@ class Street:
             return dispatch.look(tx, people, POLICY, ways, self.now_ms, self.before)
 
         found = await self.ledger.transact(work)
-        self.before = found.before
+        self.before, self.last_resort = found.before, frozenset(i.id for i in found.last_resort)
         return list(self.gone_through)
 
     async def pages(self, number: int) -> list[Message]:
@@ -92,6 +93,7 @@ async def test_whatever_is_written_about_an_incident_is_seen_and_only_there(stre
         leased,
         lambda tx: ledger.record_sent(tx, page.id, "SM1", street.now_ms),
         lambda tx: ledger.record_receipt(tx, "SM1", "delivered"),
+        lambda tx: ledger.enqueue(tx, dispatch.page(street.opened[3], "d", 2, POLICY, street.now_ms)),
         lambda tx: apply(tx, one, Accepted("d"), street.now_ms, "d"),
         lambda tx: apply(
             tx, one, CannotGo("c"), street.now_ms, "c"
@@ -147,6 +149,30 @@ async def test_a_look_takes_time_for_what_has_changed_and_not_for_what_is_open(s
 async def test_when_its_time_comes_it_is_gone_through_though_nothing_was_written(street: Street) -> None:
     street.now_ms += int(POLICY.wave_window_s * 1000) + 1
     assert len(await street.looks()) == HOMES
+
+
+async def test_who_is_called_for_as_a_last_resort_is_again_when_it_is_time_whatever_was_looked_at_between(
+    street: Street,
+) -> None:
+    one = street.opened[0].id
+    called_ms, repeat_ms = street.now_ms, int(POLICY.last_resort_repeat_s * 1000)
+
+    async def called() -> bool:
+        while one in await street.looks(ways={}):
+            if one in street.last_resort:
+                return True
+        return False
+
+    assert await called()
+    await street.ledger.transact(lambda tx: apply(tx, one, LastResort(), called_ms, "guardian"))
+    assert not await called()
+    street.now_ms = called_ms + repeat_ms // 2
+    await street.does(lambda tx: apply(tx, one, CannotGo("c"), street.now_ms, "c"))
+    assert not await called()
+    street.now_ms = called_ms + repeat_ms - 1
+    assert not await called()
+    street.now_ms += 1
+    assert await called()
 
 
 async def test_other_people_make_everything_different(street: Street) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,18 @@ import tomli_w
 
 from alerting.concern import Kind, Severity
 from alerting.courier import Courier
-from alerting.incident import Accepted, Arrived, Closed, Incident
+from alerting.incident import Accepted, Arrived, CannotGo, Closed, EnRoute, Incident, IncidentEvent, State
 from alerting.ledger import (
     Ledger,
     Restored,
-    Tx,
     apply,
     last_beat,
     messages,
     open_incidents,
+    recent_incidents,
     save_roster,
 )
-from alerting.ledger.beats import LEFT_OUT
+from alerting.ledger.lost import LEFT_OUT
 from guardian import desk, snapshot, spares
 from guardian.board import Board
 from guardian.book import open_book
@@ -96,6 +98,23 @@ class Life:
 
     async def open(self) -> list[Incident]:
         return await self.ledger.transact(open_incidents)
+
+    async def says(self, *events: IncidentEvent) -> None:
+        """Let things happen to the one incident that is open, and the snapshot of the next minute be made."""
+        (one,) = await self.open()
+        self.now_ms += 1000
+        await self.ledger.transact(lambda tx: [apply(tx, one.id, e, self.now_ms, "a") for e in events])
+        self.watch._snapshot_due_ms = 0
+        await self.beat()
+
+    def is_spared(self) -> None:
+        path = self.state / "ledger.db"
+        with (
+            closing(sqlite3.connect(path)) as of,
+            closing(sqlite3.connect(path.with_name("ledger.db.spare"))) as to,
+        ):
+            of.backup(to)
+        os.utime(path.with_name("ledger.db.spare"), (self.now_ms / 1000, self.now_ms / 1000))
 
 
 @pytest.fixture
@@ -202,18 +221,73 @@ async def test_a_help_button_that_was_acknowledged_is_not_forgotten(
 async def test_what_somebody_has_closed_stays_closed(tmp_path: Path, fallen: SimulatedHome) -> None:
     async def story(life: Life) -> None:
         await life.presses()
-        (one,) = await life.open()
-
-        def helped(tx: Tx) -> None:
-            for event in (Accepted("a"), Arrived("a"), Closed("real")):
-                apply(tx, one.id, event, life.now_ms, "a")
-
-        await life.ledger.transact(helped)
-        life.watch._snapshot_due_ms = 0  # the one of the next minute
-        await life.beat()
+        await life.says(Accepted("a"), Arrived("a"), Closed("real"))
 
     async with killed_and_damaged(tmp_path, fallen, story) as life:
         assert await life.open() == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_was_closed_since_the_spare_calls_nobody_where_a_snapshot_tells(
+    tmp_path: Path, fallen: SimulatedHome, told: bool
+) -> None:
+    async def story(life: Life) -> None:
+        await life.presses()
+        life.is_spared()
+        await life.says(Accepted("a"), Arrived("a"), Closed("real"))
+        if not told:
+            forget_snapshots(tmp_path)
+
+    async with killed_and_damaged(tmp_path, fallen, story) as life:
+        (one,) = await life.ledger.transact(lambda tx: recent_incidents(tx, 1))
+        if told:
+            assert (one.state, one.outcome) == (State.CLOSED, "lost")
+        else:
+            assert one.wants_people, "unknown is never fine"
+
+
+@pytest.mark.parametrize("at_the_door", [True, False])
+async def test_who_was_there_for_an_earlier_incident_is_not_taken_to_be_there_for_a_fall(
+    tmp_path: Path, fallen: SimulatedHome, at_the_door: bool
+) -> None:
+    async def story(life: Life) -> None:
+        await life.presses()
+        await life.says(Accepted("a"), *([Arrived("a")] if at_the_door else []))
+        life.is_spared()
+        await life.says(Arrived("a"), Closed("real"))
+        await life.lives(60)
+
+    async with killed_and_damaged(tmp_path, fallen, story) as life:
+        (fall,) = await life.open()
+        assert (fall.kind, fall.wants_people, fall.acceptor) == (Kind.FALL_CONFIRMED, True, None)
+        await life.lives(90)
+        assert [i.id for i in await life.open()] == [fall.id]
+
+
+async def test_who_was_on_the_way_and_gave_up_since_the_spare_is_not_waited_for(
+    tmp_path: Path, fallen: SimulatedHome
+) -> None:
+    async def story(life: Life) -> None:
+        await life.presses()
+        await life.says(Accepted("a"))
+        life.is_spared()
+        await life.says(CannotGo("a"))
+
+    async with killed_and_damaged(tmp_path, fallen, story) as life:
+        (one,) = await life.open()
+        assert (one.kind, one.wants_people, one.acceptor) == (Kind.SOS, True, None)
+
+
+async def test_who_is_on_the_way_goes_on(tmp_path: Path, fallen: SimulatedHome) -> None:
+    async def story(life: Life) -> None:
+        await life.presses()
+        await life.says(Accepted("a"))
+        life.is_spared()
+        await life.says(EnRoute("a"))
+
+    async with killed_and_damaged(tmp_path, fallen, story) as life:
+        (one,) = await life.open()
+        assert (one.acceptor, one.wants_people) == ("a", False)
 
 
 async def test_homes_that_are_watched_no_more_are_left_out(tmp_path: Path, fallen: SimulatedHome) -> None:

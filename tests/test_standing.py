@@ -1,10 +1,10 @@
 """What stands open is opened again as it was, once, in a ledger that has lost it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from alerting import triage
+from alerting import drill, triage
 from alerting.concern import AREA, SEVERITY, Concern, Kind, Severity
 from alerting.incident import Incident
 from alerting.ledger import (
@@ -28,12 +28,19 @@ async def ledger() -> AsyncIterator[Ledger]:
     await opened.close()
 
 
+AGAIN_MS = T0 + 3_600_000
+
+
 def take(*concerns: Concern) -> Callable[[Tx], list[Incident]]:
     return lambda tx: triage.take(tx, concerns, THREE, POLICY, T0 + 10_000)
 
 
-def again(standing: list[Concern]) -> Callable[[Tx], list[Incident]]:
-    return lambda tx: triage.take_again(tx, standing, THREE, POLICY, T0 + 60_000)
+def as_open(tx: Tx) -> Sequence[Concern]:
+    return triage.standing(tx, T0 + 20_000).concerns
+
+
+def again(standing: Sequence[Concern]) -> Callable[[Tx], list[Incident]]:
+    return lambda tx: triage.take_again(tx, standing, THREE, POLICY, AGAIN_MS)
 
 
 @pytest.mark.parametrize(
@@ -41,21 +48,23 @@ def again(standing: list[Concern]) -> Callable[[Tx], list[Incident]]:
 )
 async def test_each_kind_is_opened_again_as_it_was(ledger: Ledger, kind: Kind) -> None:
     (before,) = await ledger.transact(take(concern(kind)))
-    standing = await ledger.transact(triage.standing)
+    standing = await ledger.transact(as_open)
     lost = await Ledger.open(None, inline=True)
     (after,) = await lost.transact(again(standing))
     assert (after.kind, after.severity, after.room) == (before.kind, before.severity, before.room)
     assert after.t0_ms == before.t0_ms
+    if SEVERITY[kind] is not None:
+        assert after.decided_ms == AGAIN_MS
     if SEVERITY[kind] is not None and SEVERITY[kind] is not Severity.LOW:
         assert after.deadline_ms is not None
-        assert after.deadline_ms > T0 + 60_000, "there is still time for somebody"
+        assert after.deadline_ms > AGAIN_MS, "there is still time for somebody"
     assert await lost.transact(again(standing)) == [], "once"
     await lost.close()
 
 
 async def test_what_is_open_and_less_bad_is_raised(ledger: Ledger) -> None:
     await ledger.transact(take(concern(Kind.SOS)))
-    standing = await ledger.transact(triage.standing)
+    standing = await ledger.transact(as_open)
     spare = await Ledger.open(None, inline=True)
     await spare.transact(take(concern(Kind.FALL_SUSPECTED)))
     (raised,) = await spare.transact(again(standing))
@@ -68,7 +77,7 @@ async def test_homes_that_were_dark_together_are_one_list_again(ledger: Ledger) 
     evidence = {"homes_dark": 7.0, "cameras_dark": 1.0, "cameras": 1.0}
     dark = [Concern(f"h{n:02d}", Kind.BLIND, T0 + n, T0 + 9000, 1.0, evidence=evidence) for n in range(7)]
     await ledger.transact(take(*dark))
-    standing = await ledger.transact(triage.standing)
+    standing = await ledger.transact(as_open)
     lost = await Ledger.open(None, inline=True)
     assert len(await lost.transact(again(standing))) == 1
     one = await lost.transact(lambda tx: incident_of(tx, AREA))
@@ -76,3 +85,10 @@ async def test_homes_that_were_dark_together_are_one_list_again(ledger: Ledger) 
     homes = await lost.transact(lambda tx: area_homes(tx, one.id))
     assert {(h.home, h.from_ms) for h in homes} == {(c.home, c.onset_ms) for c in dark}
     await lost.close()
+
+
+async def test_a_drill_is_not_begun_again_and_does_not_hide_a_fall(ledger: Ledger) -> None:
+    await ledger.transact(lambda tx: drill.begin(tx, "h1", THREE, POLICY, T0))
+    assert await ledger.transact(as_open) == []
+    (fallen,) = await ledger.transact(again([concern(Kind.FALL_CONFIRMED, home="h1")]))
+    assert (fallen.kind, fallen.wants_people) == (Kind.FALL_CONFIRMED, True)

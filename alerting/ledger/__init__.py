@@ -3,8 +3,9 @@
 Functions take an open transaction (`Tx`) and plain frozen types, so that nobody outside this folder
 (and `schema.py`, `migrations/`) knows of SQLAlchemy.
 
-- engine.py: opening, transactions. prepare.py: checking, migrating. spare.py: spares, and what stands in the
-  place of a damaged ledger. lock.py: one daemon for one state directory.
+- engine.py: opening, running what is asked for. transaction.py: one transaction and its errors. prepare.py:
+  checking, migrating. spare.py: spares, and what stands in the place of a damaged ledger. lost.py: numbers
+  after a loss. lock.py: one daemon for one state directory.
 - incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
 - people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
 - drills.py: who was drilled when, who has answered when.
@@ -27,7 +28,7 @@ from alerting.ledger.areas import (
     to_tell_over,
     told_of_area,
 )
-from alerting.ledger.beats import beats_since, drop_beats, go_on_after, last_beat, save_beat
+from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, Tx
 from alerting.ledger.groups import (
@@ -61,6 +62,7 @@ from alerting.ledger.incidents import (
     words_since_decision,
 )
 from alerting.ledger.lock import lock_state
+from alerting.ledger.lost import go_on_after
 from alerting.ledger.outbox import (
     Message,
     due_messages,
@@ -99,7 +101,6 @@ from alerting.ledger.people import (
     save_roster,
     site_timezone,
 )
-from alerting.ledger.prepare import LedgerError
 from alerting.ledger.sent import carried, carried_hourly, handed_over
 from alerting.ledger.silences import (
     Silence,
@@ -113,6 +114,7 @@ from alerting.ledger.silences import (
     silences,
 )
 from alerting.ledger.spare import Restored
+from alerting.ledger.transaction import LedgerError
 
 __all__ = [
     "ALIKE",

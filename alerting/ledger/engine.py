@@ -36,8 +36,9 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from alerting.ledger import spare
-from alerting.ledger.prepare import LedgerError, begun, known_schemas, prepare, told
+from alerting.ledger.prepare import known_schemas, prepare
 from alerting.ledger.together import MOST_TOGETHER, Job, run_together
+from alerting.ledger.transaction import LedgerError, begun, told
 
 T = TypeVar("T")
 
@@ -237,9 +238,11 @@ class Ledger:
             try:
                 self.restored = spare.Restored.of_mark(self._prepare(integrity=integrity))
             except LedgerError as e:
-                if path is None or not e.damaged:
+                if path is None or not (e.damaged or e.disk):
                     raise
-                reason = e.reason
+                reason = e.reason if e.damaged else spare.unreadable(path)
+                if reason is None:
+                    raise
             else:
                 return
         assert path is not None

@@ -12,8 +12,8 @@ from alerting.concern import AREA, Concern, Kind, Severity
 from alerting.incident import Accepted, EnRoute, Incident, IncidentEvent, State, Word, step
 from alerting.ledger.drills import DRILL
 from alerting.ledger.engine import Tx
-from alerting.ledger.prepare import LedgerError
 from alerting.ledger.sql import one_of, word
+from alerting.ledger.transaction import LedgerError
 from alerting.schema import concern as concern_table
 from alerting.schema import incident as incident_table
 from alerting.schema import move as move_table

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from alerting.ledger.prepare import LedgerError
+from alerting.ledger.transaction import LedgerError
 
 
 @contextmanager

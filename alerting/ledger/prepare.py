@@ -5,9 +5,7 @@ Guardian's file and a disk that fails apart; repairs nothing (spare.py does).
 """
 
 import re
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -17,68 +15,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
+from alerting.ledger.transaction import LedgerError, begun, damaged, told
 from alerting.schema import metadata
 
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
-_DISK: Final = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
-)
-"""SQLite's primary result codes for a disk that is full, broken, read-only or gone."""
-_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_PASSING: Final = frozenset(
-    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL}
-)
-"""What says nothing about the file: somebody's lock, or too little memory."""
-
-
-class LedgerError(Exception):
-    """The ledger cannot be read or written.
-
-    `permanent`: trying again will not help; `disk`: it is full, broken, read-only or gone; `damaged`: what it
-    holds is no whole ledger.
-    """
-
-    def __init__(self, reason: str, *, permanent: bool, disk: bool = False, damaged: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.permanent = permanent
-        self.disk = disk
-        self.damaged = damaged
-
-
-@contextmanager
-def told(*, of_check: bool = False) -> Iterator[None]:
-    """Turn the database's errors into ours; mistakes in our own statements stay what they are.
-
-    In a check the statements are known to be right, so that any error is the file's, but for the disk's and
-    passing ones.
-    """
-    try:
-        yield
-    except (IntegrityError, ProgrammingError):
-        raise
-    except DatabaseError as e:
-        code = getattr(e.orig, "sqlite_errorcode", 0) & 0xFF
-        disk = code in _DISK
-        damaged = code in _DAMAGE or (of_check and not disk and code not in _PASSING)
-        raise LedgerError(f"the ledger: {e.orig}", permanent=damaged, disk=disk, damaged=damaged) from e
-    except UnicodeDecodeError as e:  # what SQLite says of a damaged schema has the damage in it
-        if not of_check:
-            raise
-        raise _damaged(str(e)) from e
-
-
-@contextmanager
-def begun(engine: Engine) -> Iterator[Connection]:
-    """One transaction, which holds the write lock from its first statement on.
-
-    No listener to SQLAlchemy's "begin": that would make every statement dearer.
-    """
-    with engine.begin() as conn:
-        conn.exec_driver_sql("BEGIN IMMEDIATE")
-        yield conn
 
 
 def prepare(
@@ -103,7 +44,7 @@ def prepare(
             with begun(engine) as conn:
                 found = conn.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
             if found != "ok":
-                raise _damaged(str(found))
+                raise damaged(str(found))
         with begun(engine) as conn:
             version = _version(conn)
     if version is not None and version != newest_schema():
@@ -165,9 +106,5 @@ def _version(conn: Connection) -> str | None:
             permanent=True,
         )
     if found or conn.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one():
-        raise _damaged(f"its schema says that it is {', '.join(found) or 'no ledger'}")
+        raise damaged(f"its schema says that it is {', '.join(found) or 'no ledger'}")
     return None
-
-
-def _damaged(why: str) -> LedgerError:
-    return LedgerError(f"the ledger is damaged: {why}", permanent=True, damaged=True)

@@ -20,6 +20,7 @@ When a ledger is damaged (`put_back`):
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import sqlite3
@@ -38,9 +39,16 @@ DAMAGED_KEPT: Final = 3
 ROOM: Final = 3
 """Free space that is wanted for a spare, in ledgers: one for the copy, one for what the ledger itself needs
 when it is written back from memory, one to grow. The ledger's room counts more than a spare."""
+COPY_S: Final = 120.0
+"""A copy that takes longer is given up, or the log would grow and no other be made: 2.4 GB at 20 MB/s."""
+KILLED_S: Final = 5.0
+"""So long a copy that was killed is waited for."""
+_ENDLESS: Final = f"the copy has not ended after {COPY_S:.0f} s"
 _MAGIC: Final = b"SQLite format 3\x00"
 _VERSIONS_AT: Final = slice(18, 20)
 """Who may write and read the file: 2 with a WAL. Another number makes a sound disk look read-only."""
+_BAD_DISK: Final = frozenset({errno.EIO, errno.EUCLEAN, errno.EBADMSG})
+"""The disk has lost what a file holds: trying again helps nothing, nor does another owner or more room."""
 _MARK_AT: Final = 60
 """`user_version`, four bytes, which SQLite leaves to its user. https://www.sqlite.org/fileformat2.html"""
 _EMPTY: Final = 1
@@ -71,7 +79,7 @@ class Restored:
     @property
     def mark(self) -> int:
         """How the ledger itself says so."""
-        return _EMPTY if self.upto_ms is None else max(_EMPTY + 1, self.upto_ms // _MINUTE_MS)
+        return _EMPTY if self.upto_ms is None else max(_EMPTY + 1, -(-self.upto_ms // _MINUTE_MS))
 
     @classmethod
     def of_mark(cls, mark: int) -> "Restored | None":
@@ -115,22 +123,29 @@ async def copy(path: Path, written_ns: int) -> None:
     Raises
     ------
     OSError
-        there is too little room, it cannot be copied, or somebody has written into it after `written_ns`.
+        there is too little room, it cannot be copied within `COPY_S`, or somebody has written into it after
+        `written_ns`.
     """
     child = await asyncio.create_subprocess_exec(*_cp(path), stderr=subprocess.PIPE)
     try:
-        _, said = await child.communicate()
-    except BaseException:
-        with suppress(ProcessLookupError):
+        async with asyncio.timeout(COPY_S):
+            _, said = await child.communicate()
+    except TimeoutError as e:
+        raise OSError(_ENDLESS) from e
+    finally:
+        if child.returncode is None:
             child.kill()
-        await child.wait()
-        raise
+            with suppress(TimeoutError):  # what waits for a disk that is gone cannot be killed
+                await asyncio.wait_for(child.wait(), KILLED_S)
     _copied(path, written_ns, child.returncode, said)
 
 
 def copy_now(path: Path, written_ns: int) -> None:
     """Do the same while nobody waits. Raises OSError."""
-    done = subprocess.run(_cp(path), check=False, stderr=subprocess.PIPE)  # noqa: S603  # our own words
+    try:
+        done = subprocess.run(_cp(path), check=False, stderr=subprocess.PIPE, timeout=COPY_S)  # noqa: S603
+    except subprocess.TimeoutExpired as e:
+        raise OSError(_ENDLESS) from e
     _copied(path, written_ns, done.returncode, done.stderr)
 
 
@@ -210,6 +225,19 @@ def amiss(path: Path) -> str | None:
         return "the ledger is damaged: its first bytes are not a database's" if odd else None
     beside = [*(s for s in spares(path) if s.exists()), *_damaged(path)]
     return "the ledger is gone, and what lies beside it is not" if beside else None
+
+
+def unreadable(path: Path) -> str | None:
+    """Give why not all that a ledger and its log hold can be read, where the disk has lost it; else None."""
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            with part.open("rb", buffering=0) as file:
+                while file.read(1 << 20):
+                    pass
+        except OSError as e:
+            if e.errno in _BAD_DISK:
+                return f"the ledger cannot be read: {e.strerror}"
+    return None
 
 
 def put_back(path: Path, reason: str, schemas: Collection[str], passed_over: int) -> Restored:

@@ -102,8 +102,8 @@ def aliyun_hooks_app(
         return await take(request, _take_report)
 
     async def reply(request: Request) -> Response:
-        now_ms = clock.now_ms()
-        return await take(request, lambda tx, entry: _take_reply(tx, entry, duty(), policy, now_ms))
+        now_ms, people = clock.now_ms(), duty()
+        return await take(request, lambda tx, entry: _take_reply(tx, entry, people, policy, now_ms))
 
     app = Starlette(
         routes=[

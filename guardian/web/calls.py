@@ -48,9 +48,9 @@ def call_routes(
             press=count,
             asked=asked,
         )
-        now_ms = clock.now_ms()
+        now_ms, people = clock.now_ms(), duty()
         try:
-            heard = await ledger.transact(lambda tx: keypress.press(tx, pressed, duty(), policy, now_ms))
+            heard = await ledger.transact(lambda tx: keypress.press(tx, pressed, people, policy, now_ms))
         except LedgerError:
             return taken(_once_more(key_address(signed.public_url, press=count, keys=asked), asked))
         if heard.changed:

@@ -63,7 +63,7 @@ def hooks_app(
         fields = await signed.fields(request, SMS_PATH, "MessageSid")
         if isinstance(fields, Response):
             return fields
-        now_ms = clock.now_ms()
+        now_ms, people = clock.now_ms(), duty()
         told = replies.Inbound(
             sid=fields["MessageSid"],
             phone=fields.get("From", ""),
@@ -72,7 +72,7 @@ def hooks_app(
             via="webhook",
         )
         try:
-            done = await ledger.transact(lambda tx: replies.take(tx, told, duty(), policy, now_ms))
+            done = await ledger.transact(lambda tx: replies.take(tx, told, people, policy, now_ms))
         except LedgerError:
             return later()  # the answer is found by polling in any case
         if done.changed:

@@ -313,6 +313,7 @@ ZH = Words(
         "drill": "演练",
         "recovered": "自行恢复",
         "cancelled": "住户取消",
+        "lost": "结果已随账本损坏丢失",
     },
     causes={
         "resting": "主动躺卧休息",
@@ -545,6 +546,7 @@ EN = Words(
         "drill": "drill",
         "recovered": "recovered",
         "cancelled": "cancelled by the home",
+        "lost": "its end was lost with the ledger",
     },
     causes={
         "resting": "lying down on purpose",
