@@ -21,7 +21,7 @@ from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state
-from guardian import desk, roster, spares, ways
+from guardian import desk, roster, spares, unseen, ways
 from guardian.away import Calendar
 from guardian.board import Activity, Board
 from guardian.book import Book, export_roster, import_roster, open_book
@@ -41,6 +41,7 @@ from guardian.quiet import Silences
 from guardian.quotas import QuotaWatch
 from guardian.settings import Loaded, Mqtt, SettingsError
 from guardian.trace import Trace
+from guardian.unseen import Unseen
 from guardian.watch import Noticed, Watch
 from guardian.web.aliyun_hooks import aliyun_hooks_app
 from guardian.web.hooks import hooks_app
@@ -195,6 +196,13 @@ async def run(
         drills = Drills(
             ledger, lambda: book.roster, lambda: book.people, channels, loaded.policy, clock, changed, caps
         )
+
+        def look_back(since_ms: int) -> Unseen:
+            return unseen.look(watch.board.homes, watch.lookout.protection, book.roster, since_ms)
+
+        def protection(hours: int) -> desk.Answer:
+            return unseen.answer(hours, look_back, clock.now_ms(), book.roster.duty.timezone)
+
         named = Named(ledger, lambda: book.people, loaded.policy, clock, changed)
 
         # doors: staff, provider, commands
@@ -208,6 +216,7 @@ async def run(
             people=lambda: book.people,
             feed=feed,
             forecast=lambda: foresight.latest,
+            look_back=look_back,
         )
         board_door = await stack.enter_async_context(
             serve(staff, Tcp(settings.web.board_port), on_stop=feed.close)
@@ -242,7 +251,7 @@ async def run(
             import_roster=partial(import_roster, ledger, book, clock, exchange),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
-            more=[*people_routes(foresight, drills, named), reload_route(exchange)],
+            more=[*people_routes(foresight, drills, named, protection), reload_route(exchange)],
             silences=Silences(ledger, clock, changed),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))

@@ -38,7 +38,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, beside the alternatives, in one run.")
 app.add_typer(roster_app, name="roster")
 app.add_typer(away_app, name="away")
-_TOP = (cli_people.coverage, cli_people.drill, cli_people.ready, cli_people.shifts, cli_devices.devices)
+_TOP = (
+    cli_people.coverage,
+    cli_people.protection,
+    cli_people.drill,
+    cli_people.ready,
+    cli_people.shifts,
+    cli_devices.devices,
+)
 for _command in _TOP:
     app.command()(_command)
 app.add_typer(quiet_app, name="quiet")

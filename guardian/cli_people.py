@@ -1,4 +1,7 @@
-"""Commands about people: who could come, who is tested, who can be reached. Nothing is decided here."""
+"""Commands about people: who could come, who was protected, who is tested, who can be reached.
+
+Nothing is decided here.
+"""
 
 from typing import Annotated
 
@@ -10,7 +13,7 @@ from rich.table import Table
 from alerting.coverage import HOURS, forecast
 from alerting.learning import learnt
 from alerting.ledger import Tx, newest_roster, past
-from guardian import desk, drills, foresight, roster
+from guardian import desk, drills, foresight, roster, unseen
 from guardian.book import LOOK_BACK_MS
 from guardian.cli_homes import asked
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption, fail
@@ -40,6 +43,27 @@ def coverage(
         print("  ".join(str(gap[name]) for name in ("home", "from", "until", "could_come")))
     few, homes = answer["homes_with_gap"], answer["homes"]
     print(f"{few} of {homes} homes have a gap from {answer['from']} to {answer['until']}")
+
+
+def protection(
+    hours: Annotated[int, typer.Option(help="How far to look back.")] = unseen.HOURS,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show the homes that were not protected lately, who matters most first; and how far programmes reach."""
+    answer = desk.call(load(config).settings.state_directory, "GET", f"/protection?hours={hours}")
+    for gap in answer["gaps"]:
+        until = gap["until"] or "now"
+        print(f"{gap['home']}  {gap['from']}  {until}  {gap['why']}  last seen: {gap['did']}")
+    for name, reach in answer["programmes"].items():
+        print(
+            f"{name}: {reach['eligible']} eligible, {reach['enrolled']} enrolled, "
+            f"{reach['equipped']} equipped, {reach['protected']} protected now"
+        )
+    seen = answer["homes"] - answer["blind"]
+    print(
+        f"{seen} of {answer['homes']} homes are protected now; {len(answer['gaps'])} were not at some time "
+        f"from {answer['from']} to {answer['until']}"
+    )
 
 
 def drill(

@@ -297,6 +297,10 @@ async def test_a_drill_goes_the_whole_way_and_staff_see_who_could_come(tmp_path:
             _, few = await _guardian("coverage", *config)
             assert few.startswith("h1  ")
             assert "1 of 1 homes have a gap" in few  # one person is not two
+            _, seen = await _guardian("protection", *config)
+            assert seen.startswith("0 of 1 homes are protected now; 0 were not at some time from "), (
+                "not seen yet, and never before"
+            )
             _, due = await _guardian("drill", "--due", *config)
             assert due == "home  h1  never\nperson  王秀英  never\n"
             _, begun = await _guardian("drill", "h1", *config)

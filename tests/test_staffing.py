@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 
 from alerting import coverage, triage
 from alerting.channels import Abilities, Channel
@@ -166,26 +167,31 @@ async def test_whoever_could_not_be_reached_stands_first(staff: Staff) -> None:
     assert (ann["channels"], ann["answers"], ann["ready"]) == (["silent"], False, False)
 
 
-async def test_the_desk_answers_about_people_and_begins_drills(staff: Staff, tmp_path: Path) -> None:
+def desk_of(staff: Staff, protection: Callable[[int], desk.Answer] = lambda _hours: {}) -> Starlette:
+    """A desk with the routes about people."""
+
     async def nothing(*_: object) -> dict[str, Any]:
         return {}
 
     class NoCalendar:
         note = listing = end = staticmethod(nothing)
 
-    app = desk.desk_app(
+    return desk.desk_app(
         status=dict,
         import_roster=nothing,
         export_roster=nothing,
         calendar=NoCalendar(),
         silences=NoCalendar(),
-        more=people_routes(staff.foresight, staff.drills, staff.named),
+        more=people_routes(staff.foresight, staff.drills, staff.named, protection),
     )
+
+
+async def test_the_desk_answers_about_people_and_begins_drills(staff: Staff, tmp_path: Path) -> None:
 
     def ask(method: str, path: str, body: bytes | None = None) -> Any:
         return asyncio.to_thread(desk.call, tmp_path, method, path, body)
 
-    async with serve(app, desk.socket_path(tmp_path)):
+    async with serve(desk_of(staff), desk.socket_path(tmp_path)):
         found = await ask("GET", "/coverage?hours=2")
         assert found["gaps"][0] == {
             "home": "h01",

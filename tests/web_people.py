@@ -12,6 +12,7 @@ from alerting.coverage import Forecast
 from alerting.duty import Language
 from alerting.incident import Incident, IncidentEvent, Paged
 from alerting.ledger import Ledger, Message, Tx
+from guardian.unseen import Unseen
 from guardian.web.staff import Feed, HomeRow, People, staff_app
 from tests.alerting_people import T0, SetClock, duty, responder, shipped_policy
 
@@ -106,6 +107,7 @@ async def make_site(
     language: Language = "zh",
     ledger: Ledger | None = None,
     forecast: Callable[[], Forecast | None] = lambda: None,
+    look_back: Callable[[int], Unseen] = lambda _since_ms: Unseen(0, 0, (), {}),
 ) -> Site:
     """Make a board over a new ledger, or over one that is there (the daemon has been started again)."""
     ledger = ledger or await Ledger.open(None, inline=True)
@@ -128,6 +130,7 @@ async def make_site(
         people=lambda: people,
         feed=feed,
         forecast=forecast,
+        look_back=look_back,
         language=language,
     )
     return Site(ledger, clock, feed, app, changes, rows)

@@ -40,7 +40,10 @@ from alerting.incident import (
 )
 from alerting.ledger import AreaCount, Ledger, LedgerError, Tx
 from alerting.policy import Policy
+from guardian import unseen
 from guardian.clock import Clock
+from guardian.foresight import local
+from guardian.unseen import Unseen
 from guardian.web.fence import LOOPBACK_NAMES, OwnPagesOnly, SafeHeaders
 from guardian.web.view import (
     AREA_SHOWN,
@@ -67,7 +70,7 @@ SETTLE_S = 0.2
 RECENT = 50
 """How many of the newest incidents are looked at for the closed ones among them."""
 GAPS_SHOWN = 500
-"""Rows of the list of gaps: more than anybody reads; the command `guardian coverage` has them all."""
+"""Rows of the list of gaps: more than anybody reads; the commands `coverage` and `protection` have all."""
 BY = "board"
 MAX_FORM = 16 * 1024
 
@@ -107,6 +110,7 @@ def staff_app(
     people: Callable[[], People],
     feed: Feed,
     forecast: Callable[[], Forecast | None] = lambda: None,
+    look_back: Callable[[int], Unseen] = lambda _since_ms: Unseen(0, 0, (), {}),
     language: Language = "zh",
 ) -> Starlette:
     """Make the board.
@@ -125,6 +129,8 @@ def staff_app(
         whoever changes an incident calls `feed.changed()`; `feed.close()` ends the streams at a stop.
     forecast
         which homes too few people could reach soon, worked out before; None while it is not.
+    look_back
+        which homes were not protected since a time, ms since 1970.
     language
         what is shown when neither the address nor the browser asks for one.
     """
@@ -237,6 +243,23 @@ def staff_app(
             at=lambda t_ms: local_time(t_ms, zone)[:5],
         )
 
+    async def get_protection(request: Request) -> Response:
+        known = people()
+        zone = ZoneInfo(known.duty.timezone)
+        found = look_back(clock.now_ms() - unseen.HOURS * 3_600_000)
+        return page(
+            request,
+            "protection.html",
+            u=found,
+            hours=unseen.HOURS,
+            gaps=found.gaps[:GAPS_SHOWN],
+            not_shown=max(0, len(found.gaps) - GAPS_SHOWN),
+            card=known.duty.cards.get,
+            at=lambda t_ms: local(t_ms, zone)[5:].replace("T", " "),
+            did=unseen.did,
+            why=unseen.why,
+        )
+
     def named(tx: Tx, number: int, event: IncidentEvent, now_ms: int) -> None:
         if isinstance(event, HandedOver | Added):
             naming.name(tx, number, event, policy, now_ms, BY)
@@ -290,6 +313,7 @@ def staff_app(
             Route("/", get_board),
             Route("/events", get_events),
             Route("/coverage", get_coverage),
+            Route("/protection", get_protection),
             Route("/api/incidents", get_incidents),
             Route("/incidents/{number:int}", get_incident),
             Route("/incidents/{number:int}/accept", post_accept, methods=["POST"]),

@@ -109,6 +109,18 @@ class Words:
     coverage_unknown: str
     coverage_means: str
     coverage_not_shown: str
+    protection: str
+    protection_line: str
+    protection_means: str
+    protection_none: str
+    protection_not_shown: str
+    programmes: str
+    column_why: str
+    column_did: str
+    column_programme: str
+    reach: Mapping[str, str]
+    until_now: str
+    reasons: Mapping[str, str]
     column_could_come: str
     column_time: str
     column_what: str
@@ -247,6 +259,32 @@ ZH = Words(
     coverage_unknown="到位情况计算中",
     coverage_means="按当前名册和班次：若该时段出事，能在时限内到场的值班人数。",
     coverage_not_shown="另有 {} 行未列出；命令 guardian coverage 可列出全部。",
+    protection="防护情况",
+    protection_line="共 {1} 户，其中 {0} 户此刻看不到跌倒或静默",
+    protection_means="过去 {} 小时内曾失去防护的住户，每户列最近一次，最要紧的在前：请先打电话或上门看看。",
+    protection_none="过去 {} 小时内没有住户失去防护",
+    protection_not_shown="另有 {} 行未列出；命令 guardian protection 可列出全部。",
+    programmes="项目覆盖",
+    column_why="原因",
+    column_did="之前状态",
+    column_programme="项目",
+    reach={"eligible": "符合条件", "enrolled": "已加入", "equipped": "已装设备", "protected": "此刻受防护"},
+    until_now="至今",
+    reasons={
+        "detectable": "正常",
+        "too-warm": "室温过高，人体不易分辨",
+        "learning": "正在学习",
+        "moved": "画面变了（移位或被遮挡）",
+        "faulty": "传感器故障",
+        "frozen": "画面停住不动",
+        "dark": "传感器没有信号",
+        "gateway": "整户没有信号",
+        "broker": "所有住户都没有信号",
+        "ourselves": "本系统当时没有运行",
+        "no-sensor": "没有传感器",
+        "away": "外出",
+        "paused": "工作人员已暂停",
+    },
     column_could_come="能赶到的人数",
     column_time="时间",
     column_what="内容",
@@ -480,6 +518,38 @@ EN = Words(
     coverage_unknown="Coverage is being worked out",
     coverage_means="By the roster and its shifts: how many on duty could be in time if something happened.",
     coverage_not_shown="{} more rows are not listed; the command guardian coverage has them all.",
+    protection="Protection",
+    protection_line="Of {1} homes {0} would show neither a fall nor silence now",
+    protection_means="Homes that were not protected for a time within {} hours, the last time of each, who "
+    "matters most first: call or look in.",
+    protection_none="No home was without protection within {} hours",
+    protection_not_shown="{} more rows are not listed; the command guardian protection has them all.",
+    programmes="Programmes",
+    column_why="Why",
+    column_did="Did before",
+    column_programme="Programme",
+    reach={
+        "eligible": "eligible",
+        "enrolled": "enrolled",
+        "equipped": "equipped",
+        "protected": "protected now",
+    },
+    until_now="until now",
+    reasons={
+        "detectable": "fine",
+        "too-warm": "too warm for a body to stand out",
+        "learning": "still learning",
+        "moved": "another picture: moved or covered",
+        "faulty": "sensor faulty",
+        "frozen": "picture does not change",
+        "dark": "sensor silent",
+        "gateway": "nothing of the home is heard",
+        "broker": "nothing of any home is heard",
+        "ourselves": "Guardian was not running",
+        "no-sensor": "no sensor",
+        "away": "away",
+        "paused": "paused by staff",
+    },
     column_could_come="Could come",
     column_time="Time",
     column_what="What",
