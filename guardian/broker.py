@@ -34,7 +34,8 @@ class Broker:
 
     def __init__(self, directory: Path, *, port: int = 0, config_extra: str = "") -> None:
         """Prepare; `port` 0 takes a free one. `config_extra`: lines for its one listener and the rest."""
-        self._directory = directory
+        self.directory = directory
+        """Where it keeps its configuration, sessions and queues."""
         self._port = port
         self._extra = config_extra
         self._child: asyncio.subprocess.Process | None = None
@@ -70,7 +71,7 @@ class Broker:
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         if program is None:
             raise BrokerError("mosquitto is not installed: `apt install mosquitto` (2.0.11 or newer)")
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         fixed = self._port != 0
         for attempt in range(TRIES):
             self._port = self._port or _free_port()
@@ -82,9 +83,9 @@ class Broker:
             self._port = 0
 
     async def _launch(self, program: str) -> str | None:
-        config = self._directory / "mosquitto.conf"
+        config = self.directory / "mosquitto.conf"
         config.write_text(self._config(), "utf-8")
-        errors = self._directory / "mosquitto.log"
+        errors = self.directory / "mosquitto.log"
         with_us = shutil.which("setpriv")  # so that it ends even when we are killed
         prefix = [with_us, "--pdeathsig", "KILL", "--"] if with_us else []
         with errors.open("wb") as log_file:
@@ -107,7 +108,7 @@ class Broker:
             f"listener {self._port} 127.0.0.1",
             self._extra or "allow_anonymous true",
             "persistence true",
-            f"persistence_location {self._directory}/",
+            f"persistence_location {self.directory}/",
             f"autosave_interval {AUTOSAVE_S}",
             f"max_queued_messages {QUEUE}",
             "persistent_client_expiration 7d",

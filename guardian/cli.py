@@ -592,6 +592,29 @@ def bench_road(  # noqa: PLR0917  # typer fills them by name
     print(road_figures.table(figures))
 
 
+@bench_app.command("outage")
+def bench_outage(
+    homes: Annotated[int, typer.Option(min=1, max=9999, help="A quarter of them with a camera.")] = 200,
+    per_s: Annotated[float, typer.Option(min=1.0, help="Events a second.")] = 200.0,
+    breaks: Annotated[
+        str | None, typer.Option("--breaks", help="Only these, with commas between; none = all.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Broker and daemon are killed, frozen and emptied under load: what is lost, and how soon it goes on."""
+    from simulator.bench import outage
+
+    chosen = list(outage.BREAKS) if breaks is None else breaks.split(",")
+    if strange := sorted(set(chosen) - outage.BREAKS.keys()):
+        raise typer.BadParameter(f"{', '.join(strange)}: there are {', '.join(outage.BREAKS)}")
+    try:
+        figures = outage.run_outage(homes, per_s, chosen, err.print)
+    except outage.BenchError as e:
+        fail(str(e))
+    _write(json_file, figures)
+    print(outage.table(figures))
+
+
 @train_app.command("posture")
 def train_posture(  # noqa: PLR0917  # typer fills them by name
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights on one machine.")],

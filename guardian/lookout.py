@@ -39,6 +39,8 @@ SPOKEN: Final = {
     "radar-fall": Kind.FALL_SUSPECTED,
 }
 """Events that are a concern by themselves when their value is 1 (DESIGN sections 4 and 5)."""
+LATE_MS: Final = 120_000
+"""So long on the way, by its device's clock, and an event is marked: an outage kept it. Source: judgement."""
 
 Furniture = marks.Furniture
 """(home, room) → kind and box of each zone, in the room's coordinates. A room with any zone, whatever its
@@ -102,7 +104,11 @@ class Lookout:
 
     @staticmethod
     def listen(readings: Sequence[Reading], now_ms: int) -> list[Concern]:
-        """Give the concerns that events are by themselves: the help button, smoke, gas, water, cancel."""
+        """Give the concerns that events are by themselves: the help button, smoke, gas, water, cancel.
+
+        What was long on the way says so (evidence `late_s`) and counts all the same, for devices' clocks may
+        be wrong; but a late `cancel` is left out, for it cannot be about what has been noticed since.
+        """
         return [
             Concern(
                 home=r.home,
@@ -112,9 +118,10 @@ class Lookout:
                 confidence=1.0,
                 room=r.room,
                 sensor=r.sensor,
+                evidence={"late_s": (r.arrival_ms - r.t_ms) / 1000} if _is_late(r) else {},
             )
             for r in readings
-            if r.kind in SPOKEN and r.value == 1
+            if r.kind in SPOKEN and r.value == 1 and not (r.kind == "cancel" and _is_late(r))
         ]
 
     def expect(self, away: Mapping[str, int]) -> None:
@@ -225,3 +232,7 @@ def _concern(group: Group, finding: Finding) -> Concern:
         sensor=sensor,
         evidence=dict(finding.evidence),
     )
+
+
+def _is_late(r: Reading) -> bool:
+    return r.t_ms > 0 and r.arrival_ms - r.t_ms > LATE_MS

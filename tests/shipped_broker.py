@@ -108,7 +108,7 @@ class ShippedBroker(Broker):
             text = changed(text, "listener 8884", f"listener {self._ports['8884']}")
         assert "/etc/mosquitto/certs/server." in text
         text = text.replace("/etc/mosquitto/certs", str(self._secrets))
-        return f"{text}{place(self._directory)}"
+        return f"{text}{place(self.directory)}"
 
     def plain(self, user: str | None, password: str | None = "right") -> BrokerAddress:
         """The listener on this machine, for one of the users."""

@@ -297,7 +297,7 @@ include_dir {place}/conf.d
 async def test_it_is_taken_beside_debians_own(tmp_path: Path, secrets: Path) -> None:
     class Included(ShippedBroker):
         def _config(self) -> str:
-            ours = super()._config().replace(place(self._directory), "")
+            ours = super()._config().replace(place(self.directory), "")
             (tmp_path / "conf.d").mkdir()
             (tmp_path / "conf.d" / "guardian.conf").write_text(ours, "utf-8")
             return DEBIANS.format(place=tmp_path) + ("user root\n" if os.geteuid() == 0 else "")

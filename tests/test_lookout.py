@@ -33,6 +33,23 @@ def test_only_a_one_speaks() -> None:
     assert {(c.onset_ms, c.decided_ms) for c in said} == {(5, 9)}
 
 
+@pytest.mark.parametrize(("way_ms", "late"), [(120_000, False), (120_001, True), (-3_600_000, False)])
+def test_what_was_long_on_the_way_is_marked_and_a_late_cancel_cancels_nothing(
+    way_ms: int, late: bool
+) -> None:
+    arrival_ms = 1_790_000_000_000
+
+    def said(kind: str, t_ms: int) -> list[Concern]:
+        event = Reading("h", "s", kind, "hall", 1.0, t_ms, arrival_ms, None, None, None)
+        return Lookout.listen([event], arrival_ms + 9)
+
+    (pressed,) = said("button", arrival_ms - way_ms)
+    assert pressed.evidence == ({"late_s": 120.001} if late else {})
+    assert pressed.onset_ms == arrival_ms
+    assert len(said("cancel", arrival_ms - way_ms)) == (not late)
+    assert len(said("cancel", 0)) == 1, "a device without a clock"
+
+
 def _built(home: SimulatedHome) -> tuple[Board, Lookout]:
     h = home
     spec = SensorSpec(
