@@ -276,8 +276,8 @@ def test_a_replay_speaks_native_topics_whatever_the_device_spoke() -> None:
 CAM = spec(
     "cam",
     "thermal",
-    rows=3,
-    cols=4,
+    rows=4,
+    cols=5,
     dialect="thermal",
     topic="avr/thermal/reading",
     format="json",
@@ -288,7 +288,7 @@ CAM = spec(
 def test_a_foreign_frame_lies_in_the_slab_as_a_native_one() -> None:
     native = replace(CAM, name="own", source=None)
     board = Board("s", (CAM, native))
-    celsius = np.linspace(18, 36, 12).reshape(3, 4).round(2)
+    celsius = np.linspace(18, 36, 20).reshape(4, 5).round(2)
     board.frame("avr/thermal/reading", json.dumps({"data": celsius.ravel().tolist()}).encode(), T0)
     board.frame("guardian/s/h1/own/frame", pack_frame(np.rint(100 * celsius).astype(np.int16)), T0)
     ((group, frames),) = board.batches(T0)
@@ -300,9 +300,9 @@ def test_a_foreign_frame_lies_in_the_slab_as_a_native_one() -> None:
 def test_a_foreign_frame_is_never_taken_for_a_native_one() -> None:
     board = Board("s", (CAM,))
     with pytest.raises(Reject, match="bad-json"):
-        board.frame("avr/thermal/reading", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
+        board.frame("avr/thermal/reading", pack_frame(np.full((4, 5), 2000, np.int16)), T0)
     with pytest.raises(Reject, match="wrong-kind"):
-        board.frame("guardian/s/h1/cam/frame", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
+        board.frame("guardian/s/h1/cam/frame", pack_frame(np.full((4, 5), 2000, np.int16)), T0)
     assert board.rejects == {(Reason.BAD_JSON, "h1/cam"): 1, (Reason.WRONG_KIND, "h1/cam"): 1}
     board.refuse("avr/thermal/reading", Reason.RETAINED)
     assert board.rejects[Reason.RETAINED, "h1/cam"] == 1

@@ -56,7 +56,7 @@ async def test_every_dialect_and_the_native_one_share_the_two_connections(tmp_pa
         await client.publish(HELP, b'{"value":1}', qos=1)
         for example in chosen:
             await client.publish(example.topic, example.payload, qos=0)
-        await client.publish("avr/thermal/reading", json.dumps({"data": [20.0] * 12}).encode())
+        await client.publish("avr/thermal/reading", json.dumps({"data": [20.0] * 20}).encode())
         await site.until(lambda: board.events_taken >= len(chosen) + 1 and board.frames_taken == 1)
         assert {r.value for r in site.beat()} == {1.0}
         assert not board.rejects
