@@ -57,8 +57,8 @@ def simple(name: str) -> dict[str, Any]:
     return {"id": name, "rooms": [{"id": "hall"}], "sensors": sensors}
 
 
-def text_of(*homes: dict[str, Any]) -> str:
-    return tomli_w.dumps({"site": {"id": "s"}, "homes": list(homes), "responders": []})
+def text_of(*homes: dict[str, Any], responders: Sequence[dict[str, Any]] = ()) -> str:
+    return tomli_w.dumps({"site": {"id": "s"}, "homes": list(homes), "responders": list(responders)})
 
 
 @dataclass
@@ -155,8 +155,11 @@ class Centre:
             await asyncio.sleep(0)
         return await asked
 
-    async def imports(self, *homes: dict[str, Any]) -> Sequence[str]:
-        work = import_roster(self.ledger, self.book, self.clock, self.exchange, text_of(*homes), False)
+    async def imports(
+        self, *homes: dict[str, Any], responders: Sequence[dict[str, Any]] = ()
+    ) -> Sequence[str]:
+        text = text_of(*homes, responders=responders)
+        work = import_roster(self.ledger, self.book, self.clock, self.exchange, text, False)
         answer = await self.beats_until(asyncio.create_task(work))
         return list(answer["changes"])
 
@@ -191,7 +194,7 @@ UNDISTURBED: list[tuple[str, str, int, int]] = []
         [*BOTH, simple("new")],  # a neighbour more
         [BOTH[0]],  # one less
         [home(FILMS[0], {"id": "front", "kind": "door", "room": "hall"}), home(FILMS[1], height_m=2.9)],
-        [simple("a"), BOTH[1], BOTH[0]],  # all rows are others
+        [simple("a"), *BOTH],  # all rows are others
     ],
 )
 async def test_who_lies_on_the_floor_is_found_at_the_same_moment(
@@ -238,13 +241,30 @@ async def test_a_home_that_was_added_is_watched_and_one_that_was_removed_is_a_st
         ]
 
 
+async def test_a_change_of_people_alone_changes_nothing_of_what_watches(tmp_path: Path) -> None:
+    """In whatever order homes, rooms, sensors and furniture stand in the file."""
+    turned = [{k: v[::-1] if isinstance(v, list) else v for k, v in h.items()} for h in reversed(BOTH)]
+    for h in turned:
+        h["rooms"] = [r | {"zones": r["zones"][::-1]} if "zones" in r else r for r in h["rooms"]]
+    async with centre(tmp_path, *turned) as c:
+        await c.plays(0, 1)
+        board = c.watch.board
+        zhang = {"name": "Zhang", "phone": "+8613800000001"}
+        changes = await c.imports(*turned, responders=[zhang])
+        assert all(line.split()[1] in {"responder", "person"} for line in changes)
+        assert await c.imports(*BOTH, responders=[zhang]) == []
+        assert c.watch.board is board
+        assert await c.imports(*BOTH, simple("x"), responders=[zhang])
+        assert c.watch.board is not board
+
+
 async def test_events_around_the_change_are_committed_once_and_acknowledged_once(tmp_path: Path) -> None:
     """Some have been handed over before the beat of the change, some while it commits, some come twice."""
     async with centre(tmp_path, simple("a"), simple("goes")) as c:
         await c.plays(0, 1)
         c.presses("a", "e1")
         c.presses("goes", "e2")
-        work = import_roster(c.ledger, c.book, c.clock, c.exchange, text_of(simple("b"), simple("a")), False)
+        work = import_roster(c.ledger, c.book, c.clock, c.exchange, text_of(simple("a"), simple("0")), False)
         asked = asyncio.create_task(work)
         while c.watch._next is None:  # noqa: ASYNC110  (there is nothing to wait for but the build)
             await asyncio.sleep(0)
@@ -252,7 +272,7 @@ async def test_events_around_the_change_are_committed_once_and_acknowledged_once
 
         async def meanwhile(work: Callable[..., Any]) -> Any:
             nonlocal pressed
-            if not pressed and c.inlet.homes == ("b", "a"):
+            if not pressed and c.inlet.homes == ("0", "a"):
                 pressed = True
                 c.presses("a", "e3", "pir")
                 c.presses("a", "e1")  # its ack is not out yet, so the device says it again
