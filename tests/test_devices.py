@@ -51,6 +51,13 @@ class Home:
         assert self.board.devices.hear(topic, raw, retained, self.now_ms)
         return [(r.sensor, r.value) for r in self.take()]
 
+    def has(self, *sensors: SensorSpec) -> None:
+        """The roster is another one from now on."""
+        old, self.board = self.board, Board("s", sensors)
+        self.board.restore(old.snapshot())
+        self.board.follow(old, ())
+        old.devices.end()
+
     def take(self) -> list[Reading]:
         return self.board.fold(self.board.take_events(self.now_ms))
 
@@ -271,6 +278,82 @@ def test_a_replay_speaks_native_topics_whatever_the_device_spoke() -> None:
     board = Board("s", RADAR, replay=True)
     board.event("guardian/s/h1/pir/event", pack_event(1, t_ms=T0), 0)
     assert not board.devices.hear("zigbee2mqtt/radar", b'{"occupancy":true}', False, T0)
+
+
+# --- another roster while Guardian runs ----------------------------------------------------------------
+
+PIR, THERE, WARM, *_ = RADAR
+LAMP = spec("lamp", "pir", dialect="zigbee2mqtt", topic="zigbee2mqtt/lamp", attribute="occupancy")
+
+
+def test_a_device_lives_on_over_another_roster() -> None:
+    home = Home((PIR, WARM))
+    home.hear(b'{"state":"online"}', "zigbee2mqtt/bridge/state")
+    assert home.hear({"occupancy": True, "temperature": 20, "battery": 55, "linkquality": 80}) == [
+        ("warm", 20)
+    ]
+    assert home.hear({"occupancy": False, "temperature": 20}) == [("pir", 0)]
+    assert home.board.devices.counters == {"start-up": 1, "repeats": 1}
+    home.has(spec("x", "button", home="a"), PIR, WARM)
+    assert home.board.devices.counters == {"start-up": 1, "repeats": 1}
+    assert home.board.statuses["h1", "pir"] == home.board.statuses["h1", "warm"]
+    assert home.board.statuses["h1", "warm"][:2] == ("online", 55.0)
+    assert home.hear({"occupancy": True, "temperature": 20}) == [("pir", 1)], "somebody moves: no start-up"
+    assert home.board.devices.counters == {"start-up": 1, "repeats": 2}
+    assert home.hear({"temperature": 20}, after_s=57) == []
+    assert home.hear({"temperature": 20}) == [("warm", 20)], "a minute after it was passed on"
+
+
+def test_sensors_of_a_device_are_known_by_name_and_source_whatever_joins_or_leaves() -> None:
+    home = Home((PIR, THERE, WARM))
+    home.hear({"occupancy": False, "presence": False, "temperature": 20})
+    assert PIR.source is not None
+    other = replace(PIR, source=replace(PIR.source, attribute="motion"))
+    home.has(WARM, PIR, THERE, spec("more", "smoke", **Z2M, attribute="smoke"))
+    said = home.hear({"occupancy": True, "presence": True, "temperature": 20, "smoke": False})
+    assert said == [("pir", 1), ("there", 1), ("more", 0)]
+    home.hear({"occupancy": False})
+    home.has(other, THERE)
+    said = home.hear({"motion": True, "presence": False})
+    assert said == [("there", 0)], "the first word of what speaks for it now may be an old state"
+    assert home.board.devices.counters["start-up"] == 1
+    home.has(replace(PIR, source=THERE.source), replace(THERE, source=other.source))
+    assert home.hear({"motion": False, "presence": True}) == []
+    assert home.board.devices.counters["start-up"] == 2, "nothing of the one whose source it has now"
+
+
+def test_what_a_device_says_of_itself_is_of_that_device() -> None:
+    home = Home((PIR, LAMP))
+    offline, online = b'{"state":"offline"}', b'{"state":"online"}'
+    home.hear({"battery": 12})
+    home.hear(offline, "zigbee2mqtt/radar/availability")
+    assert home.board.offline.tolist() == [True, False]
+    home.has(PIR, WARM, LAMP)
+    assert home.board.offline.tolist() == [True, True, False], "a sensor more of a device that is gone"
+    assert home.board.battery[:2].tolist() == [12, 12]
+    assert LAMP.source is not None
+    home.has(replace(PIR, source=LAMP.source), WARM)
+    assert home.board.offline.tolist() == [False, True], "another device has its name now"
+    assert np.isnan(home.board.battery[0])
+    assert set(home.board.statuses) == {("h1", "warm")}
+    home.has(replace(PIR, source=None), WARM)
+    assert home.board.offline.tolist() == [False, True]
+    home.hear(online, "zigbee2mqtt/radar/availability")
+    assert not home.board.offline.any()
+
+
+def test_a_bridge_that_is_offline_is_so_for_devices_that_join() -> None:
+    home = Home((PIR,))
+    home.hear(b"offline", "zigbee2mqtt/bridge/state")
+    home.has(PIR, LAMP)
+    assert home.board.offline.tolist() == [True, True]
+    home.hear(b"online", "zigbee2mqtt/lamp/availability")
+    assert home.board.offline.tolist() == [True, True], "nothing of it can be heard"
+    home.has(LAMP)
+    assert home.board.offline.tolist() == [True]
+    home.hear(b"online", "zigbee2mqtt/bridge/state")
+    home.has(LAMP, PIR)
+    assert home.board.offline.tolist() == [False, False]
 
 
 CAM = spec(
