@@ -331,6 +331,11 @@ def test_what_a_device_says_of_itself_is_of_that_device() -> None:
     home.has(PIR, WARM, LAMP)
     assert home.board.offline.tolist() == [True, True, False], "a sensor more of a device that is gone"
     assert home.board.battery[:2].tolist() == [12, 12]
+    home.has(PIR, WARM, spec("own", "door"))
+    home.board.status("guardian/s/h1/own/status", b'{"state":"offline","battery":9}')
+    home.has(spec("own", "door"), PIR, WARM)
+    assert (home.board.offline[0], home.board.battery[0]) == (True, 9), "one that speaks native"
+    assert home.board.statuses["h1", "own"] == ("offline", 9.0, None)
     assert LAMP.source is not None
     home.has(replace(PIR, source=LAMP.source), WARM)
     assert home.board.offline.tolist() == [False, True], "another device has its name now"
@@ -340,6 +345,27 @@ def test_what_a_device_says_of_itself_is_of_that_device() -> None:
     assert home.board.offline.tolist() == [False, True]
     home.hear(online, "zigbee2mqtt/radar/availability")
     assert not home.board.offline.any()
+
+
+def test_what_was_counted_goes_over_and_a_sensor_that_hangs_elsewhere_begins_anew() -> None:
+    native = spec("door", "door")
+    home = Home((PIR, native))
+    home.hear({"occupancy": False})
+    home.hear(b"{")
+    for boot, event_id in (("b1", "x"), ("b2", "y"), ("b2", "y")):
+        payload = pack_event(1, event_id=event_id, boot=boot)
+        home.board.event("guardian/s/h1/door/event", payload, home.now_ms)
+    home.take()
+    home.board.mute(np.array([False, True]))
+    old = home.board
+    home.board = Board("s", (spec("x", "button", home="a"), PIR, native))
+    home.board.follow(old, {("h1", "pir")})
+    assert home.board.rejects == {(Reason.BAD_JSON, "h1/pir"): 1}
+    assert home.board.duplicates == 1
+    assert home.board.sensor_boots.tolist() == [0, 0, 1]
+    assert home.board._homes.muted.tolist() == [False, False, True]
+    assert home.board.received_events == old.received_events == 4
+    assert home.hear({"occupancy": True}) == [], "a first word, for it may be old"
 
 
 def test_a_bridge_that_is_offline_is_so_for_devices_that_join() -> None:
@@ -390,6 +416,49 @@ def test_a_foreign_frame_is_never_taken_for_a_native_one() -> None:
     board.refuse("avr/thermal/reading", Reason.RETAINED)
     assert board.rejects[Reason.RETAINED, "h1/cam"] == 1
     assert board.frames_taken == 0
+
+
+def test_frames_of_arrays_that_stay_wait_on_and_all_that_came_stay_counted() -> None:
+    own = replace(CAM, name="own", source=None)
+    goes, wide = replace(own, name="goes"), replace(own, name="wide", rows=8, cols=8)
+    home = Home((goes, own, wide))
+
+    def sends(name: str, value: int, rows: int = 4, cols: int = 5) -> None:
+        home.now_ms += 250
+        payload = pack_frame(np.full((rows, cols), value, np.int16), value)
+        home.board.frame(f"guardian/s/h1/{name}/frame", payload, home.now_ms)
+
+    for k in range(10):
+        sends("own", 2000 + k)
+    list(home.board.batches(home.now_ms))
+    sends("own", 32_000)
+    sends("own", 0)
+    list(home.board.batches(home.now_ms))
+    hot_ms = home.now_ms + 250
+    sends("own", 2345)
+    sends("own", 2346)
+    sends("goes", 2100)
+    sends("wide", 2200, 8, 8)
+    with pytest.raises(Reject):
+        sends("own", 0, 3, 3)
+    with pytest.raises(Reject):
+        sends("nobody", 1)
+    with pytest.raises(Reject):
+        home.board.event("guardian/s/h1/own/event", b"", home.now_ms)
+    old = home.board
+    home.has(own, replace(own, name="a"))
+    home.has(replace(own, name="a"), own)
+    assert home.board.frames_taken == 16, "those of arrays that have left, too"
+    assert home.board.received_frames == old.received_frames == 18
+    assert home.board.received_events == old.received_events == 1
+    assert home.board.refused_ms.max() == old.refused_ms.max() > 0
+    assert home.board.camera_boots.tolist() == [0, 1]
+    assert home.board.groups[4, 5].mended_pixels == 20
+    waiting = [(int(f.centi[0, 0, 0]), int(f.t_ms[0])) for _, f in home.board.batches(home.now_ms)]
+    assert waiting == [(2345, hot_ms), (2346, hot_ms + 250)]
+    assert home.board.frames_dropped.tolist() == [2]
+    assert "h1/nobody" in {device for _, device in home.board.rejects}
+    assert home.board._refusals._strangers == {"h1/nobody"}
 
 
 topics = st.sampled_from(
