@@ -24,8 +24,8 @@ import numpy as np
 from detectors import bits
 from detectors.background import F32, SMOOTH_FROM
 from detectors.bits import Bools, Ints, Words
+from detectors.frame import SMALLEST, WIDEST
 
-SMALLEST: Final = 4  # rows and columns
 BLOCK_PX: Final = 1024 * 768  # flooded together; more would fall out of the cache, fewer cost more calls
 CHUNK_PX: Final = 256 * 768  # smoothed, compared and summed together; 64 to 256 pictures are nearly equal
 WIDE_PX: Final = (
@@ -98,10 +98,8 @@ def find(params: BlobParams, kelvin: F32, sigma_k: F32, rows: int, cols: int) ->
     `sigma_k` (M,) is the noise of one pixel. Raises ValueError for pictures with fewer than 4 or more than 64
     rows or columns.
     """
-    if not (SMALLEST <= rows <= bits.LONGEST and SMALLEST <= cols <= bits.LONGEST):
-        raise ValueError(
-            f"pictures of {rows} rows and {cols} columns: only {SMALLEST} to {bits.LONGEST} of each"
-        )
+    if not (SMALLEST <= rows <= WIDEST and SMALLEST <= cols <= WIDEST):
+        raise ValueError(f"pictures of {rows} rows and {cols} columns: only {SMALLEST} to {WIDEST} of each")
     m, pixels = kelvin.shape
     numbers = np.zeros((len(NUMBERS), m, 2), np.float32)
     words = bits.empty((2, rows, m), cols)

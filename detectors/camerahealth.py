@@ -298,13 +298,13 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     boots: I64,
     offline: Bools,
     noticed: Bools,
-    since_ms: int,
+    since_ms: I64,
     now_ms: int,
 ) -> CameraVerdict:
     """Judge every camera, once a minute.
 
     camera_ms, refused_ms: (C,) arrival of the last usable and of the last unusable frame. noticed: (R,) rooms
-    in which event sensors noticed somebody this minute. since_ms: as in eventhealth.minute.
+    in which event sensors noticed somebody this minute. since_ms: (C,) as in eventhealth.minute.
     """
     silent_s = (now_ms - np.maximum(camera_ms, since_ms)) / 1000.0
     dark = silent_s > np.maximum(params.dark_s, params.gaps * state.gap_s)

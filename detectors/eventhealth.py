@@ -238,14 +238,15 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     battery: NDArray[np.float32],
     boots: I64,
     home_dark: Bools,
-    since_ms: int,
+    since_ms: I64,
     now_ms: int,
 ) -> EventVerdict:
     """Judge every sensor, once a minute.
 
     lively_elsewhere: (H,) cameras that have seen somebody up this minute. offline, battery (%; NaN = not
     told), boots (counted by the board): (E,). home_dark: (H,) nothing of the home can be heard, so that
-    silence is not the sensor's fault. since_ms: from when on silence counts; before, we did not listen.
+    silence is not the sensor's fault. since_ms: (E,) from when on silence counts; before, we did not listen,
+    or the sensor was not there.
     """
     home = layout.sensor_home
     beyond = state.lively & _quiet(params, state, layout, lively_elsewhere)
@@ -269,7 +270,7 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     again = np.where(told >= Cause.BOOTS, params.boots_over_per_day, params.boots_per_day)
     news_ms = state.news_ms[some]
     repeats = state.heard_ms[some] - news_ms > long_ms // 2
-    old = beyond[some] & (now_ms - np.maximum(news_ms, since_ms) >= long_ms)
+    old = beyond[some] & (now_ms - np.maximum(news_ms, since_ms[some]) >= long_ms)
     cause = np.zeros(len(some), np.int8)
     for mask, code in (
         (battery[some] <= enough, Cause.BATTERY),
@@ -297,12 +298,12 @@ def _offline(state: EventState, offline: Bools, now_ms: int) -> None:
 
 
 def _began(
-    state: EventState, sensor: NDArray[np.intp], cause: NDArray[np.int8], since_ms: int, now_ms: int
+    state: EventState, sensor: NDArray[np.intp], cause: NDArray[np.int8], since_ms: I64, now_ms: int
 ) -> I64:
     """(M,) when faults that are told now began, as far as known."""
     quiet = np.isin(cause, (Cause.STUCK, Cause.OFFLINE, Cause.SILENT))
     news_ms = state.news_ms[sensor]
-    began = np.where(quiet, np.where(news_ms == NEVER, since_ms, news_ms), now_ms)
+    began = np.where(quiet, np.where(news_ms == NEVER, since_ms[sensor], news_ms), now_ms)
     even_ms = (1000 * state.even_s[sensor]).astype(np.int64)
     regular = (cause == Cause.STUCK) & (now_ms - news_ms < HOUR_MS)
     return np.where(regular, now_ms - even_ms, began)
@@ -320,13 +321,13 @@ def late_ms(params: EventHealthParams, gap_s: F32) -> NDArray[np.float32]:
 
 
 def _clocks(
-    params: EventHealthParams, state: EventState, since_ms: int, now_ms: int
+    params: EventHealthParams, state: EventState, since_ms: I64, now_ms: int
 ) -> tuple[Bools, Bools, Bools]:
     """(E,) climate sensors that are late; late for so long that it is a fault; that repeat one value."""
     out = [np.zeros(len(state.clocked), np.bool_) for _ in range(3)]
     rows = state.clocks
     heard = state.heard_ms[rows]
-    silent_ms = now_ms - np.maximum(heard, since_ms)
+    silent_ms = now_ms - np.maximum(heard, since_ms[rows])
     late = silent_ms > late_ms(params, state.gap_s[rows])
     out[0][rows] = late
     out[1][rows] = late & (silent_ms >= params.fault_h * HOUR_MS)

@@ -6,6 +6,7 @@ Evidence of every `sensor-fault`: `cause` (a code of fault.Cause) and what it wa
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.camerahealth import CameraState, CameraVerdict
 from detectors.eventhealth import NEVER, EventState, EventVerdict
@@ -24,10 +25,13 @@ def faults(  # noqa: PLR0917  (one argument for each thing that is known)
     layout: Layout,
     told: EventVerdict,
     seen: CameraVerdict,
-    since_ms: int,
+    since_ms: NDArray[np.int64],
     now_ms: int,
 ) -> list[Finding]:
-    """`sensor-fault` of what is new in the verdicts; what befell event sensors of a home at once is one."""
+    """`sensor-fault` of what is new in the verdicts; what befell event sensors of a home at once is one.
+
+    since_ms: (E,) from when on the silence of event sensors counts.
+    """
     out = []
     groups: dict[tuple[int, int], list[int]] = {}
     for k, s in enumerate(told.news):  # what befell a home's sensors at once is one thing to say
@@ -38,7 +42,7 @@ def faults(  # noqa: PLR0917  (one argument for each thing that is known)
             "cause": float(cause),
             "sensors": float(len(members)),
             "never_heard": float((events.first_ms[told.news[members]] == NEVER).sum()),
-            "silent_s": (now_ms - max(int(events.heard_ms[s]), since_ms)) / 1000,
+            "silent_s": (now_ms - max(int(events.heard_ms[s]), int(since_ms[s]))) / 1000,
             "quiet_lively_min": float(events.quiet_min[s]),
             "longest_lively_min": float(events.longest_min[s]),
             "boots_per_day": float(events.boots[s]),

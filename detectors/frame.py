@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.bits import LONGEST
+
 BAD_PIXEL: Final = -32768
 """centi-°C value of a pixel without a reading (DESIGN: native frame format)."""
 
@@ -47,15 +49,26 @@ class Frames:
     """(N,) seconds since that sensor's last frame; NaN = first one, or a gap: memory starts anew."""
 
 
-WIDEST: Final = 64
-"""Columns that one word of the blob finder holds; wider arrays are looked at in pixels twice as large."""
+SMALLEST: Final = 4
+"""Rows and columns of the smallest pictures that a patch can be told from its room in."""
+WIDEST: Final = LONGEST
+"""Rows and columns that the blob finder takes; arrays with more columns are looked at in larger pixels."""
+
+
+def fits(rows: int, cols: int) -> bool:
+    """Whether the detectors can work with arrays of this shape: SMALLEST to WIDEST a side, as looked at."""
+    half = _half(cols)
+    return all(SMALLEST <= side // half <= WIDEST for side in (rows, cols))
 
 
 def looked_at(optics: Optics) -> Optics:
     """Optics of the pictures that the detectors work on: those of wide arrays (Lepton) are halved."""
-    if optics.cols <= WIDEST:
-        return optics
-    return replace(optics, rows=optics.rows // 2, cols=optics.cols // 2)
+    half = _half(optics.cols)
+    return replace(optics, rows=optics.rows // half, cols=optics.cols // half)
+
+
+def _half(cols: int) -> int:
+    return 2 if cols > WIDEST else 1
 
 
 def halved(frames: Frames) -> Frames:

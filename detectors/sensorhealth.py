@@ -7,6 +7,7 @@ that say what can be heard and seen, for the detectors that draw conclusions fro
 Once a minute:
 1. If all homes with cameras fell silent within seconds, and nothing at all is heard: it is our connection.
    One finding (carried by the first home), nothing of single homes; silence counts anew when it is back.
+   Cameras that joined later and have not been heard yet say nothing about it.
 2. A home is *dark* when none of its sources with a known rhythm (cameras, climate sensors) is heard and
    nothing else has been heard since; silence then means nothing.
 3. `blind`: a camera newly dark; a dark home without cameras; a home none of whose cameras sees any more,
@@ -76,8 +77,13 @@ class SensorHealthState:
     """Its darkness has been told."""
     cameras_of: NDArray[np.int32]
     """(H,)"""
+    sensor_since_ms: PassingSensor[np.int64]
+    """(E,) from when on its silence counts: we were not listening before, or it was not there; −1 = from
+    the next minute on."""
+    camera_since_ms: PassingCamera[np.int64]
+    """(C,) the same."""
     since_ms: PassingInt = NEVER
-    """From when on silence counts: we were not listening before."""
+    """From when on we listen at all."""
     minute_ms: PassingInt = NEVER
     broker_told: PassingBool = False
 
@@ -132,6 +138,8 @@ def fresh(params: SensorHealthParams, layout: Layout, rate_hz: F32) -> SensorHea
         lost_min=np.zeros(h, np.float32),
         camera_told=np.zeros(len(layout.camera_home), np.bool_),
         cameras_of=np.bincount(layout.camera_home, minlength=h).astype(np.int32),
+        sensor_since_ms=np.full(len(layout.sensor_home), NEVER, np.int64),
+        camera_since_ms=np.full(len(layout.camera_home), NEVER, np.int64),
     )
 
 
@@ -168,8 +176,10 @@ def minute(
 ) -> tuple[Health, list[Finding]]:
     """Judge all sensors and homes, once a minute."""
     if state.minute_ms == NEVER or now_ms - state.minute_ms > params.pause_s * 1000:
-        state.since_ms = now_ms  # we have only begun to listen (again)
+        _listen_from(state, now_ms)  # we have only begun to listen (again)
     state.minute_ms = now_ms
+    for since in (state.sensor_since_ms, state.camera_since_ms):
+        since[since == NEVER] = now_ms
     broker = _broker(params, state, layout, arrivals, now_ms)
     noticed = np.zeros(layout.rooms, np.bool_)
     spoke = state.events.spoke & state.events.lively & (state.events.value > 0)
@@ -184,7 +194,7 @@ def minute(
         arrivals.camera_boots,
         arrivals.camera_offline,
         noticed,
-        state.since_ms,
+        state.camera_since_ms,
         now_ms,
     )
     dark = _dark_homes(params, state, layout, arrivals, seen, now_ms) | broker
@@ -197,7 +207,7 @@ def minute(
         arrivals.battery,
         arrivals.sensor_boots,
         dark,
-        state.since_ms,
+        state.sensor_since_ms,
         now_ms,
     )
     live = told.live & ~dark[layout.sensor_home]
@@ -212,8 +222,15 @@ def minute(
     found = _blind(params, state, layout, arrivals, seen, dark, now_ms)
     return health, [
         *found,
-        *faultfindings.faults(state.events, state.cameras, layout, told, seen, state.since_ms, now_ms),
+        *faultfindings.faults(state.events, state.cameras, layout, told, seen, state.sensor_since_ms, now_ms),
     ]
+
+
+def _listen_from(state: SensorHealthState, t_ms: int) -> None:
+    """Let no silence count from before `t_ms`."""
+    state.since_ms = max(state.since_ms, t_ms)
+    for since in (state.sensor_since_ms, state.camera_since_ms):
+        np.maximum(since, t_ms, out=since)
 
 
 # --- whose fault it is ---------------------------------------------------------------------------------
@@ -221,16 +238,18 @@ def minute(
 
 def _last_seen(state: SensorHealthState, layout: Layout, arrivals: Arrivals) -> I64:
     """(H,) arrival of the last usable frame of any camera since we listen, −1 = none."""
+    seen = np.where(arrivals.camera_ms >= state.camera_since_ms, arrivals.camera_ms, NEVER)
     out = np.full(layout.homes, NEVER, np.int64)
-    np.maximum.at(out, layout.camera_home, arrivals.camera_ms)
-    return np.where(out >= state.since_ms, out, np.int64(NEVER))
+    np.maximum.at(out, layout.camera_home, seen)
+    return out
 
 
 def _broker(
     params: SensorHealthParams, state: SensorHealthState, layout: Layout, arrivals: Arrivals, now_ms: int
 ) -> bool:
     """Whether all homes with cameras fell silent within `together_s`, and nothing else has been heard."""
-    waited = ~state.camera_told  # a camera that has long been dark says nothing about the connection
+    joins = (state.camera_since_ms > state.since_ms) & (arrivals.camera_ms < state.camera_since_ms)
+    waited = ~(state.camera_told | joins)  # one that has long been dark says nothing about the connection
     last = np.full(layout.homes, NEVER, np.int64)
     np.maximum.at(last, layout.camera_home[waited], np.maximum(arrivals.camera_ms, state.since_ms)[waited])
     expected = last[last != NEVER]
@@ -243,7 +262,7 @@ def _broker(
     if now_ms - newest > params.broker_s * 1000 and newest - int(expected.min()) <= within_ms:
         return True
     if state.broker_told:  # something is heard again: for all others silence counts from here
-        state.since_ms = max(state.since_ms, newest)
+        _listen_from(state, newest)
     return False
 
 
@@ -262,17 +281,24 @@ def _dark_homes(  # noqa: PLR0917
     silent = np.bincount(layout.camera_home[seen.dark], minlength=layout.homes)
     np.maximum.at(since, layout.camera_home, np.maximum(arrivals.camera_ms, arrivals.refused_ms))
     clock = events.clocks[events.first_ms[events.clocks] != NEVER]
-    heard = np.maximum(events.heard_ms[clock], state.since_ms)
+    heard = np.maximum(events.heard_ms[clock], state.sensor_since_ms[clock])
     late = now_ms - heard > eventhealth.late_ms(params.eventhealth, events.gap_s[clock])
     only = sources[home[clock]] == 0  # where there are cameras, they tell it sooner
     late, clock = late[only], clock[only]
     sources = sources + np.bincount(home[clock], minlength=layout.homes)
     silent = silent + np.bincount(home[clock[late]], minlength=layout.homes)
-    np.maximum.at(since, home[clock], events.heard_ms[clock])
-    since = np.maximum(since, state.since_ms)
+    np.maximum.at(since, home[clock], heard[only])
+    since = np.maximum(since, _since(state, layout))
     margin_ms = int(params.heard_margin_s * 1000)
     speaks = np.maximum(state.heard_ms, _refused(layout, arrivals)) > since + margin_ms
     return np.asarray((sources > 0) & (silent == sources) & ~speaks)
+
+
+def _since(state: SensorHealthState, layout: Layout) -> I64:
+    """(H,) from when on the silence of all cameras counts; without cameras, from when on we listen."""
+    out = np.full(layout.homes, state.since_ms)
+    np.maximum.at(out, layout.camera_home, state.camera_since_ms)
+    return out
 
 
 def _refused(layout: Layout, arrivals: Arrivals) -> I64:
@@ -322,11 +348,12 @@ def _blind(  # noqa: PLR0917  (one array for each thing that is known)
     """Step 3."""
     eye, h = layout.camera_home, layout.homes
     newly = seen.dark & ~state.camera_told
-    state.camera_told = seen.dark | (state.camera_told & (arrivals.camera_ms < state.since_ms))
+    state.camera_told = seen.dark | (state.camera_told & (arrivals.camera_ms < state.camera_since_ms))
     count = np.bincount(eye[seen.dark], minlength=h)
     none = (state.cameras_of > 0) & (np.bincount(eye[seen.sees], minlength=h) == 0)
     state.lost_min = np.where(none, state.lost_min + 1, 0).astype(np.float32)
-    listened = now_ms - state.since_ms >= params.broker_s * 1000
+    since = _since(state, layout)
+    listened = now_ms - since >= params.broker_s * 1000
     lost = (listened & (state.lost_min >= params.lost_min)) | (dark & (state.cameras_of == 0))
     fresh_loss = lost & ~state.told_lost & (count < np.maximum(state.cameras_of, 1))
     state.told_lost = lost
@@ -338,7 +365,7 @@ def _blind(  # noqa: PLR0917  (one array for each thing that is known)
     last = np.where((last == NEVER) & (state.cameras_of == 0), state.heard_ms, last)
     earliest = np.full(h, np.iinfo(np.int64).max)
     np.minimum.at(earliest, eye[seen.dark], arrivals.camera_ms[seen.dark])
-    onset = np.where(last == NEVER, state.since_ms, last)
+    onset = np.where(last == NEVER, since, last)
     homes_dark = _together(params, state, layout, arrivals, now_ms, onset)
     worst = np.zeros(h, np.int8)
     np.maximum.at(worst, eye, seen.cause)

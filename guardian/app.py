@@ -106,7 +106,10 @@ async def run(
             return book.duty(clock.now_ms())
 
         # the way in
-        first = build(people, loaded.detectors, replay=replay)  # others may follow: ask the watch
+        try:
+            first = build(people, loaded.detectors, replay=replay)  # others may follow: ask the watch
+        except ValueError as e:
+            raise SettingsError([f"the roster cannot be watched: {e}"]) from e
         address = broker_address(settings.mqtt)
         control = Control(address, people.site)
         link = Link(

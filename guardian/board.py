@@ -392,9 +392,8 @@ class Board:
         self._rejected_frames, self._rejected_events = old._rejected_frames, old._rejected_events
         self._staged, self.events_taken = list(old._staged), old.events_taken
         self._refusals.follow(old._refusals)
+        for device, (state, battery, rssi) in old.statuses.items():
+            spec = self._specs.get(device)
+            if spec is not None and spec.source == old._specs[device].source:
+                self.tell(spec, Status(state, battery, rssi))
         self.devices.follow(old.devices, anew)
-        for device, row in self._device_row.items():
-            if device in old._device_row:
-                was = old._device_row[device]
-                self.offline[row], self.battery[row] = old.offline[was], old.battery[was]
-        self.statuses = {d: s for d, s in old.statuses.items() if d in self._specs}

@@ -148,7 +148,7 @@ async def import_roster(  # noqa: PLR0917  # app.py binds all but the last two
             gone = set(book.roster.homes) - set(found.homes)
             book.take(found)
             book.people = People.of(found.duty, new.rows)
-            changes += await exchange.take(other)
+            changes += [f"! {why}" for why in await exchange.take(other)]
             changes += [
                 f"! {one.home} is watched no more; its incident {one.id} ({one.kind}) stays open until "
                 f"somebody closes it / 已不再看护 {one.home},其事件 {one.id} 仍未结束,须由人工关闭"

@@ -68,11 +68,14 @@ class _Device:
     sleeps: bool = False
     battery: float | None = None
     rssi: float | None = None
+    told: bool = False
+    """The board has been told of it."""
 
 
 @dataclass(slots=True)
 class _Bridge:
     devices: list[_Device] = field(default_factory=list)
+    offline: bool = False
 
 
 Route = Callable[[bytes, bool, int], None]
@@ -91,25 +94,26 @@ class Devices:
         """Topics on which devices say whether they are there: with stored messages."""
         self.counters: Counter[str] = Counter()
         """`repeats`: states and values that were no news; `start-up`: movement that may be an old state."""
-        self._devices: list[_Device] = []
-        bridges: dict[str, _Bridge] = {}
+        self._devices: dict[tuple[str, str], _Device] = {}
+        """By dialect and topic."""
+        self._bridges: dict[str, _Bridge] = {}
+        """By their own topic."""
         by_device: dict[tuple[str, str], list[tuple[SensorSpec, Source]]] = {}
         for spec in sensors:
             if spec.source is not None and spec.source.dialect in TOPICS:
                 by_device.setdefault((spec.source.dialect, spec.source.topic), []).append((spec, spec.source))
-        for (dialect, _), some in by_device.items():
-            device = _Device([_Sensor(spec) for spec, _ in some])
-            self._devices.append(device)
-            topics = TOPICS[dialect]([Quantity(spec.kind, source) for spec, source in some])
+        for key, some in by_device.items():
+            device = self._devices[key] = _Device([_Sensor(spec) for spec, _ in some])
+            topics = TOPICS[key[0]]([Quantity(spec.kind, source) for spec, source in some])
             for topic, parse in topics.readings.items():
                 self._add(self.readings, topic, partial(self._reading, device, parse))
             for topic, parse_status in topics.statuses.items():
                 self._add(self.statuses, topic, partial(self._status, device, parse_status))
             for topic, parse_status in topics.bridges.items():
-                if topic not in bridges:
-                    bridges[topic] = _Bridge()
-                    self._add(self.statuses, topic, partial(self._bridge, bridges[topic], parse_status))
-                bridges[topic].devices.append(device)
+                if topic not in self._bridges:
+                    bridge = self._bridges[topic] = _Bridge()
+                    self._add(self.statuses, topic, partial(self._bridge, bridge, parse_status))
+                self._bridges[topic].devices.append(device)
 
     def _add(self, kind: list[str], topic: str, route: Route) -> None:
         if topic in self._routes:
@@ -118,18 +122,30 @@ class Devices:
         self._routes[topic] = route
 
     def follow(self, old: "Devices", anew: Container[tuple[str, str]]) -> None:
-        """Go on from those of another roster: a device whose topic and sensors are the same."""
-        known = {d.sensors[0].spec.source: d for d in old._devices if d.sensors}
-        for device in self._devices:
-            was = known.get(device.sensors[0].spec.source)
-            same = was is not None and [s.spec for s in was.sensors] == [s.spec for s in device.sensors]
-            if was is None or not same:
+        """Go on from those of another roster: devices by dialect and topic, their sensors by name and source.
+
+        What a device or its bridge has said of itself holds for all its sensors, new ones too.
+        """
+        for key, device in self._devices.items():
+            was = old._devices.get(key)
+            if was is None:
                 continue
-            device.offline, device.bridge_offline, device.sleeps = was.offline, was.bridge_offline, was.sleeps
+            device.offline, device.sleeps, device.told = was.offline, was.sleeps, was.told
             device.battery, device.rssi = was.battery, was.rssi
-            for sensor, its in zip(device.sensors, was.sensors, strict=True):
-                if (sensor.spec.home, sensor.spec.name) not in anew:
+            known = {(s.spec.home, s.spec.name, s.spec.source): s for s in was.sensors}
+            for sensor in device.sensors:
+                name = sensor.spec.home, sensor.spec.name
+                its = known.get((*name, sensor.spec.source))
+                if its is not None and name not in anew:
                     sensor.last, sensor.passed_ms, sensor.known = its.last, its.passed_ms, its.known
+        for topic in self._bridges.keys() & old._bridges.keys():
+            bridge = self._bridges[topic]
+            bridge.offline = old._bridges[topic].offline
+            for device in bridge.devices:
+                device.bridge_offline |= bridge.offline
+        for device in self._devices.values():
+            if device.told or device.bridge_offline:
+                self._tell(device)
         self.counters.update(old.counters)
 
     def end(self) -> None:
@@ -220,6 +236,7 @@ class Devices:
         except Reject as reject:
             self._taker.refuse_of(bridge.devices[0].sensors[0].spec, reject.reason)
             return
+        bridge.offline = offline
         for device in bridge.devices:
             device.bridge_offline = offline
             self._tell(device)
@@ -227,6 +244,7 @@ class Devices:
                 sensor.known &= retained  # it has just started, or ended: what comes next may be old
 
     def _tell(self, device: _Device) -> None:
+        device.told = True
         gone = (device.offline and not device.sleeps) or device.bridge_offline
         state = "offline" if gone else "online"
         for sensor in device.sensors:

@@ -76,28 +76,32 @@ class Exchange:
             return None
         try:
             return await asyncio.to_thread(build, roster, params, replay=self._replay)
-        except (ValueError, KeyError) as e:
-            log.error("what watches stays as it is", why=str(e))  # noqa: TRY400  # the reason is in the words
+        except Exception as e:  # whatever it is: the old ones watch on, and whoever asked is told
+            log.exception("what watches stays as it is")
             raise Refused([f"nothing has changed: {e}"]) from e
 
     async def take(self, other: Built | None) -> Sequence[str]:
-        """Put in place what was built; give what there is to say about it, one line each."""
+        """Put in place what was built; give why it is not in place, one line each."""
         if other is None:
             return ()
         if not self._watch.board.homes:  # what was learnt before is in snapshots, which only a start reads
-            return (f"! nobody was watched: homes and sensors take effect {NEXT_START}",)
+            return (f"nobody was watched: the new takes effect {NEXT_START}",)
+
+        def hand_over(board: Board) -> None:
+            self._roster, self._params = other.roster, other.params
+            self._hand_over(board)
+
         try:
-            stood_ms = await self._watch.exchange(other.board, other.lookout, self._hand_over)
+            stood_ms = await self._watch.exchange(other.board, other.lookout, hand_over)
         except Exception as e:  # whatever it is: the old ones watch on, and whoever asked is told
             log.exception("what watches stays as it is")
-            return (f"! homes and sensors stay as they were, {NEXT_START} the new ones hold: {e}",)
-        self._roster, self._params = other.roster, other.params
+            return (f"what watches stays as it was, the new takes effect {NEXT_START}: {e}",)
         keep_built()
         log.info("another roster or other thresholds watch", homes=len(other.board.homes), stood_ms=stood_ms)
         return ()
 
     async def reload(self) -> Answer:
-        """Read the detectors' thresholds again. Raises Refused with every mistake: then nothing changes."""
+        """Read the detectors' thresholds again. Raises Refused with what is wrong: then nothing changes."""
         if self._loaded.file is None:
             raise Refused(["these settings were not read from a file"])
         async with self.turn:
@@ -107,7 +111,8 @@ class Exchange:
                 log.error("thresholds stay as they were", why=e.problems)  # noqa: TRY400
                 raise Refused(e.problems) from e
             changes = _thresholds(self._params, new.detectors)
-            changes += await self.take(await self.built(params=new.detectors))
+            if why := await self.take(await self.built(params=new.detectors)):
+                raise Refused(list(why))
             old = self._loaded
             if new.policy != old.policy:
                 changes.append(f"! escalation.toml has changed: it takes effect {NEXT_START}")

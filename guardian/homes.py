@@ -296,13 +296,11 @@ class Homes:
                 array[here] = arrays[f"sensor.{name}"][there]
 
     def follow(self, old: "Homes", anew: Container[tuple[str, str]]) -> None:
-        """Go on from others at once, without the sensors `anew`: counts, and what was folded last."""
+        """Go on from others at once, without the sensors `anew`: counts. Their readings have been taken."""
         here, there = matching(
             ["/".join(k) for k in self._events], ["" if k in anew else "/".join(k) for k in old._events]
         )
         self.boots[here], self.muted[here] = old.boots[there], old.muted[there]
-        row_of = dict(zip(there.tolist(), here.tolist(), strict=True))
-        self._heard = [(row_of[h[0]], *h[1:]) for h in old._heard if h[0] in row_of]
         self.duplicates = old.duplicates
 
 

@@ -130,7 +130,7 @@ class Link:
     def take(self, board: Board) -> None:
         """Hand what comes to this board from now on; subscribe to what is new, then leave what is gone."""
         old, self._board = self._board, board
-        known = {(s.home, s.name) for s in old.specs}
+        known = {(s.home, s.name) for s in old.specs if s.source is None}
         self._unheard |= {
             f"guardian/{self._site}/{s.home}/{s.name}/status"
             for s in board.specs

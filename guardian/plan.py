@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from detectors.frame import SMALLEST, WIDEST, fits
 from detectors.layout import Layout, RoomKind, SensorKind
 from guardian.slab import SensorSpec
 from guardian.wire.native import FLAG_KINDS, VALUE_RANGE
@@ -50,7 +51,20 @@ def checked(sensors: Sequence[SensorSpec]) -> dict[tuple[str, str], SensorSpec]:
         raise ValueError(f"unknown kind of sensor: {', '.join(wrong)}")
     if bare := [s for s in sensors if s.kind == THERMAL and not (s.rows and s.cols)]:
         raise ValueError(f"thermal sensor without rows and cols: {bare[0].home}/{bare[0].name}")
+    shapes = [(s, shape_mistake(s.rows or 0, s.cols or 0)) for s in sensors if s.kind == THERMAL]
+    if wrong := [f"{s.home}/{s.name}: {why}" for s, why in shapes if why]:
+        raise ValueError("; ".join(wrong))
     return specs
+
+
+def shape_mistake(rows: int, cols: int) -> str | None:
+    """Say why no detector can work with arrays of this shape, None where they can."""
+    if fits(rows, cols):
+        return None
+    return (
+        f"{rows}x{cols} pixels: it takes {SMALLEST} to {WIDEST} rows and as many columns; "
+        f"with more than {WIDEST} columns twice as many of both"
+    )
 
 
 def must_be_watched(sensor: str) -> bool:

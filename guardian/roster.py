@@ -11,6 +11,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -195,16 +196,21 @@ def _rows(file: RosterFile, old: RosterRows | None) -> RosterRows:
             for home, s in r.travel_s.items()
         ]
     return RosterRows(
-        people=tuple(people.values()),
+        people=_in_order(people.values()),
         sites=({"id": file.site.id, **file.site.model_dump(exclude={"id"})},),
-        homes=tuple(homes),
-        rooms=tuple(rooms),
-        zones=tuple(zones),
-        sensors=tuple(sensors),
-        responders=tuple(responders),
-        shifts=tuple(shifts),
-        travels=tuple(travels),
+        homes=_in_order(homes),
+        rooms=_in_order(rooms),
+        zones=_in_order(zones),
+        sensors=_in_order(sensors),
+        responders=_in_order(responders),
+        shifts=_in_order(shifts),
+        travels=_in_order(travels),
     )
+
+
+def _in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """As the ledger gives them: what has only another order in the file has not changed."""
+    return tuple(sorted(rows, key=itemgetter("id")))
 
 
 def _person_ids(old: RosterRows | None) -> dict[tuple[str, str], str]:

@@ -11,9 +11,10 @@ from functools import cache
 from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from alerting.wording import card_fits
+from guardian.plan import shape_mistake
 from guardian.roster_source import mistakes, shared
 from guardian.settings import Id, Phone, SettingsError, Strict, lines
 from guardian.wire.source import Dialect
@@ -41,7 +42,6 @@ EVENT_KINDS: Final = (
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _timezones: Final = cache(available_timezones)
 """It looks through directories, which takes longer than all the rest of a roster."""
-_MAX_SIDE: Final = 120  # pixels; a Lepton has 160x120 at the most, sent as 80x60
 
 
 def weekdays(text: str) -> str:
@@ -120,8 +120,8 @@ class SensorRow(Strict):
     id: Id
     kind: Literal[("thermal", *EVENT_KINDS)]  # type: ignore[valid-type]  # built from the list above
     room: Id
-    rows: Annotated[int, Field(ge=2, le=_MAX_SIDE)] | None = None
-    cols: Annotated[int, Field(ge=2, le=_MAX_SIDE)] | None = None
+    rows: int | None = None
+    cols: int | None = None
     rate_hz: Annotated[float, Field(gt=0, le=64)] | None = None
     mount: Literal["ceiling", "wall"] | None = None
     height_m: Annotated[float, Field(gt=0.5, lt=10)] | None = None
@@ -142,6 +142,14 @@ class SensorRow(Strict):
     format: Literal[FORMATS] | None = None  # type: ignore[valid-type]  # a list of wire/thermal.py
     endianness: Literal["little", "big"] | None = None
     order: Literal[ORDERS] | None = None  # type: ignore[valid-type]  # a list of wire/thermal.py
+
+    @field_validator("cols")
+    @classmethod
+    def _shape(cls, cols: int | None, info: ValidationInfo) -> int | None:
+        rows = info.data.get("rows")
+        if rows is not None and cols is not None and (wrong := shape_mistake(rows, cols)):
+            raise ValueError(wrong)
+        return cols
 
     @model_validator(mode="after")
     def _sound(self) -> "SensorRow":

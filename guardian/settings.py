@@ -284,8 +284,13 @@ def _with_secrets(table: dict[str, Any], path: Path, problems: list[str]) -> dic
     place = str(path.parent / named) if isinstance(named, str) else os.environ.get("CREDENTIALS_DIRECTORY")
     for name, (section, key) in _SECRETS.items():
         file = Path(place) / name if place else None
-        if file is not None and file.is_file() and isinstance(table.get(section), dict):
-            table[section][key] = file.read_text("utf-8").strip()
+        try:
+            if file is not None and isinstance(table.get(section), dict) and file.is_file():
+                table[section][key] = file.read_text("utf-8").strip()
+        except OSError as e:
+            problems.append(f"{file}: cannot be read: {e.strerror}")
+        except UnicodeDecodeError:  # whose words have a piece of the secret
+            problems.append(f"{file}: not UTF-8")
     return table
 
 

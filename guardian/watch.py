@@ -160,11 +160,15 @@ class Watch:
         in ms. Whatever is wrong with them is raised here, and the old ones go on.
         """
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._next = board, lookout, hand_over, done
-        return await done
+        asked = self._next = board, lookout, hand_over, done
+        try:
+            return await done
+        finally:
+            if self._next is asked:  # nobody waits for it any more
+                self._next = None
 
     def _exchange(self) -> None:
-        """Nothing may wait between the two: no event of this beat is on the way, none has come since."""
+        """Nothing may wait in here. What has come since the beat began lies on the old board, and moves."""
         if self._next is None:
             return
         (board, lookout, hand_over, done), self._next = self._next, None
@@ -245,8 +249,7 @@ class Watch:
         concerns = self._lookout.listen(self._board.fold(readings), now_ms)
         for found in self._lookout.look(now_ms):
             concerns += found
-            if self._next is None:
-                await asyncio.sleep(0)  # the link reads on between two chunks
+            await asyncio.sleep(0)  # the link reads on between two chunks
         each = self._lookout.spread(concerns)
         self._exchange()
         incidents: Sequence[Incident] = ()

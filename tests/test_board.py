@@ -148,6 +148,7 @@ def test_resolutions_are_groups_of_their_own() -> None:
         ([camera("h1"), camera("h1")], "twice"),
         ([SensorSpec("h1", "x", "lidar", "hall")], "unknown kind of sensor: h1/x: lidar"),
         ([SensorSpec("h1", "x", "thermal", "hall")], "without rows and cols: h1/x"),
+        ([SensorSpec("h1", "x", "thermal", "hall", 3, 4)], "h1/x: 3x4 pixels: it takes 4 to 64 rows"),
     ],
 )
 def test_a_roster_that_cannot_be_laid_out_is_refused(sensors: list[SensorSpec], words: str) -> None:

@@ -51,6 +51,13 @@ class Home:
         assert self.board.devices.hear(topic, raw, retained, self.now_ms)
         return [(r.sensor, r.value) for r in self.take()]
 
+    def has(self, *sensors: SensorSpec) -> None:
+        """The roster is another one from now on."""
+        old, self.board = self.board, Board("s", sensors)
+        self.board.restore(old.snapshot())
+        self.board.follow(old, ())
+        old.devices.end()
+
     def take(self) -> list[Reading]:
         return self.board.fold(self.board.take_events(self.now_ms))
 
@@ -273,11 +280,113 @@ def test_a_replay_speaks_native_topics_whatever_the_device_spoke() -> None:
     assert not board.devices.hear("zigbee2mqtt/radar", b'{"occupancy":true}', False, T0)
 
 
+# --- another roster while Guardian runs ----------------------------------------------------------------
+
+PIR, THERE, WARM, *_ = RADAR
+LAMP = spec("lamp", "pir", dialect="zigbee2mqtt", topic="zigbee2mqtt/lamp", attribute="occupancy")
+
+
+def test_a_device_lives_on_over_another_roster() -> None:
+    home = Home((PIR, WARM))
+    home.hear(b'{"state":"online"}', "zigbee2mqtt/bridge/state")
+    assert home.hear({"occupancy": True, "temperature": 20, "battery": 55, "linkquality": 80}) == [
+        ("warm", 20)
+    ]
+    assert home.hear({"occupancy": False, "temperature": 20}) == [("pir", 0)]
+    assert home.board.devices.counters == {"start-up": 1, "repeats": 1}
+    home.has(spec("x", "button", home="a"), PIR, WARM)
+    assert home.board.devices.counters == {"start-up": 1, "repeats": 1}
+    assert home.board.statuses["h1", "pir"] == home.board.statuses["h1", "warm"]
+    assert home.board.statuses["h1", "warm"][:2] == ("online", 55.0)
+    assert home.hear({"occupancy": True, "temperature": 20}) == [("pir", 1)], "somebody moves: no start-up"
+    assert home.board.devices.counters == {"start-up": 1, "repeats": 2}
+    assert home.hear({"temperature": 20}, after_s=57) == []
+    assert home.hear({"temperature": 20}) == [("warm", 20)], "a minute after it was passed on"
+
+
+def test_sensors_of_a_device_are_known_by_name_and_source_whatever_joins_or_leaves() -> None:
+    home = Home((PIR, THERE, WARM))
+    home.hear({"occupancy": False, "presence": False, "temperature": 20})
+    assert PIR.source is not None
+    other = replace(PIR, source=replace(PIR.source, attribute="motion"))
+    home.has(WARM, PIR, THERE, spec("more", "smoke", **Z2M, attribute="smoke"))
+    said = home.hear({"occupancy": True, "presence": True, "temperature": 20, "smoke": False})
+    assert said == [("pir", 1), ("there", 1), ("more", 0)]
+    home.hear({"occupancy": False})
+    home.has(other, THERE)
+    said = home.hear({"motion": True, "presence": False})
+    assert said == [("there", 0)], "the first word of what speaks for it now may be an old state"
+    assert home.board.devices.counters["start-up"] == 1
+    home.has(replace(PIR, source=THERE.source), replace(THERE, source=other.source))
+    assert home.hear({"motion": False, "presence": True}) == []
+    assert home.board.devices.counters["start-up"] == 2, "nothing of the one whose source it has now"
+
+
+def test_what_a_device_says_of_itself_is_of_that_device() -> None:
+    home = Home((PIR, LAMP))
+    offline, online = b'{"state":"offline"}', b'{"state":"online"}'
+    home.hear({"battery": 12})
+    home.hear(offline, "zigbee2mqtt/radar/availability")
+    assert home.board.offline.tolist() == [True, False]
+    home.has(PIR, WARM, LAMP)
+    assert home.board.offline.tolist() == [True, True, False], "a sensor more of a device that is gone"
+    assert home.board.battery[:2].tolist() == [12, 12]
+    home.has(PIR, WARM, spec("own", "door"))
+    home.board.status("guardian/s/h1/own/status", b'{"state":"offline","battery":9}')
+    home.has(spec("own", "door"), PIR, WARM)
+    assert (home.board.offline[0], home.board.battery[0]) == (True, 9), "one that speaks native"
+    assert home.board.statuses["h1", "own"] == ("offline", 9.0, None)
+    assert LAMP.source is not None
+    home.has(replace(PIR, source=LAMP.source), WARM)
+    assert home.board.offline.tolist() == [False, True], "another device has its name now"
+    assert np.isnan(home.board.battery[0])
+    assert set(home.board.statuses) == {("h1", "warm")}
+    home.has(replace(PIR, source=None), WARM)
+    assert home.board.offline.tolist() == [False, True]
+    home.hear(online, "zigbee2mqtt/radar/availability")
+    assert not home.board.offline.any()
+
+
+def test_what_was_counted_goes_over_and_a_sensor_that_hangs_elsewhere_begins_anew() -> None:
+    native = spec("door", "door")
+    home = Home((PIR, native))
+    home.hear({"occupancy": False})
+    home.hear(b"{")
+    for boot, event_id in (("b1", "x"), ("b2", "y"), ("b2", "y")):
+        payload = pack_event(1, event_id=event_id, boot=boot)
+        home.board.event("guardian/s/h1/door/event", payload, home.now_ms)
+    home.take()
+    home.board.mute(np.array([False, True]))
+    old = home.board
+    home.board = Board("s", (spec("x", "button", home="a"), PIR, native))
+    home.board.follow(old, {("h1", "pir")})
+    assert home.board.rejects == {(Reason.BAD_JSON, "h1/pir"): 1}
+    assert home.board.duplicates == 1
+    assert home.board.sensor_boots.tolist() == [0, 0, 1]
+    assert home.board._homes.muted.tolist() == [False, False, True]
+    assert home.board.received_events == old.received_events == 4
+    assert home.hear({"occupancy": True}) == [], "a first word, for it may be old"
+
+
+def test_a_bridge_that_is_offline_is_so_for_devices_that_join() -> None:
+    home = Home((PIR,))
+    home.hear(b"offline", "zigbee2mqtt/bridge/state")
+    home.has(PIR, LAMP)
+    assert home.board.offline.tolist() == [True, True]
+    home.hear(b"online", "zigbee2mqtt/lamp/availability")
+    assert home.board.offline.tolist() == [True, True], "nothing of it can be heard"
+    home.has(LAMP)
+    assert home.board.offline.tolist() == [True]
+    home.hear(b"online", "zigbee2mqtt/bridge/state")
+    home.has(LAMP, PIR)
+    assert home.board.offline.tolist() == [False, False]
+
+
 CAM = spec(
     "cam",
     "thermal",
-    rows=3,
-    cols=4,
+    rows=4,
+    cols=5,
     dialect="thermal",
     topic="avr/thermal/reading",
     format="json",
@@ -288,7 +397,7 @@ CAM = spec(
 def test_a_foreign_frame_lies_in_the_slab_as_a_native_one() -> None:
     native = replace(CAM, name="own", source=None)
     board = Board("s", (CAM, native))
-    celsius = np.linspace(18, 36, 12).reshape(3, 4).round(2)
+    celsius = np.linspace(18, 36, 20).reshape(4, 5).round(2)
     board.frame("avr/thermal/reading", json.dumps({"data": celsius.ravel().tolist()}).encode(), T0)
     board.frame("guardian/s/h1/own/frame", pack_frame(np.rint(100 * celsius).astype(np.int16)), T0)
     ((group, frames),) = board.batches(T0)
@@ -300,13 +409,56 @@ def test_a_foreign_frame_lies_in_the_slab_as_a_native_one() -> None:
 def test_a_foreign_frame_is_never_taken_for_a_native_one() -> None:
     board = Board("s", (CAM,))
     with pytest.raises(Reject, match="bad-json"):
-        board.frame("avr/thermal/reading", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
+        board.frame("avr/thermal/reading", pack_frame(np.full((4, 5), 2000, np.int16)), T0)
     with pytest.raises(Reject, match="wrong-kind"):
-        board.frame("guardian/s/h1/cam/frame", pack_frame(np.full((3, 4), 2000, np.int16)), T0)
+        board.frame("guardian/s/h1/cam/frame", pack_frame(np.full((4, 5), 2000, np.int16)), T0)
     assert board.rejects == {(Reason.BAD_JSON, "h1/cam"): 1, (Reason.WRONG_KIND, "h1/cam"): 1}
     board.refuse("avr/thermal/reading", Reason.RETAINED)
     assert board.rejects[Reason.RETAINED, "h1/cam"] == 1
     assert board.frames_taken == 0
+
+
+def test_frames_of_arrays_that_stay_wait_on_and_all_that_came_stay_counted() -> None:
+    own = replace(CAM, name="own", source=None)
+    goes, wide = replace(own, name="goes"), replace(own, name="wide", rows=8, cols=8)
+    home = Home((goes, own, wide))
+
+    def sends(name: str, value: int, rows: int = 4, cols: int = 5) -> None:
+        home.now_ms += 250
+        payload = pack_frame(np.full((rows, cols), value, np.int16), value)
+        home.board.frame(f"guardian/s/h1/{name}/frame", payload, home.now_ms)
+
+    for k in range(10):
+        sends("own", 2000 + k)
+    list(home.board.batches(home.now_ms))
+    sends("own", 32_000)
+    sends("own", 0)
+    list(home.board.batches(home.now_ms))
+    hot_ms = home.now_ms + 250
+    sends("own", 2345)
+    sends("own", 2346)
+    sends("goes", 2100)
+    sends("wide", 2200, 8, 8)
+    with pytest.raises(Reject):
+        sends("own", 0, 3, 3)
+    with pytest.raises(Reject):
+        sends("nobody", 1)
+    with pytest.raises(Reject):
+        home.board.event("guardian/s/h1/own/event", b"", home.now_ms)
+    old = home.board
+    home.has(own, replace(own, name="a"))
+    home.has(replace(own, name="a"), own)
+    assert home.board.frames_taken == 16, "those of arrays that have left, too"
+    assert home.board.received_frames == old.received_frames == 18
+    assert home.board.received_events == old.received_events == 1
+    assert home.board.refused_ms.max() == old.refused_ms.max() > 0
+    assert home.board.camera_boots.tolist() == [0, 1]
+    assert home.board.groups[4, 5].mended_pixels == 20
+    waiting = [(int(f.centi[0, 0, 0]), int(f.t_ms[0])) for _, f in home.board.batches(home.now_ms)]
+    assert waiting == [(2345, hot_ms), (2346, hot_ms + 250)]
+    assert home.board.frames_dropped.tolist() == [2]
+    assert "h1/nobody" in {device for _, device in home.board.rejects}
+    assert home.board._refusals._strangers == {"h1/nobody"}
 
 
 topics = st.sampled_from(

@@ -56,7 +56,7 @@ async def test_every_dialect_and_the_native_one_share_the_two_connections(tmp_pa
         await client.publish(HELP, b'{"value":1}', qos=1)
         for example in chosen:
             await client.publish(example.topic, example.payload, qos=0)
-        await client.publish("avr/thermal/reading", json.dumps({"data": [20.0] * 12}).encode())
+        await client.publish("avr/thermal/reading", json.dumps({"data": [20.0] * 20}).encode())
         await site.until(lambda: board.events_taken >= len(chosen) + 1 and board.frames_taken == 1)
         assert {r.value for r in site.beat()} == {1.0}
         assert not board.rejects
@@ -99,6 +99,29 @@ async def test_another_roster_is_subscribed_to_while_the_link_is_up(tmp_path: Pa
         assert site.link.counters["connects-events"] == site.link.counters["connects-frames"] == 1
         await client.publish("guardian/s/h2/help/status", b'{"state":"online"}', qos=1)
         await site.until(lambda: site.board.statuses["h2", "help"][0] == "online")
+
+
+async def test_what_is_stored_of_a_sensor_that_speaks_native_from_now_on_is_heard(tmp_path: Path) -> None:
+    """Its status came while the roster had its device speak a dialect."""
+    before = spec(
+        "help",
+        home="h3",
+        kind="button",
+        dialect="zigbee2mqtt",
+        topic="zigbee2mqtt/h",
+        attribute="action",
+        on="x",
+    )
+    async with (
+        mosquitto(tmp_path) as address,
+        device(address) as client,
+        running(Site(address, sensors=(*SENSORS, before))) as site,
+    ):
+        await client.publish("guardian/s/h3/help/status", b'{"state":"offline"}', qos=1, retain=True)
+        await site.until(lambda: site.board.rejects.total() == 1)
+        site.board = Heard((*SENSORS, replace(before, source=None)), site.changed)
+        site.link.take(site.board)
+        await site.until(lambda: ("h3", "help") in site.board.statuses)
 
 
 async def test_a_sensor_that_has_left_the_roster_is_unsubscribed_from(tmp_path: Path) -> None:

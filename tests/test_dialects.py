@@ -21,7 +21,7 @@ from guardian.wire.source import LOW_BATTERY, Heard, Parse, Quantity, Source, To
 from guardian.wire.thermal import FORMATS, NUMBERS, decoder
 from tests.dialect_payloads import EXAMPLES, STATUSES, Example
 
-ROWS, COLS = 3, 4
+ROWS, COLS = 4, 5
 
 
 def quantity(keys: dict[str, Any]) -> Quantity:
@@ -241,7 +241,14 @@ def test_any_json_under_the_right_key_is_heard_or_rejected(value: object) -> Non
 
 # --- thermal frames ----------------------------------------------------------------------------------
 
-CELSIUS = np.array([[20.0, 21.5, 22.25, 23.0], [19.0, 36.5, 35.0, 18.5], [17.0, 18.0, 19.0, 20.0]])
+CELSIUS = np.array(
+    [
+        [20.0, 21.5, 22.25, 23.0, 22.0],
+        [19.0, 36.5, 35.0, 18.5, 21.0],
+        [17.0, 18.0, 19.0, 20.0, 20.5],
+        [16.0, 16.5, 24.0, 25.0, 26.0],
+    ]
+)
 CENTI = np.rint(CELSIUS * 100).astype(np.int16)
 
 
@@ -256,7 +263,7 @@ WRITTEN: dict[str, tuple[bytes, dict[str, Any], float]] = {
     # teemvil/iot, AMG8833: nested arrays of floats
     "json-rows": (json.dumps(CELSIUS.tolist()).encode(), {}, 0),
     "json in an object": (
-        json.dumps({"t": 5, "rows": 3, "cols": 4, "data": CELSIUS.ravel().tolist()}).encode(),
+        json.dumps({"t": 5, "rows": 4, "cols": 5, "data": CELSIUS.ravel().tolist()}).encode(),
         {"format": "json", "attribute": "data"},
         0,
     ),
@@ -307,13 +314,13 @@ def test_pixels_are_put_in_order(order: str, as_sent: NDArray[np.float64]) -> No
 
 def test_pixels_that_are_not_known_or_cannot_be_are_bad_ones() -> None:
     written = CELSIUS.ravel().tolist()
-    written[:4] = [None, 301.0, -41.0, 22.0]
+    written[:5] = [None, 301.0, -41.0, 22.0, 22.5]
     found = decoder(thermal("json"), ROWS, COLS)(json.dumps(written).encode())
-    assert found[0].tolist() == [-32768, -32768, -32768, 2200]
+    assert found[0].tolist() == [-32768, -32768, -32768, 2200, 2250]
     floats = CELSIUS.astype("<f4")
-    floats[0] = np.nan, np.inf, -np.inf, 1e30
+    floats[0] = np.nan, np.inf, -np.inf, 1e30, -1e30
     found = decoder(thermal("float32", endianness="little"), ROWS, COLS)(floats.tobytes())
-    assert found[0].tolist() == [-32768] * 4
+    assert found[0].tolist() == [-32768] * 5
     assert found[1].tolist() == CENTI[1].tolist()
 
 
@@ -327,13 +334,13 @@ def test_length_never_chooses_a_format() -> None:
 
 
 BAD_FRAMES: dict[str, tuple[str, bytes, Reason]] = {
-    "short": ("uint8", bytes(11), Reason.WRONG_SHAPE),
-    "long": ("uint8", bytes(13), Reason.WRONG_SHAPE),
+    "short": ("uint8", bytes(19), Reason.WRONG_SHAPE),
+    "long": ("uint8", bytes(21), Reason.WRONG_SHAPE),
     "over 64 KiB": ("uint8", bytes(MAX_FRAME_PAYLOAD + 1), Reason.TOO_LARGE),
     "no JSON": ("json", b"[20.0 21.0]", Reason.BAD_JSON),
     "rows where none are": ("json", json.dumps(CELSIUS.tolist()).encode(), Reason.BAD_VALUE),
     "no rows": ("json-rows", json.dumps(CELSIUS.ravel().tolist()).encode(), Reason.BAD_VALUE),
-    "ragged": ("json-rows", b"[[1,2,3,4],[1,2,3],[1,2,3,4,5]]", Reason.WRONG_SHAPE),
+    "ragged": ("json-rows", b"[[1,2,3,4,5],[1,2,3,4],[1,2,3,4,5,6],[1,2,3,4,5]]", Reason.WRONG_SHAPE),
     "a word": ("json", b'[1,2,"x"]', Reason.BAD_VALUE),
     "too few": ("json", b"[1,2,3]", Reason.WRONG_SHAPE),
     "no base64": ("base64-uint8", b"%%%", Reason.BAD_VALUE),

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from alerting.concern import Kind
 from detectors import keep
+from detectors.fault import Cause
 from guardian.board import Board, SensorSpec
 from guardian.lookout import Lookout
 from guardian.settings import CONFIG, load
 from guardian.wire.native import pack_event, pack_frame
+from tests.test_sensorhealth import MIN, Story, camera, flat, told
 
 T0 = 1_790_000_000_000
 MORNING = 1_767_225_600_000  # 08:00 in Shanghai
@@ -137,6 +139,54 @@ def axes(
         elif key.startswith("board.home."):
             out[key] = "board.homes", homes
     return out
+
+
+PASSING = {
+    "rounds.names.home": (
+        "rounds.doorstep.opened_ms",
+        "rounds.health.home_blind_to_silence",
+        "rounds.now.away_ms",
+    ),
+    "rounds.names.sensor": ("rounds.health.sensor_live", "rounds.sensorhealth.sensor_since_ms"),
+    "rounds.names.camera": (
+        "rounds.health.camera_live",
+        "rounds.health.camera_sees",
+        "rounds.sensorhealth.camera_since_ms",
+        "rounds.camerahealth.last_ms",
+    ),
+}
+"""Names → what belongs to them, is in no snapshot, and must not begin anew when the roster changes."""
+NUMBERS = ("rounds.now.minute", "rounds.sensorhealth.since_ms", "rounds.sensorhealth.minute_ms")
+
+
+def test_what_passes_with_the_process_outlives_a_change() -> None:
+    story = Story(flat("h"))
+    story.lookout.expect({"h": T0})
+    story.play(3 * MIN, lambda k: story.hear("h", "front", k % 2))
+    before = story.lookout.snapshot(passing=True)
+    story.has([camera("a"), *flat("h")])
+    after = story.lookout.snapshot(passing=True)
+    fresh = Lookout(story.board, PARAMS).snapshot(passing=True)
+    for names, keys in PASSING.items():
+        was = before[names].tolist()
+        rows = [after[names].tolist().index(name) for name in was]
+        for key in keys:
+            assert np.array_equal(after[key][rows], before[key]), key
+            assert not np.array_equal(before[key], fresh[key][rows]), f"{key}: nothing to lose"
+    for key in NUMBERS:
+        assert after[key] == before[key] != fresh[key], key
+    assert not {*NUMBERS} & set(story.lookout.snapshot()), "a restart forgets them"
+
+
+def test_that_our_own_connection_is_gone_is_said_once_over_a_change() -> None:
+    homes = [camera(f"h{k}") for k in range(8)]
+    story = Story(homes)
+    story.play(5 * MIN)
+    story.views = dict.fromkeys(story.views, lambda _t: None)
+    assert [cause for *_, cause in told(story.play(5 * MIN))] == [Cause.BROKER]
+    story.has([camera("a"), *homes])
+    story.views = dict.fromkeys(story.views, lambda _t: None)
+    assert story.play(5 * MIN) == []
 
 
 def test_a_home_knows_its_rooms_by_name() -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from alerting.ledger import Ledger
 from guardian import roster
-from guardian.board import Board
+from guardian.board import Board, SensorSpec
+from guardian.lookout import Lookout
 from guardian.roster_file import read
-from guardian.settings import CONFIG, SettingsError
+from guardian.settings import CONFIG, SettingsError, load
+from guardian.wire.native import pack_frame
 
 EXAMPLE = (CONFIG / "roster.example.toml").read_text("utf-8")
 
@@ -169,6 +171,35 @@ def test_references_that_lead_nowhere_are_named() -> None:
 def test_a_thermal_sensor_needs_its_shape() -> None:
     with pytest.raises(SettingsError, match="a thermal sensor needs rows and cols"):
         read(EXAMPLE.replace("rows = 12, ", ""), "r.toml")
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3), (0, -8), (65, 8), (7, 80), (8, 130)])
+def test_arrays_that_no_detector_can_look_at_are_named_with_all_other_mistakes(
+    shape: tuple[int, int],
+) -> None:
+    rows, cols = shape
+    bad = EXAMPLE.replace("rows = 12, cols = 16, rate_hz = 4.0", f"rows = {rows}, cols = {cols}, rate_hz = 0")
+    with pytest.raises(SettingsError) as e:
+        read(bad.replace('id = "h02"', 'id = "H 2"'), "r.toml")
+    why = "it takes 4 to 64 rows and as many columns; with more than 64 columns twice as many of both"
+    assert f"r.toml: homes.2 (h03).sensors.0.cols: {rows}x{cols} pixels: {why}" in e.value.problems
+    assert len(e.value.problems) == 3
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (64, 64), (4, 64), (8, 65), (60, 80), (129, 129)])
+def test_arrays_of_every_shape_that_may_stand_in_a_roster_are_looked_at(shape: tuple[int, int]) -> None:
+    rows, cols = shape
+    file = read(EXAMPLE.replace("rows = 12, cols = 16", f"rows = {rows}, cols = {cols}"), "r.toml")
+    sensor = file.homes[2].sensors[0]
+    board = Board("s", [SensorSpec("h", "cam", "thermal", "hall", sensor.rows, sensor.cols, 4.0)])
+    lookout, rng = Lookout(board, load(CONFIG / "guardian.toml").detectors), np.random.default_rng(1)
+    for k in range(30):
+        t_ms = 1_790_000_000_000 + 250 * k
+        centi = rng.integers(2_000, 2_400, (rows, cols)).astype(np.int16)
+        board.frame("guardian/s/h/cam/frame", pack_frame(centi, k, t_ms), t_ms)
+        for _ in lookout.look(t_ms):
+            pass
+    assert board.groups[rows, cols].given == 30
 
 
 @pytest.mark.parametrize(

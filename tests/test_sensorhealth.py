@@ -93,6 +93,15 @@ class Story:
         self.lookout.restore(kept)
         self.now_ms += down_ms
 
+    def has(self, specs: list[SensorSpec]) -> None:
+        """The roster is another one from now on; what is new shows a room."""
+        old, self.specs = self.lookout, specs
+        self.board = Board("s", specs)
+        self.lookout = Lookout(self.board, PARAMS)
+        self.lookout.follow(old)
+        cameras = {(s.home, s.name): k for k, s in enumerate(specs) if s.kind == "thermal"}
+        self.views = {eye: self.views.get(eye, room(k)) for eye, k in cameras.items()}
+
     def hear(self, home: str, sensor: str, value: float, *, boot: str = "b", t_ms: int | None = None) -> None:
         t_ms = self.now_ms if t_ms is None else t_ms
         payload = pack_event(value=value, t_ms=t_ms, boot=boot)
@@ -306,6 +315,60 @@ def test_f35_a_street_goes_dark_each_home_knows_how_many_and_a_light_home_goes_o
     for h in homes[:11]:
         story.views[h, "cam"] = room(5)
     assert story.play(5 * MIN) == []  # F36: all back at once, and nobody falls
+
+
+def test_what_joins_later_is_not_told_at_once_and_has_its_own_time() -> None:
+    """A home more, and a camera more in a home that stays: the one sends, the others never do."""
+    story = Story(flat("h"))
+    assert story.play(30 * MIN) == []
+    joined_ms = story.now_ms
+    story.has([camera("a"), *flat("h"), camera("h", "attic", "attic"), camera("n"), event("n", "pir", "pir")])
+    for eye in (("h", "attic"), ("n", "cam")):
+        story.views[eye] = lambda _t: None
+    assert story.play(90_000) == []
+    said = story.play(4 * MIN)
+    assert sorted(told(said)) == [("blind", "h", "attic", Cause.SILENT), ("blind", "n", "cam", Cause.GATEWAY)]
+    for c in said:
+        assert joined_ms <= c.onset_ms <= joined_ms + MIN
+        assert 115 <= c.evidence["silent_s"] <= 180
+    begun_ms = story.now_ms  # what stays has kept its time over the change
+    story.views["h", "cam"] = story.views["h", "cam2"] = lambda _t: None
+    story.has(flat("h"))
+    story.hear("h", "pir", 1)
+    (blind,) = story.play(4 * MIN, lambda _k: story.hear("h", "pir2", 1))
+    assert (blind.home, blind.onset_ms) == ("h", begun_ms - FRAME_MS)
+
+
+def test_a_thermometer_that_joins_later_is_no_fault_before_its_own_hours_are_over() -> None:
+    home = [event("h", "pir", "pir"), event("h", "air", "temperature")]
+    story, rng = Story(home), np.random.default_rng(3)
+
+    def lives(k: int) -> None:
+        if rng.random() < 0.4:
+            story.hear("h", "pir", 1)
+        if k % 10 == 0:
+            story.hear("h", "air", 20 + k % 3)
+
+    assert story.minutes(14 * 60, lives) == []
+    joined_ms = story.now_ms
+    story.has([*home, event("h", "damp", "humidity", "bath")])
+    assert story.minutes(12 * 60 - 2, lives) == []
+    said = story.minutes(5, lives)
+    assert told(said) == [("sensor-fault", "h", "damp", Cause.SILENT)]
+    assert joined_ms <= said[0].onset_ms <= joined_ms + MIN
+    assert said[0].evidence["silent_s"] <= 12 * 3600 + 60
+
+
+def test_a_camera_that_joins_a_dead_connection_does_not_hide_that_it_is_dead() -> None:
+    homes = [f"h{k}" for k in range(8)]
+    story = Story([camera(h) for h in homes])
+    story.play(5 * MIN)
+    story.views = dict.fromkeys(story.views, lambda _t: None)
+    assert story.play(MIN) == []
+    story.has([*(camera(h) for h in homes), camera("late")])
+    story.views["late", "cam"] = lambda _t: None
+    said = story.play(10 * MIN)
+    assert [c.evidence["cause"] for c in said] == [Cause.BROKER]
 
 
 def test_when_all_homes_are_silent_one_thing_is_said_and_nothing_when_they_are_back() -> None:

@@ -289,6 +289,8 @@ def test_beats_of_any_length_and_a_restart_in_the_middle_change_nothing() -> Non
                 keep.restore(new, keep.snapshot(old), match)
             again.camera_ms = cut.camera_ms
             again.state.since_ms, again.state.minute_ms = cut.state.since_ms, cut.state.minute_ms
+            again.state.sensor_since_ms = cut.state.sensor_since_ms
+            again.state.camera_since_ms = cut.state.camera_since_ms
             again.state.events.boots_read = cut.state.events.boots_read
             again.state.cameras.last_ms = cut.state.cameras.last_ms
             cut = again

@@ -66,6 +66,14 @@ def test_a_secret_in_the_settings_file_is_refused_and_not_repeated(tmp_path: Pat
     assert found == ["guardian.toml: mqtt.password: secrets stand in files of their own, not here"]
 
 
+def test_a_secret_that_cannot_be_read_is_a_mistake_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "mqtt-password").write_bytes(b"hunt\xff")
+    found = problems(tmp_path, GOOD + 'colour = "red"\n')
+    assert f"{tmp_path / 'secrets' / 'mqtt-password'}: not UTF-8" in found
+    assert len(found) == 2
+
+
 def test_secrets_come_from_files_and_are_not_printed(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "mqtt-password").write_text("hunter2\n")
