@@ -306,7 +306,9 @@ def _status(link: Link, watch: Watch, ledger: Ledger, clock: Clock) -> desk.Answ
         "homes": len(board.homes),
         "frames": board.frames_taken,
         "frames_dropped": int(board.frames_dropped.sum()),
+        "frames_missed": sum(int(g.missed.sum()) for g in board.groups.values()),
         "events": board.events_taken,
+        "events_missed": board.events_missed,
         "duplicates": board.duplicates,
         "devices": dict(board.devices.counters),
         "rejects": [

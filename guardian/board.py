@@ -317,6 +317,11 @@ class Board:
         """(E,) the same of event sensors."""
         return self._homes.boots
 
+    @property
+    def events_missed(self) -> int:
+        """Events that the numbers of event sensors leave out, restarts of ours survived."""
+        return int(self._homes.missed.sum())
+
     @staticmethod
     def _of_cameras(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         return np.concatenate([np.zeros(0, np.int64), *parts])

@@ -117,6 +117,8 @@ class Homes:
             "next_key": np.zeros(e, np.int64),
             "ones": np.zeros(e, np.int64),
             "boot": np.zeros((e, 2), np.uint32),
+            "seq": np.full(e, NEVER, np.int64),
+            "missed": np.zeros(e, np.int64),
         }
         self.boots = np.zeros(e, np.int64)
         """(E,) starts of the devices, counted by the boot that their readings name."""
@@ -197,6 +199,7 @@ class Homes:
         self._sensor["value"][row], self._sensor["ms"][row] = r.value, r.arrival_ms
         if r.boot is not None:
             self._count_boot(row, r.boot)
+            self._count_missed(row, r)
         if r.kind in {"temperature", "humidity"}:
             h["temperature_c" if r.kind == "temperature" else "humidity"][home] = r.value
             return False
@@ -211,11 +214,30 @@ class Homes:
 
     def _count_boot(self, row: int, boot: str) -> None:
         """Another boot than the last two is a new start: late readings of the one before are none."""
-        now, known = zlib.crc32(boot.encode()) | 1, self._sensor["boot"][row]
+        now, known = _boot(boot), self._sensor["boot"][row]
         if now not in known:
             self.boots[row] += bool(known[0])
             known[1] = known[0]
             known[0] = now
+            self._sensor["seq"][row] = NEVER
+
+    def _count_missed(self, row: int, r: Reading) -> None:
+        """Numbers that one boot leaves out are events that are missing; who comes late is not."""
+        seq, missed = self._sensor["seq"], self._sensor["missed"]
+        if r.seq is None or r.boot is None or _boot(r.boot) != self._sensor["boot"][row, 0]:
+            return
+        if seq[row] == NEVER:
+            pass
+        elif r.seq > seq[row]:
+            missed[row] += r.seq - seq[row] - 1
+        elif missed[row]:
+            missed[row] -= 1
+        seq[row] = max(seq[row], r.seq)
+
+    @property
+    def missed(self) -> NDArray[np.int64]:
+        """(E,) events that the devices' own numbers leave out."""
+        return self._sensor["missed"]
 
     def locate(self, params: PositionParams, state: PositionState) -> None:
         """Let this filter answer where everybody is; until then nobody's place is known."""
@@ -302,6 +324,10 @@ class Homes:
         )
         self.boots[here], self.muted[here] = old.boots[there], old.muted[there]
         self.duplicates = old.duplicates
+
+
+def _boot(name: str) -> int:
+    return zlib.crc32(name.encode()) | 1
 
 
 def encode_events(readings: Sequence[Reading]) -> bytes:

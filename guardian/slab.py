@@ -30,6 +30,8 @@ TRUST_MS: Final = 2_000
 """How far a device's step may lie from the step of arrivals (DESIGN section 5, Time)."""
 NEW_BOOT: Final = 16
 """A sequence number below this and below the last one is counted from a new start, not overtaken."""
+MOST_MISSED: Final = 1 << 20
+"""Frames that one gap can stand for, three days at 4 Hz; beyond it a device counts otherwise."""
 NEVER: Final = -1
 """A time that has not come yet, in arrays of ms since 1970."""
 
@@ -112,6 +114,8 @@ class Group:
         """(S,) arrival of each sensor's last frame without a usable pixel."""
         self.boots = np.zeros(n, np.int64)
         """(S,) starts of the device, counted by its sequence numbers."""
+        self.missed = np.zeros(n, np.int64)
+        """(S,) frames that the sequence numbers leave out: lost on the way, dropped here or refused."""
         self._last_device = np.zeros(n, np.int64)
         self._last_seq = np.zeros(n, np.int64)
         rate = self.optics.rate_hz.astype(np.float64)
@@ -256,6 +260,8 @@ class Group:
         t_ms = np.where(broken | (arrived - stepped > TRUST_MS), arrived, stepped)
         t_ms = np.maximum(t_ms, self.last_t_ms[rows])
         dt_s = np.where(broken, np.nan, step / 1000.0).astype(np.float32)
+        left_out = seq - self._last_seq[rows] - 1
+        self.missed[rows] += np.where(first | (left_out > MOST_MISSED), 0, left_out.clip(0))
         self.boots[rows] += (seq < NEW_BOOT) & (seq < self._last_seq[rows])
         self.last_t_ms[rows] = t_ms
         self._last_arrival[rows], self._last_device[rows], self._last_seq[rows] = arrived, device, seq
@@ -288,7 +294,8 @@ class Group:
             "" if (s.home, s.name) in anew else name for s, name in zip(old.specs, old._names, strict=True)
         ]
         here, there = matching(self._names, names)
-        for mine, its in ((self._handed, old._handed), (self.dropped, old.dropped), (self.boots, old.boots)):
+        counts = ("_handed", "dropped", "boots", "missed")
+        for mine, its in ((getattr(self, name), getattr(old, name)) for name in counts):
             mine[here] = its[there]
         self.refused_ms[here] = old.refused_ms[there]
         count, was = np.frombuffer(self._count, np.int64), np.frombuffer(old._count, np.int64)
