@@ -466,9 +466,8 @@ def test_hearing_it_twice_changes_nothing(
         return
     if isinstance(event, LastResort):  # it notes the latest call
         twice = replace(twice, last_resort_ms=once.last_resort_ms)
-    if isinstance(event, LeaseLapsed | NeedsHelp) and once.state is not twice.state:
-        pytest.fail(f"{event.name} moved twice")
-    assert twice == once or (isinstance(event, LeaseLapsed) and once == incident)
+    too_early = isinstance(event, LeaseLapsed) and once == incident  # the lease may end in between
+    assert twice == once or too_early
 
 
 def test_what_is_no_event_is_no_move() -> None:
