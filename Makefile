@@ -4,6 +4,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TESTED := $(VENV)/.tested
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+SOURCES := $(shell find alerting config detectors docs guardian simulator tests $(wildcard *.md *.toml *.lock *.sh) -type f ! -name '*.pyc')
 ONCE ?=
 
 # What reaches every branch of alerting's core ([tool.coverage.run] in pyproject.toml), without tests drawn at
@@ -20,11 +23,16 @@ demo: $(READY)
 	$(BIN)/guardian demo $(if $(ONCE),--once)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
+	touch $(TESTED)
 
-test-all: $(READY) lint cover
+# Tests that are not slow are run again only if something has changed since they passed.
+test-all: $(READY) lint cover $(TESTED)
 	./tests/servers.sh
-	$(BIN)/python -m pytest
+	$(PYTEST) -m slow --durations 20
+
+$(TESTED): $(SOURCES)
+	$(MAKE) test
 
 # Fails unless every branch of alerting's core is taken by a test.
 cover: $(READY)

@@ -49,6 +49,7 @@ def test_tables_alone(result: Path, tmp_path: Path) -> None:
     assert "| falls/wall/8x8/trip | fall-suspected |" in (tmp_path / "t.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_written_suite_can_be_evaluated(tmp_path: Path) -> None:
     done = guardian("simulate", *SMALL, "--out", tmp_path / "t", "--json", tmp_path / "s.json")
     assert done.returncode == 0, done.stderr

@@ -31,6 +31,7 @@ def asked(home: Home) -> Where:
     return where
 
 
+@pytest.mark.slow
 def test_a_homes_rooms_are_told_for_every_second_whoever_else_sends() -> None:
     one, other = dark_home(0), dark_home(1)
     alone = watch(of_homes([one]), everything(), {one.name: asked(one)})

@@ -50,6 +50,7 @@ def test_long_stays_are_gone_through_at_the_pace_of_idle_frames(some: list[Lesso
         assert len(lesson.t_ms) < 6000
 
 
+@pytest.mark.slow
 def test_the_room_is_as_warm_as_the_home_is_just_then() -> None:
     warm = cold = 0
     for scene in scenes(40):
