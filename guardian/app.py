@@ -279,6 +279,7 @@ async def run(
             pulse.ready(f"watching {len(people.homes)} homes")
             await stop.wait()
             pulse.stopping()
+            await watch.end()
             for task in reversed(tasks):
                 task.cancel()
                 await asyncio.wait([task])

@@ -5,7 +5,7 @@ The same object serves the daemon's beat and a trace that is played straight to 
 """
 # ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -175,12 +175,14 @@ class Lookout:
             out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot(passing=passing).items()}
         return out
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, arrays: Mapping[str, NDArray[Any]], lost: Container[str] = ()) -> None:
         """Take back a snapshot by the names of homes, rooms and sensors. What hangs elsewhere begins anew.
 
-        So does a part whose arrays do not fit, and when all others are back, ValueError says which.
+        So does a part whose arrays do not fit, and when all others are back, ValueError says which; so does
+        what `lost` names (`snapshot.piece_of`), and every sensor when that is what tells how they hung.
         """
-        arrays = marks.without(arrays, marks.anew(self._marks, arrays))
+        anew = marks.anew(self._marks, arrays, believed="marks" not in lost)
+        arrays = marks.without(arrays, anew)
         self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
         wrong = self._rounds.restore(
             {k.removeprefix("rounds."): v for k, v in arrays.items() if k.startswith("rounds.")}
@@ -190,14 +192,15 @@ class Lookout:
         )
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")
-            if names is None:
-                continue
             prefix = f"fall.{rows}x{cols}."
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             try:
-                state.restore(mine, matching(self._names[rows, cols].tolist(), names.tolist()))
+                if names is not None:
+                    state.restore(mine, matching(self._names[rows, cols].tolist(), names.tolist()))
+                    continue
             except ValueError as e:
                 wrong.append(f"{rows}x{cols}: {e}")
+            self._rounds.health.unlearnt(self._board.groups[rows, cols])
         if wrong:
             raise ValueError("; ".join(wrong))
 
