@@ -372,8 +372,7 @@ class Board:
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back a snapshot; homes and sensors that the roster no longer has are left out."""
-        if "homes" in arrays:
-            self._homes.restore(arrays)
+        self._homes.restore(arrays)
         for (rows, cols), group in self.groups.items():
             prefix = f"group.{rows}x{cols}."
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -29,6 +29,7 @@ from guardian.board import Board, Reading, decode_events, encode_events
 from guardian.clock import Clock, ReplayClock
 from guardian.link import AckMark
 from guardian.lookout import Lookout
+from guardian.outward import Acks, Voice
 
 BEAT_MS: Final = 200  # DESIGN section 5
 REST_MS: Final = 50
@@ -56,34 +57,6 @@ CRASH_POINTS: Final = ("taken", "committed")
 """Where a test kills the daemon: events taken but not committed, committed but not acknowledged."""
 
 log = structlog.get_logger("watch")
-
-
-class Acks(Protocol):
-    """The event connection as the beat sees it."""
-
-    def unacked(self) -> AckMark:
-        """Mark how far events have been handed to the board."""
-        ...
-
-    def acknowledge(self, mark: AckMark) -> None:
-        """Acknowledge to the broker everything up to the mark."""
-        ...
-
-
-class Voice(Protocol):
-    """What the beat says to homes."""
-
-    def ack(self, home: str, sensor: str, event_id: str) -> None:
-        """Tell a device that its event is in the ledger."""
-        ...
-
-    def prompt(self, home: str, kind: str, incident_id: int, t_ms: int) -> None:
-        """Ask a resident whether all is well."""
-        ...
-
-    def replay_done(self, payload: bytes) -> None:
-        """Answer one beat of a replay."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
