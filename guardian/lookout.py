@@ -26,6 +26,7 @@ from detectors.zones import Zones, laid_out
 from guardian import marks
 from guardian.board import Board, Group, Reading
 from guardian.fires import Fires
+from guardian.preroll import PreRoll
 from guardian.protection import Protection
 from guardian.rounds import Rounds
 from guardian.slab import matching
@@ -65,6 +66,8 @@ class Lookout:
         rooms = {shape: state.room for shape, state in self._fall.items()}
         self._rounds = Rounds(board, params, timezone, rooms)
         self._fires = Fires(board, params, zones, self._rounds)
+        self.preroll = PreRoll(board)
+        """What the arrays saw, for people to look at."""
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
@@ -88,7 +91,10 @@ class Lookout:
             )
             self._rounds.see(group, state, frames, seen, now_ms)
             findings += self._fires.look(group, frames, seen, state, now_ms)
-            yield [_concern(group, f) for f in findings]
+            concerns = [_concern(group, f) for f in findings]
+            suspected = (c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED)
+            self.preroll.see(group, frames, suspected, now_ms)
+            yield concerns
         yield self._rounds.go(now_ms)
 
     def _alibis(self, group: Group, state: FallState, sensor: Rows, now_ms: int) -> NDArray[np.int64] | None:
@@ -156,6 +162,7 @@ class Lookout:
         self._board.follow(
             old._board, {(s.home, s.name) for s in self._board.specs if f"{s.home}/{s.name}" in changed}
         )
+        self.preroll.follow(old.preroll)
 
     @property
     def protection(self) -> Protection:
