@@ -21,7 +21,7 @@ from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state
-from guardian import desk, roster, spares, unseen, ways
+from guardian import desk, preroll, roster, spares, unseen, ways
 from guardian.away import Calendar
 from guardian.board import Activity, Board
 from guardian.book import Book, export_roster, import_roster, open_book
@@ -279,6 +279,7 @@ async def run(
             "foresight": foresight.run(),
             "exchange": exchange.run(asked),
             "learning": book.learn(ledger, clock),
+            "preroll": preroll.attend(lambda: watch.lookout.preroll, ledger, clock),
             "snapshots": watch.run_snapshots(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
             "control": control.run(),
@@ -291,6 +292,7 @@ async def run(
             pulse.ready(f"watching {len(people.homes)} homes")
             await stop.wait()
             pulse.stopping()
+            await watch.end()
             for task in reversed(tasks):
                 task.cancel()
                 await asyncio.wait([task])

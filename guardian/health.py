@@ -59,6 +59,11 @@ class HealthWatch:
             "health": self.now,
         }
 
+    def unlearnt(self, group: Group) -> None:
+        """Take that the rooms of this group's cameras are not known any more, before they say so."""
+        first = self._first_row[id(group)]
+        self.state.cameras.ready[first : first + len(group.specs)] = False
+
     def hear(self, events: Events) -> None:
         """Take the readings of one beat, in order."""
         sensorhealth.hear(self._params, self.state, self._board.layout, events)

@@ -307,6 +307,8 @@ class Homes:
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back a snapshot: what the roster still has, by name. Arrays it does not hold stay."""
+        if "homes" not in arrays:  # that part of it was damaged
+            return
         self._now_ms = max(self._now_ms, int(arrays["now_ms"]))
         here, there = matching(self.homes, arrays["homes"].tolist())
         for name, array in self._home.items():

@@ -5,7 +5,7 @@ The same object serves the daemon's beat and a trace that is played straight to 
 """
 # ruff: noqa: SLF001  (`follow` reads another object of the same class)
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from detectors.zones import Zones, laid_out
 from guardian import marks
 from guardian.board import Board, Group, Reading
 from guardian.fires import Fires
+from guardian.preroll import PreRoll
 from guardian.protection import Protection
 from guardian.rounds import Rounds
 from guardian.slab import matching
@@ -67,6 +68,8 @@ class Lookout:
         rooms = {shape: state.room for shape, state in self._fall.items()}
         self._rounds = Rounds(board, params, timezone, rooms)
         self._fires = Fires(board, params, zones, self._rounds)
+        self.preroll = PreRoll(board)
+        """What the arrays saw, for people to look at."""
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
@@ -90,7 +93,10 @@ class Lookout:
             )
             self._rounds.see(group, state, frames, seen, now_ms)
             findings += self._fires.look(group, frames, seen, state, now_ms)
-            yield [_concern(group, f) for f in findings]
+            concerns = [_concern(group, f) for f in findings]
+            suspected = (c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED)
+            self.preroll.see(group, frames, suspected, now_ms)
+            yield concerns
         yield self._rounds.go(now_ms)
 
     def _alibis(self, group: Group, state: FallState, sensor: Rows, now_ms: int) -> NDArray[np.int64] | None:
@@ -163,6 +169,7 @@ class Lookout:
         self._board.follow(
             old._board, {(s.home, s.name) for s in self._board.specs if f"{s.home}/{s.name}" in changed}
         )
+        self.preroll.follow(old.preroll)
 
     @property
     def protection(self) -> Protection:
@@ -182,12 +189,14 @@ class Lookout:
             out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot(passing=passing).items()}
         return out
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, arrays: Mapping[str, NDArray[Any]], lost: Container[str] = ()) -> None:
         """Take back a snapshot by the names of homes, rooms and sensors. What hangs elsewhere begins anew.
 
-        So does a part whose arrays do not fit, and when all others are back, ValueError says which.
+        So does a part whose arrays do not fit, and when all others are back, ValueError says which; so does
+        what `lost` names (`snapshot.piece_of`), and every sensor when that is what tells how they hung.
         """
-        arrays = marks.without(arrays, marks.anew(self._marks, arrays))
+        anew = marks.anew(self._marks, arrays, believed="marks" not in lost)
+        arrays = marks.without(arrays, anew)
         self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
         wrong = self._rounds.restore(
             {k.removeprefix("rounds."): v for k, v in arrays.items() if k.startswith("rounds.")}
@@ -197,14 +206,15 @@ class Lookout:
         )
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")
-            if names is None:
-                continue
             prefix = f"fall.{rows}x{cols}."
             mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             try:
-                state.restore(mine, matching(self._names[rows, cols].tolist(), names.tolist()))
+                if names is not None:
+                    state.restore(mine, matching(self._names[rows, cols].tolist(), names.tolist()))
+                    continue
             except ValueError as e:
                 wrong.append(f"{rows}x{cols}: {e}")
+            self._rounds.health.unlearnt(self._board.groups[rows, cols])
         if wrong:
             raise ValueError("; ".join(wrong))
 

@@ -38,10 +38,15 @@ def _mark(s: SensorSpec, furniture: Furniture) -> int:
     return zlib.crc32(repr(how).encode())
 
 
-def anew(now: Mapping[str, NDArray[Any]], then: Mapping[str, NDArray[Any]]) -> frozenset[str]:
-    """Name those (`home/sensor`) that hang elsewhere than in a snapshot; one without marks is believed."""
+def anew(
+    now: Mapping[str, NDArray[Any]], then: Mapping[str, NDArray[Any]], *, believed: bool = True
+) -> frozenset[str]:
+    """Name those (`home/sensor`) that hang elsewhere than in a snapshot; all, if it has no marks.
+
+    believed: one without marks is of a time before them, and nobody hangs elsewhere.
+    """
     if _MARKS not in then:
-        return frozenset()
+        return frozenset() if believed else frozenset(now[_NAMES].tolist())
     marks = dict(zip(then[_NAMES].tolist(), then[_MARKS].tolist(), strict=True))
     mine = zip(now[_NAMES].tolist(), now[_MARKS].tolist(), strict=True)
     return frozenset(name for name, mark in mine if marks.get(name, mark) != mark)

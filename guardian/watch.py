@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -29,6 +29,7 @@ from guardian.board import Board, Reading, decode_events, encode_events
 from guardian.clock import Clock, ReplayClock
 from guardian.link import AckMark
 from guardian.lookout import Lookout
+from guardian.outward import Acks, Voice
 
 BEAT_MS: Final = 200  # DESIGN section 5
 REST_MS: Final = 50
@@ -38,6 +39,7 @@ got none.
 """
 SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute; and after each finding
 FIRST_SNAPSHOT_MS: Final = 10_000  # by then a sensor is ready (5 s) and has something worth keeping
+END_S: Final = 5.0  # systemd gives a stop 20 s; ten thousand homes are written in 2 on a busy machine
 OVERDUE_LOOK_MS: Final = 1_000  # how often open suspicions, areas and silences are looked at
 ARRIVALS_LOOK_MS: Final = 1_000  # how often homes to which somebody is on the way are
 SIGHT_LOOK_MS: Final = (
@@ -55,34 +57,6 @@ CRASH_POINTS: Final = ("taken", "committed")
 """Where a test kills the daemon: events taken but not committed, committed but not acknowledged."""
 
 log = structlog.get_logger("watch")
-
-
-class Acks(Protocol):
-    """The event connection as the beat sees it."""
-
-    def unacked(self) -> AckMark:
-        """Mark how far events have been handed to the board."""
-        ...
-
-    def acknowledge(self, mark: AckMark) -> None:
-        """Acknowledge to the broker everything up to the mark."""
-        ...
-
-
-class Voice(Protocol):
-    """What the beat says to homes."""
-
-    def ack(self, home: str, sensor: str, event_id: str) -> None:
-        """Tell a device that its event is in the ledger."""
-        ...
-
-    def prompt(self, home: str, kind: str, incident_id: int, t_ms: int) -> None:
-        """Ask a resident whether all is well."""
-        ...
-
-    def replay_done(self, payload: bytes) -> None:
-        """Answer one beat of a replay."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +114,7 @@ class Watch:
         self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = self._arrivals_due_ms = 0
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._saving = False
+        self._turn = asyncio.Lock()  # held by a beat, and at last by `end`
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
         self._next: _Next | None = None
 
@@ -199,8 +174,10 @@ class Watch:
             found = None
         if found:
             self._last_row = found.beat
+            for part in found.lost:
+                log.error("a part of the snapshot is damaged and is learnt anew", part=part)
             try:
-                self._lookout.restore(found.arrays)
+                self._lookout.restore(found.arrays, found.lost)
             except (KeyError, ValueError) as e:  # of another version: what it held is learnt anew
                 log.warning("the snapshot does not fit this version", why=str(e))
         rows = await self._ledger.transact(lambda tx: beats_since(tx, self._last_row))
@@ -244,6 +221,25 @@ class Watch:
 
     async def beat(self, now_ms: int) -> Noticed:
         """Take what has come in, look, commit, then acknowledge and speak."""
+        async with self._turn:
+            return await self._beat(now_ms)
+
+    async def end(self) -> None:
+        """Let the beat in hand be the last one, and have what it has left written; given up after END_S.
+
+        A beat that is not over by then has taken what is not committed: nothing is written after it.
+        """
+        try:
+            async with asyncio.timeout(END_S):
+                await self._turn.acquire()  # for good
+                await self._to_save.join()
+                if self._may_save:
+                    await self._hand_to_save(self._clock.now_ms())
+                    await self._to_save.join()
+        except TimeoutError:
+            log.warning("no snapshot was written at the end: the one before counts")
+
+    async def _beat(self, now_ms: int) -> Noticed:
         mark = self._acks.unacked()
         readings = self._board.take_events(now_ms)
         concerns = self._lookout.listen(self._board.fold(readings), now_ms)
@@ -271,17 +267,21 @@ class Watch:
         if concerns or incidents:
             self._on_noticed(noticed)
             self._snapshot_due_ms = now_ms  # a restart in the dwell must not forget the suspicion
-        saves = self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
         idle = self._to_save.empty() and not self._saving  # a copy that waits would only grow old
-        if saves and now_ms >= self._snapshot_due_ms and idle:
+        if self._may_save and now_ms >= self._snapshot_due_ms and idle:
             self._snapshot_due_ms = now_ms + SNAPSHOT_MS
-            standing = await self._ledger.transact(lambda tx: triage.standing(tx, now_ms))
-            arrays = {
-                **self._lookout.snapshot(),
-                _STANDING: np.frombuffer(msgspec.json.encode(standing), np.uint8),
-            }
-            self._to_save.put_nowait(snapshot.Snapshot(self._last_row, arrays))
+            await self._hand_to_save(now_ms)
         return noticed
+
+    @property
+    def _may_save(self) -> bool:
+        return self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
+
+    async def _hand_to_save(self, now_ms: int) -> None:
+        standing = await self._ledger.transact(lambda tx: triage.standing(tx, now_ms))
+        stood = np.frombuffer(msgspec.json.encode(standing), np.uint8)
+        arrays = {**self._lookout.snapshot(), _STANDING: stood}
+        self._to_save.put_nowait(snapshot.Snapshot(self._last_row, arrays))
 
     def _acknowledge(self, mark: AckMark, readings: Sequence[Reading]) -> None:
         """Tell the broker and the devices what is on the disk; what is in memory alone they keep.
@@ -351,6 +351,7 @@ class Watch:
                 continue
             finally:
                 self._saving = False
+                self._to_save.task_done()
                 del held  # with ten thousand homes 250 MB, until the next one
             if droppable:
                 await self._ledger.transact(partial(drop_beats, upto=droppable))

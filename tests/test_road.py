@@ -191,10 +191,13 @@ async def killed_in_the_dwell(place: Place) -> dict[str, Any]:
 
 async def test_a_snapshot_of_another_ledger_and_a_damaged_beat_do_not_stop_a_start(tmp_path: Path) -> None:
     async with centre(tmp_path) as c:
-        async with daemon(c.place):
+        async with daemon(c.place) as process:
             await connected(c.place)
             await c.press()
             assert await c.phones[PHONE].expects_text("", within_s=15)
+            await snapshot_since(c.place, 0)
+            process.kill()  # a stop in order would write another snapshot, and drop the beat that both hold
+            await process.wait()
         with sqlite3.connect(c.place.state / "ledger.db") as db:
             db.execute("update beat set events = x'00'")
         db.close()
