@@ -603,13 +603,14 @@ def bench_outage(
 ) -> None:
     """Broker and daemon are killed, frozen and emptied under load: what is lost, and how soon it goes on."""
     from simulator.bench import outage
+    from simulator.private import DaemonError
 
     chosen = list(outage.BREAKS) if breaks is None else breaks.split(",")
     if strange := sorted(set(chosen) - outage.BREAKS.keys()):
         raise typer.BadParameter(f"{', '.join(strange)}: there are {', '.join(outage.BREAKS)}")
     try:
         figures = outage.run_outage(homes, per_s, chosen, err.print)
-    except outage.BenchError as e:
+    except (outage.BenchError, DaemonError) as e:
         fail(str(e))
     _write(json_file, figures)
     print(outage.table(figures))

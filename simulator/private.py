@@ -19,7 +19,7 @@ import tomli_w
 from guardian import desk
 from guardian.link import BrokerAddress
 
-READY_S: Final = 20.0  # a daemon that is not ready by then will not be
+READY_S: Final = 60.0  # on a machine that others use; a daemon that is not ready by then will not be
 STOP_S: Final = 5.0
 
 
