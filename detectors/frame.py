@@ -46,6 +46,10 @@ class Frames:
     dt_s: NDArray[np.float32]
     """(N,) seconds since that sensor's last frame; NaN = first one, or a gap: memory starts anew."""
 
+    def part(self, rows: NDArray[np.intp] | slice) -> "Frames":
+        """Give some of them."""
+        return Frames(self.sensor[rows], self.centi[rows], self.t_ms[rows], self.dt_s[rows])
+
 
 WIDEST: Final = 64
 """Columns that one word of the blob finder holds; wider arrays are looked at in pixels twice as large."""

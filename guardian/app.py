@@ -296,6 +296,8 @@ def _status(link: Link, watch: Watch, ledger: Ledger, clock: Clock) -> desk.Answ
         "frames_dropped": int(board.frames_dropped.sum()),
         "events": board.events_taken,
         "duplicates": board.duplicates,
+        "events_set_aside": board.set_aside,
+        "benched": watch.lookout.bench.status,
         "devices": dict(board.devices.counters),
         "rejects": [
             {"reason": reason, "device": device, "count": count}
