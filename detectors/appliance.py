@@ -30,6 +30,7 @@ from detectors.finding import Finding, Kind
 from detectors.keep import PerHome, PerRoom, PerSensor
 from detectors.layout import NOWHERE, Events, Layout, Rows, SensorKind
 from detectors.turns import turns
+from detectors.undo import Undo
 
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -165,7 +166,7 @@ def fresh(layout: Layout, matters: Bools) -> ApplianceState:
 # --- 1: who is where --------------------------------------------------------------------------------
 
 
-def notice(state: ApplianceState, room: Rows, t_ms: I64) -> None:
+def notice(state: ApplianceState, room: Rows, t_ms: I64, undo: Undo | None = None) -> None:
     """Somebody was noticed in the rooms (N,) at `t_ms` (N,), in order of time."""
     for turn in turns(state.layout.room_home[room]):
         here, t = room[turn], t_ms[turn]
@@ -174,14 +175,20 @@ def notice(state: ApplianceState, room: Rows, t_ms: I64) -> None:
         place = state.place[home]
         before = np.minimum(first + place, len(state.left_ms) - 1)
         gone = (place != NOWHERE) & (before != here) & (state.layout.room_home[before] == home)
+        if undo is not None:
+            undo.keep(state.left_ms, before[gone])
+            undo.keep(state.noticed_ms, here)
+            undo.keep_all(state, ("before_ms", "place", "last_ms"), home)
         state.left_ms[before[gone]] = t[gone]
         state.before_ms[home] = np.where(before != here, state.last_ms[home], state.before_ms[home])
         state.place[home], state.last_ms[home] = here - first, t
         state.noticed_ms[here] = np.maximum(state.noticed_ms[here], t)
 
 
-def look(state: ApplianceState, room: Rows, t_ms: I64) -> None:
+def look(state: ApplianceState, room: Rows, t_ms: I64, undo: Undo | None = None) -> None:
     """Cameras have looked into the rooms (N,) at `t_ms` (N,), whether they saw somebody or not."""
+    if undo is not None:
+        undo.keep(state.looked_ms, room)
     state.looked_ms[room] = t_ms
 
 

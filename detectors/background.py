@@ -39,9 +39,11 @@ from detectors.roomstate import (
     BackgroundState,
     Bools,
     Spots,
+    begin,
     box9,
     fresh,
     less_room,
+    overwrites,
     pieces,
     rows_from,
     rows_of,
@@ -114,6 +116,7 @@ def look(params: BackgroundParams, state: BackgroundState, frames: Frames) -> Lo
     """
     n = len(frames.sensor)
     at = rows_of(frames.sensor)
+    begin(state, frames.sensor)
     pixels = state.rows * state.cols
     centi = np.ascontiguousarray(frames.centi).reshape(n, pixels)
     large = pixels >= SMOOTH_FROM
@@ -184,6 +187,7 @@ def learn(params: BackgroundParams, state: BackgroundState, frames: Frames, seen
         mine = hold[k]
         some = mine.any(axis=1)
         if some.any():
+            overwrites(state, state.held, s[some])
             state.held[s[some]] = mine[some]
             state.hold_s[s[some]] = params.hold_keep_s
         kept = state.hold_s[s] > 0

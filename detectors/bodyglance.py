@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from detectors import background, geometry, skin, zones
 from detectors.background import F32, Bools
 from detectors.baseline import POSTURES
-from detectors.bodystate import I64, NEVER, READINGS, BodytempParams, BodytempState
+from detectors.bodystate import GLANCED, I64, NEVER, READINGS, BodytempParams, BodytempState
 from detectors.down import Stage, View
 from detectors.fall import Seen
 from detectors.fallstate import FallParams, FallState
 from detectors.posture import Doing
 from detectors.roomstate import unreadable
 from detectors.tracks import SLOTS
+from detectors.undo import Undo
 
 Ints = NDArray[np.intp]
 POSTURE_OF: Final = np.full(len(Doing), NEVER, np.int8)
@@ -36,6 +37,7 @@ def glance(  # noqa: PLR0917  (called once, in rounds)
     first: int,
     group: FallState,
     seen: Seen,
+    undo: Undo | None = None,
 ) -> None:
     """Take readings of who keeps still; `first`: row of the group's first camera in the layout.
 
@@ -47,6 +49,8 @@ def glance(  # noqa: PLR0917  (called once, in rounds)
     k = np.flatnonzero(view.t_ms >= state.next_ms[first + view.sensor])
     if not k.size:
         return
+    if undo is not None:
+        undo.keep_all(state, GLANCED, first + view.sensor[k])
     state.next_ms[first + view.sensor[k]] = view.t_ms[k] + round(1000 * params.retry_s)
     away = _away(falls, group, view, k)
     posture, good = _somebody(params, state, first, group, seen, k, away)

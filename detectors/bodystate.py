@@ -159,6 +159,13 @@ class BodytempState:
     """Last step."""
 
 
+GLANCED: Final = (
+    "next_ms", "sure", "begun_ms", "count", "value", "far", "how", "last_ms", "lain_ms", "other", "level_c",
+    "surface_c",
+)  # fmt: skip
+"""What bodyglance.glance writes."""
+
+
 def fresh(layout: Layout) -> BodytempState:
     """State of homes that nothing is known of."""
     c, r, h = len(layout.camera_home), layout.rooms, layout.homes

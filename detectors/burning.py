@@ -27,12 +27,13 @@ from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]  # scipy ships no types
 
 from detectors.background import F32, Bools
-from detectors.burningstate import CHECKS, NEVER, BurningParams, BurningState, fresh
+from detectors.burningstate import CHECKS, NEVER, REMEMBERED, BurningParams, BurningState, fresh
 from detectors.fall import Posture, Seen
 from detectors.finding import Finding, Kind
 from detectors.frame import WIDEST, Frames, halved
 from detectors.layout import Rows
 from detectors.roomlearn import FAMILIAR
+from detectors.undo import Undo
 
 __all__ = ["CHECKS", "BurningParams", "BurningState", "fresh", "somebody", "step"]
 
@@ -52,6 +53,7 @@ def step(  # noqa: PLR0917  (one array a thing known of each frame)
     alone_ms: I64,
     familiar: NDArray[np.uint8],
     now_ms: int,
+    undo: Undo | None = None,
 ) -> list[Finding]:
     """One batch of N frames, at most one a sensor.
 
@@ -64,10 +66,14 @@ def step(  # noqa: PLR0917  (one array a thing known of each frame)
     high = centi.max(axis=1)
     gap = np.isnan(frames.dt_s)
     due = gap | (frames.t_ms - state.looked_ms[frames.sensor] >= params.look_s * 1000)
+    if undo is not None:
+        undo.keep_all(state, REMEMBERED, frames.sensor[due])
     found = _look(params, state, frames, centi, np.flatnonzero(due), now_ms)
     rows = np.flatnonzero(high > state.gate[frames.sensor])
     if rows.size:
         at = frames.sensor[rows]
+        if undo is not None:
+            undo.keep_all(state, REMEMBERED, at)
         known = familiar[at] >= FAMILIAR
         near = state.stove[at] | (known & (state.kitchen & ~state.zoned)[at][:, None])
         part = centi[rows]

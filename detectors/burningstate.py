@@ -124,6 +124,14 @@ class BurningState:
     """
 
 
+REMEMBERED: Final = (
+    "level_c", "floor_c", "looked_ms", "since_ms", "surge", "gate", "mild_ms", "mild_last_ms", "warm_ms",
+    "warm_last_ms", "most_k", "hot_frames", "left_ms", "heat", "heat_ms", "hot_px", "heat_x", "heat_y",
+    "burnt_ms",
+)  # fmt: skip
+"""What burning.step writes."""
+
+
 def fresh(
     params: BurningParams, geometry: GeometryParams, optics: Optics, furniture: Zones, kitchen: Bools
 ) -> BurningState:

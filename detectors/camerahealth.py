@@ -125,6 +125,12 @@ class CameraState:
     """(C,) row of the first room of its home."""
 
 
+SEEN: Final = (
+    "gap_s", "last_ms", "frames", "useful", "froze", "bad_share", "ready", "degraded", "saw", "up",
+)  # fmt: skip
+"""What `see` writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class CameraVerdict:
     """What holds of each of C cameras this minute."""
@@ -139,6 +145,8 @@ class CameraVerdict:
     """Rows of those whose fault is to be told now; darkness is told for the home."""
     silent_s: NDArray[np.float64]
     """Since its last usable frame."""
+    benched: Bools
+    """Its frames are not looked at; they may come all the same."""
 
 
 def fresh(layout: Layout, rate_hz: F32) -> CameraState:
@@ -298,6 +306,7 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     boots: I64,
     offline: Bools,
     noticed: Bools,
+    benched: Bools,
     since_ms: I64,
     now_ms: int,
 ) -> CameraVerdict:
@@ -315,7 +324,7 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     state.why = np.where(bad, np.where(frozen, Cause.FROZEN, Cause.IMPLAUSIBLE), state.why).astype(np.int8)
     many = enough & (state.bad_share > params.dead_share)
     state.dead = np.where(enough, np.where(many, state.dead + 1, 0), state.dead).astype(np.float32)
-    _ask(state, layout, noticed, dark | bad | ~state.ready | state.degraded)
+    _ask(state, layout, noticed, dark | benched | bad | ~state.ready | state.degraded)
     state.boots *= np.float32(np.exp(-1 / DAY_MIN))
     state.boots += np.maximum(boots - state.boots_read, 0)
     state.boots_read = boots.copy()
@@ -342,14 +351,15 @@ def minute(  # noqa: PLR0917  (one array for each thing that is known)
     cause = np.where(blind, state.why, cause)
     cause = np.where(dark, np.where(offline, Cause.OFFLINE, Cause.SILENT), cause)
     refused = dark & (now_ms - refused_ms < 60_000) & (refused_ms > camera_ms)
-    cause = np.where(refused, Cause.IMPLAUSIBLE, cause).astype(np.int8)
-    news = np.flatnonzero((cause > state.told) & ~dark)
-    state.told = np.where(dark, state.told, cause)
-    sees = ~dark & state.ready & (state.bad < 1) & ~(moved | faint | static)
+    cause = np.where(refused, Cause.IMPLAUSIBLE, cause)
+    cause = np.where(benched & ~dark, Cause.BENCHED, cause).astype(np.int8)
+    news = np.flatnonzero((cause > state.told) & ~(dark | benched))
+    state.told = np.where(dark | benched, state.told, cause)
+    sees = ~(dark | benched) & state.ready & (state.bad < 1) & ~(moved | faint | static)
     state.saw_before, state.saw = state.saw, np.zeros_like(state.saw)
     state.up = np.zeros_like(state.up)
     state.frames[:] = state.useful[:] = state.froze[:] = 0
-    return CameraVerdict(dark, sees, cause, news, silent_s)
+    return CameraVerdict(dark, sees, cause, news, silent_s, benched)
 
 
 def _ask(state: CameraState, layout: Layout, noticed: Bools, unfit: Bools) -> None:

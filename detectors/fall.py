@@ -27,6 +27,7 @@ from detectors.frame import WIDEST, Frames, halved
 from detectors.geometry import Patches, picked
 from detectors.posture import Doing
 from detectors.tracks import BANK_S, SLOTS
+from detectors.undo import array_names
 
 __all__ = ["FallParams", "FallState", "Posture", "Seen", "Stage", "fresh", "observe", "step", "suspects"]
 
@@ -122,6 +123,10 @@ def _follow(params: FallParams, state: FallState, frames: Frames, look: Look, fo
     if not row.size:
         return down.nobody()
     sensor, t_ms = frames.sensor[row], frames.t_ms[row]
+    undo = state.room.scratch.undo
+    if undo is not None:
+        undo.keep_all(state.tracks, array_names(state.tracks), sensor)
+        undo.keep_all(state.down, array_names(state.down), sensor)
     table = _table(found, look, row)
     patch = _patches(table, look.fog_k[row].repeat(SLOTS))
     shape = geometry.shapes(params.geometry, patch, state.optics, sensor.repeat(SLOTS))

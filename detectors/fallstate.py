@@ -144,6 +144,13 @@ class FallState:
             array[here] = arrays[name][there]
         self.room.scratch.spots = None
 
+    def renew(self, row: int, fresh: "FallState") -> None:
+        """Let one sensor begin anew, as the only one of `fresh`."""
+        its = dict(fresh._arrays())  # noqa: SLF001  (of the same class)
+        for name, array in self._arrays():
+            array[row] = its[name][0]
+        self.room.scratch.spots = None
+
     def _arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
         for part in _PARTS:
             held = getattr(self, part)

@@ -44,3 +44,5 @@ class Cause(IntEnum):
     """Many homes fell silent within seconds."""
     BROKER = 17
     """All homes fell silent within seconds: our own connection."""
+    BENCHED = 18
+    """Guardian itself failed at what it sends, and leaves it alone for a time."""

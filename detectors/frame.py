@@ -48,6 +48,10 @@ class Frames:
     dt_s: NDArray[np.float32]
     """(N,) seconds since that sensor's last frame; NaN = first one, or a gap: memory starts anew."""
 
+    def part(self, rows: NDArray[np.intp] | slice) -> "Frames":
+        """Give some of them."""
+        return Frames(self.sensor[rows], self.centi[rows], self.t_ms[rows], self.dt_s[rows])
+
 
 SMALLEST: Final = 4
 """Rows and columns of the smallest pictures that a patch can be told from its room in."""

@@ -66,6 +66,13 @@ def snapshot(state: Any, *, passing: bool = False) -> dict[str, NDArray[Any]]:
     return out
 
 
+def renew(state: Any, fresh: Any, axis: str, row: int) -> None:
+    """Let one row of an axis begin anew as the only one of `fresh`, a state of the same kind."""
+    for of, name, array in arrays(state, passing=True):
+        if of == axis:
+            array[row] = getattr(fresh, name)[0]
+
+
 def restore(state: Any, kept: Mapping[str, NDArray[Any]], match: Mapping[str, Match]) -> None:
     """Take back a snapshot; `match` has the rows of each axis. ValueError when an array does not fit: then
     nothing is changed. What passes is taken where it is there.

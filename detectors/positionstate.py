@@ -181,6 +181,15 @@ class PositionState:
     night: bool = False
 
 
+LOOKED: Final = ("sick", "people", "looked_ms", "fresh_look")
+"""What position.look writes of every camera,"""
+SAW: Final = (
+    "posture", "x_m", "y_m", "sureness", "moves", "seen_ms", "since_ms", "arrived_ms", "anchor_ms",
+    "anchor_x_m", "anchor_y_m",
+)  # fmt: skip
+"""and of those that see somebody."""
+
+
 def fresh(params: PositionParams, layout: Layout) -> PositionState:
     """Nothing is known: the resident is at home, in a room as likely as people are in such rooms."""
     h, r, e, c = layout.homes, layout.rooms, len(layout.sensor_home), len(layout.camera_home)

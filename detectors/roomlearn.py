@@ -32,6 +32,7 @@ from detectors.roomstate import (
     Spots,
     box9,
     less_room,
+    overwrites,
     rows_from,
     rows_of,
     settle,
@@ -79,6 +80,8 @@ def warm_up(
     state.fog[sensor] = np.where(anew, np.float32(0), fog)
     mu = np.where(anew[:, None], x, mu + part[:, None] * (x - mu))
     state.noise[sensor], state.level[sensor], state.age_s[sensor] = noise, level, age
+    for pictures in (state.dev, state.room, state.whole, state.blank):
+        overwrites(state, pictures, sensor)
     state.dev[sensor] = noise[:, None]
     state.room[sensor] = mu
     whole = np.where(bad, centi, mu.astype(np.int16))
@@ -281,6 +284,7 @@ def _become_familiar(  # noqa: PLR0917  (one array a thing known of each sensor)
     most = np.minimum(dt[static], np.float32(LONGEST_S)) * np.float32(255 / params.static_tau_s)
     gain = np.maximum(np.rint(most), 1).astype(np.int16)[:, None]
     passing = np.where(wide < FAMILIAR, np.maximum(wide - gain, 0), wide)
+    overwrites(state, state.familiar, sensor[static])
     state.familiar[sensor[static]] = np.where(warm, np.minimum(wide + gain, 255), passing)
 
 
@@ -292,6 +296,7 @@ def _fade(params: BackgroundParams, state: BackgroundState, sensor: NDArray[np.i
     if over.any():
         s = sensor[over]
         old = state.familiar[s]
+        overwrites(state, state.familiar, s)
         state.familiar[s] = old - (old > 0)
         fade = np.where(over, np.float32(0), fade)
     state.fade_s[at] = fade

@@ -16,6 +16,7 @@ from detectors.roomstate import (
     BackgroundState,
     Bools,
     Rows,
+    overwrites,
     share,
     smooth3,
     unreadable,
@@ -105,6 +106,7 @@ def measure(  # noqa: PLR0917  (one array a thing known of each sensor)
         quick = quick * (count > 0.25 * len(ones))
     state.noise[sensor] = noise + quick * (mean - noise)
     state.fog[sensor] += quick * (fog - state.fog[sensor])
+    overwrites(state, state.dev, sensor)
     state.dev[sensor] += step
     mask(params, state, sensor)
 
@@ -116,6 +118,7 @@ def mask(params: BackgroundParams, state: BackgroundState, sensor: NDArray[np.in
     odd = blank.any(axis=1)
     some = np.flatnonzero(odd | before)
     if not np.array_equal(state.blank[sensor[some]], blank[some]):
+        overwrites(state, state.blank, sensor[some])
         state.blank[sensor[some]] = blank[some]
         state.scratch.spots = None
     state.odd[sensor] = odd

@@ -10,10 +10,12 @@ a sum of differences to the room that is only noise.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from detectors.undo import Undo, span
 
 F32 = NDArray[np.float32]
 I16 = NDArray[np.int16]
@@ -99,6 +101,8 @@ class Scratch:
     """(most frames that ever stood out at once, P): lent to the caller until the next look."""
     spots: Spots | None = None
     """BackgroundState.blank as a list, all sensors; None: to be made anew."""
+    undo: Undo | None = None
+    """Where what the batch writes over is kept; None: nowhere."""
 
 
 @dataclass(slots=True)
@@ -192,6 +196,26 @@ def fresh(sensors: int, rows: int, cols: int) -> BackgroundState:
     )
 
 
+NUMBERS: Final = (
+    "total", "noise", "fog", "level", "age_s", "due_s", "check_s", "fade_s", "hold_s", "upset_s", "still_s",
+    "mark", "odd", "bad_share",
+)  # fmt: skip
+"""Arrays of BackgroundState without pixels, kept at once. Of those with pixels a batch writes few rows: they
+are kept where they are written."""
+
+
+def overwrites(state: BackgroundState, array: NDArray[Any], at: Rows) -> None:
+    """Keep rows that are about to be written, if the batch can be undone."""
+    if state.scratch.undo is not None:
+        state.scratch.undo.keep(array, at)
+
+
+def begin(state: BackgroundState, sensor: NDArray[np.intp]) -> None:
+    """Keep what every batch of these sensors writes, if it can be undone."""
+    if state.scratch.undo is not None:
+        state.scratch.undo.keep_all(state, NUMBERS, span(sensor))
+
+
 def rows_of(sensor: NDArray[np.intp]) -> Rows:
     """The sensors as a slice where they follow each other, so that numpy gives views, not copies."""
     n = len(sensor)
@@ -250,6 +274,8 @@ def settle(
     Pixels that cannot be read hold their own reading: those of `blank` as of now, of `spots` as before.
     """
     at, m = rows_of(sensor), len(sensor)
+    overwrites(state, state.room, at)
+    overwrites(state, state.whole, at)
     if spots is not None:
         row, pixel = spots.row[spots.never], spots.pixel[spots.never]
         before = state.whole[sensor[row], pixel]

@@ -10,9 +10,10 @@ Once a minute:
    Cameras that joined later and have not been heard yet say nothing about it.
 2. A home is *dark* when none of its sources with a known rhythm (cameras, climate sensors) is heard and
    nothing else has been heard since; silence then means nothing.
-3. `blind`: a camera newly dark; a dark home without cameras; a home none of whose cameras sees any more,
-   whatever comes from them. The causes: many homes within seconds (STREET), nothing else heard since
-   (GATEWAY), several mains-powered cameras at once while others speak (POWER), else this sensor.
+3. `blind`: a camera newly dark, or newly benched (BENCHED: Guardian itself failed at it); a dark home without
+   cameras; a home none of whose cameras sees any more, whatever comes from them. The causes: many homes in
+   seconds (STREET), nothing else heard since (GATEWAY), several mains-powered cameras at once while others
+   speak (POWER), else this sensor.
 4. `sensor-fault`: faults of single sensors, once each until they are over.
 """
 
@@ -103,6 +104,8 @@ class Arrivals:
     sensor_offline: Bools
     battery: F32
     """(E,) %, NaN = not told."""
+    benched_ms: I64
+    """(C,) since when Guardian does not look at what the camera sends, −1 = it does."""
 
 
 @dataclass(slots=True)
@@ -194,6 +197,7 @@ def minute(
         arrivals.camera_boots,
         arrivals.camera_offline,
         noticed,
+        arrivals.benched_ms != NEVER,
         state.camera_since_ms,
         now_ms,
     )
@@ -347,9 +351,10 @@ def _blind(  # noqa: PLR0917  (one array for each thing that is known)
 ) -> list[Finding]:
     """Step 3."""
     eye, h = layout.camera_home, layout.homes
-    newly = seen.dark & ~state.camera_told
-    state.camera_told = seen.dark | (state.camera_told & (arrivals.camera_ms < state.camera_since_ms))
-    count = np.bincount(eye[seen.dark], minlength=h)
+    gone = seen.dark | seen.benched
+    newly = gone & ~state.camera_told
+    state.camera_told = gone | (state.camera_told & (arrivals.camera_ms < state.camera_since_ms))
+    count = np.bincount(eye[gone], minlength=h)
     none = (state.cameras_of > 0) & (np.bincount(eye[seen.sees], minlength=h) == 0)
     state.lost_min = np.where(none, state.lost_min + 1, 0).astype(np.float32)
     since = _since(state, layout)
@@ -361,16 +366,18 @@ def _blind(  # noqa: PLR0917  (one array for each thing that is known)
     if not len(rows):
         return []
     last = np.full(h, NEVER, np.int64)
-    np.maximum.at(last, eye[seen.dark], arrivals.camera_ms[seen.dark])
+    looked_ms = np.where(seen.dark, arrivals.camera_ms, arrivals.benched_ms)
+    np.maximum.at(last, eye[gone], looked_ms[gone])
     last = np.where((last == NEVER) & (state.cameras_of == 0), state.heard_ms, last)
     earliest = np.full(h, np.iinfo(np.int64).max)
-    np.minimum.at(earliest, eye[seen.dark], arrivals.camera_ms[seen.dark])
+    np.minimum.at(earliest, eye[gone], looked_ms[gone])
     onset = np.where(last == NEVER, since, last)
     homes_dark = _together(params, state, layout, arrivals, now_ms, onset)
     worst = np.zeros(h, np.int8)
     np.maximum.at(worst, eye, seen.cause)
+    homes_dark = np.where(worst == Cause.BENCHED, np.count_nonzero(worst == Cause.BENCHED), homes_dark)
     cause = worst.astype(np.int64)
-    together = (count >= 2) & (count == state.cameras_of)
+    together = (count >= 2) & (count == state.cameras_of) & (worst != Cause.BENCHED)
     together &= last - earliest <= params.together_s * 1000
     cause[together & ~dark] = Cause.POWER
     cause[dark] = Cause.GATEWAY

@@ -312,6 +312,8 @@ def _status(link: Link, watch: Watch, ledger: Ledger, clock: Clock) -> desk.Answ
         "events": board.events_taken,
         "events_missed": board.events_missed,
         "duplicates": board.duplicates,
+        "events_set_aside": board.set_aside,
+        "benched": watch.lookout.bench.status,
         "devices": dict(board.devices.counters),
         "rejects": [
             {"reason": reason, "device": device, "count": count}

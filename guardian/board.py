@@ -35,15 +35,8 @@ from guardian.wire.native import (
 )
 
 __all__ = [
-    "Activity",
-    "Board",
-    "Group",
-    "Reading",
-    "SensorSpec",
-    "StateOfHomes",
-    "decode_events",
-    "encode_events",
-]
+    "Activity", "Board", "Group", "Reading", "SensorSpec", "StateOfHomes", "decode_events", "encode_events",
+]  # fmt: skip
 
 REPLAY_DEPTH: Final = 32
 """Frames for each sensor under replay: five beats of 200 ms in flight at up to 30 Hz."""
@@ -330,6 +323,11 @@ class Board:
     def duplicates(self) -> int:
         """Readings that were folded before and dropped."""
         return self._homes.duplicates
+
+    @property
+    def set_aside(self) -> int:
+        """Readings that an error kept out of the home arrays; they are in the ledger's beat row."""
+        return self._homes.set_aside
 
     # --- what is known of the homes ----------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class Built:
 def build(roster: Roster, params: Params, *, replay: bool = False) -> Built:
     """Make what watches a roster, knowing nothing yet. Raises ValueError for one that cannot be watched."""
     board = Board(roster.site, roster.sensors, replay=replay)
-    lookout = Lookout(board, params, roster.furniture, timezone=roster.duty.timezone)
+    lookout = Lookout(board, params, roster.furniture, timezone=roster.duty.timezone, benches=True)
     for array in lookout.snapshot(passing=True).values():
         array[...] = array.copy()  # a first touch costs several times more, and no beat waits for it here
     return Built(board, lookout, roster, params)

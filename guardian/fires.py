@@ -16,6 +16,7 @@ from detectors.finding import Finding
 from detectors.frame import Frames
 from detectors.layout import RoomKind
 from detectors.params import Params
+from detectors.undo import Undo
 from detectors.zones import Zones
 from guardian.board import Board, Group
 from guardian.rounds import Rounds
@@ -45,15 +46,17 @@ class Fires:
             )
             first += len(group.specs)
 
-    def look(self, group: Group, frames: Frames, seen: Seen, fall: FallState, now_ms: int) -> list[Finding]:
-        """One batch: take who was seen, give what burns and what was left on."""
+    def look(  # noqa: PLR0917  (called once, in the lookout)
+        self, group: Group, frames: Frames, seen: Seen, fall: FallState, now_ms: int, undo: Undo
+    ) -> list[Finding]:
+        """One batch: take who was seen, give what burns and was left on. `undo` keeps what is written."""
         shape = group.rows, group.cols
         camera = self._first[shape] + frames.sensor
         state = self._states[shape]
         there = np.flatnonzero(burning.somebody(self._params, state, frames, seen))
-        self._rounds.looked(camera, frames.t_ms)
+        self._rounds.looked(camera, frames.t_ms, undo)
         if there.size:
-            self._rounds.notice(camera[there], frames.t_ms[there])
+            self._rounds.notice(camera[there], frames.t_ms[there], undo)
         return burning.step(
             self._params,
             state,
@@ -61,7 +64,12 @@ class Fires:
             self._rounds.alone_ms(camera),
             fall.room.familiar,
             now_ms,
+            undo,
         )
+
+    def renew(self, shape: Shape, row: int, fresh: "Fires") -> None:
+        """Let one camera begin anew, as the only one of `fresh`."""
+        keep.renew(self._states[shape], fresh._states[shape], keep.CAMERA, row)  # noqa: SLF001  (same class)
 
     # --- restarts -----------------------------------------------------------------------------------
 

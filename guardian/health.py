@@ -17,9 +17,11 @@ from detectors.finding import Finding
 from detectors.layout import Events, Moment, RoomKind
 from detectors.roomstate import BackgroundState
 from detectors.sensorhealth import Arrivals, Health, SensorHealthParams
+from guardian.bench import Bench
 from guardian.board import Board, Group
 from guardian.plan import room_kind
 from guardian.protection import Protection
+from guardian.slab import NEVER
 
 Rooms = Mapping[tuple[int, int], BackgroundState]
 """Learnt rooms of each group of cameras, by its (rows, cols)."""
@@ -29,8 +31,8 @@ CENTI = np.float32(100)
 class HealthWatch:
     """The health of all sensors of one board."""
 
-    def __init__(self, board: Board, params: SensorHealthParams, rooms: Rooms) -> None:
-        self._board, self._params, self._rooms = board, params, rooms
+    def __init__(self, board: Board, params: SensorHealthParams, rooms: Rooms, bench: Bench) -> None:
+        self._board, self._params, self._rooms, self._bench = board, params, rooms, bench
         rates = [g.optics.rate_hz for g in board.groups.values()]
         rate_hz = np.concatenate([np.zeros(0, np.float32), *rates])
         self.state = sensorhealth.fresh(params, board.layout, rate_hz)
@@ -101,11 +103,16 @@ class HealthWatch:
             camera_offline=board.offline[e:],
             sensor_offline=board.offline[:e],
             battery=board.battery[:e],
+            benched_ms=self._bench.cameras.since_ms,
         )
         self.now, found = sensorhealth.minute(params, self.state, board.layout, arrivals, moment.now_ms)
         bathroom = self._bathroom[known.room]
-        self.protection.minute(self.now, self.state.cameras, known, bathroom, moment)
+        self.protection.minute(self.now, self.state.cameras, known, bathroom, moment, off=self._bench)
         return found
+
+    def lost(self) -> None:
+        """Nothing can be said of sensors and homes now: unknown is never fine."""
+        self.protection.lost()
 
     def in_sight(self, dark: Mapping[str, int]) -> list[str]:
         """Give those of these homes (→ dark since, ms since 1970) that are dark no more, as of this minute.
@@ -118,7 +125,8 @@ class HealthWatch:
         rows = [index[home] for home in dark if home in index]
         since[rows] = [ms for home, ms in dark.items() if home in index]
         eye = layout.camera_home
-        lost = ~(self.now.camera_live & (self._board.camera_ms > since[eye]))
+        looks = self._bench.cameras.since_ms == NEVER
+        lost = ~(self.now.camera_live & looks & (self._board.camera_ms > since[eye]))
         eyes = (self.state.cameras_of > 0) & (np.bincount(eye[lost], minlength=layout.homes) == 0)
         ears = (self.state.cameras_of == 0) & ~self.now.home_dark & (self.state.heard_ms > since)
         seen = eyes | ears

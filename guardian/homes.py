@@ -15,12 +15,14 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from detectors import position
 from detectors.fall import Posture
 from detectors.layout import Events, Layout, nothing
 from detectors.position import Activity, PositionParams, PositionState, Where
+from guardian.bench import told
 from guardian.plan import laid_out, rooms_of
 from guardian.slab import NEVER, Group, SensorSpec, matching
 
@@ -38,6 +40,9 @@ LIFE_BY_CHANGE: Final = frozenset({"door", "appliance-door", "bed", "chair", "pr
 OPENINGS: Final = 8
 """A sensor of these that said 1 so often and never anything else tells of openings, not of states: then each
 1 is somebody's doing. A door that stands open repeats its state every hour or so, and closes at night."""
+
+
+log = structlog.get_logger("homes")
 
 
 class Reading(msgspec.Struct, array_like=True, frozen=True):
@@ -134,6 +139,9 @@ class Homes:
         self._now_ms = NEVER
         self.duplicates = 0
         """Readings dropped because they had been folded before."""
+        self.set_aside = 0
+        """Readings that could not be folded: an error in here."""
+        self._failed: set[int] = set()  # rows of sensors whose first error has been logged
 
     # --- what comes in -----------------------------------------------------------------------------
 
@@ -142,19 +150,37 @@ class Homes:
 
         A reading is known by its id, else by boot and seq, else by its device time and value; one
         with none of them is always new. Readings of sensors that have left the roster are dropped.
+
+        One that an error in here is raised for is given all the same, for a button speaks for itself; nothing
+        else is known of it, and it is counted.
         """
         fresh = []
         for r in readings:
             row = self._events.get((r.home, r.sensor))
             if row is None:
                 continue
-            if self._seen_before(row, r):
-                self.duplicates += 1
+            try:
+                if self._seen_before(row, r):
+                    self.duplicates += 1
+                    continue
+                life = self._fold_one(row, r)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever it is, the others of its beat are not lost with it
+                self._set_aside(row, r, error)
+                fresh.append(r)
                 continue
             fresh.append(r)
-            self._heard.append((row, r.value, r.arrival_ms, self._fold_one(row, r)))
+            self._heard.append((row, r.value, r.arrival_ms, life))
             self._now_ms = max(self._now_ms, r.arrival_ms)
         return fresh
+
+    def _set_aside(self, row: int, r: Reading, error: Exception) -> None:
+        self.set_aside += 1
+        if row not in self._failed:
+            self._failed.add(row)
+            sensor = f"{r.home}/{r.sensor}"
+            log.error("an event cannot be folded and is set aside", sensor=sensor, traceback=told(error))
 
     def take_heard(self) -> Events:
         """Give the readings folded since the last time, in order, as the detectors take them."""
@@ -258,11 +284,13 @@ class Homes:
         """Take what the thermal detectors saw in one batch; all arrays (N,), one row a frame."""
         self._now_ms = max(self._now_ms, now_ms)
         upright = (people > 0) & (posture == Posture.UPRIGHT)  # who lies or sits still proves nothing
-        self._home["life_ms"][group.home_of[sensor[upright]]] = now_ms
         if self._filter is not None:
             cameras = self._camera_rows[self._groups.index(group)][sensor]
             params, state = self._filter
             position.look(params, state, cameras, people, posture, x_m, y_m, confidence, now_ms, degraded)
+        self._home["life_ms"][group.home_of[sensor[upright]]] = (
+            now_ms  # last: what fails before changes nothing
+        )
 
     # --- what is known ------------------------------------------------------------------------------
 
@@ -325,7 +353,7 @@ class Homes:
             ["/".join(k) for k in self._events], ["" if k in anew else "/".join(k) for k in old._events]
         )
         self.boots[here], self.muted[here] = old.boots[there], old.muted[there]
-        self.duplicates = old.duplicates
+        self.duplicates, self.set_aside = old.duplicates, old.set_aside
 
 
 def _boot(name: str) -> int:

@@ -3,10 +3,11 @@
 Takes the board's staged readings up to `now`; gives concerns with the names of home, room and sensor.
 The same object serves the daemon's beat and a trace that is played straight to it.
 """
-# ruff: noqa: SLF001  (`follow` reads another object of the same class)
+# ruff: noqa: SLF001  (`follow` and `_begin_anew` read another object of the same class)
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -20,16 +21,19 @@ from detectors.bodystate import Trend
 from detectors.fallstate import FallState
 from detectors.fault import Cause
 from detectors.finding import Finding
+from detectors.frame import Frames
 from detectors.layout import Rows
 from detectors.params import Params
+from detectors.undo import Undo
 from detectors.zones import Zones, laid_out
 from guardian import marks
+from guardian.bench import MOST, Bench, Part
 from guardian.board import Board, Group, Reading
 from guardian.fires import Fires
 from guardian.preroll import PreRoll
 from guardian.protection import Protection
-from guardian.rounds import Rounds
-from guardian.slab import matching
+from guardian.rounds import OF_ALL, TOLD, Rounds
+from guardian.slab import NEVER, matching
 
 SPOKEN: Final = {
     "button": Kind.SOS,
@@ -58,46 +62,108 @@ class Lookout:
         furniture: Furniture | None = None,
         *,
         timezone: str = "Asia/Shanghai",
+        benches: bool = False,
     ) -> None:
+        """`benches`: an error in a detector benches the sensor at fault, else it is raised."""
         self._board = board
-        self._params = params.fall
+        self._params, self._furniture, self._timezone = params, furniture or {}, timezone
+        self.bench = Bench(board.camera_names, strict=not benches)
+        """Cameras and parts that are left alone for a time, after an error in a detector."""
         self._marks = marks.written(board.specs, furniture or {})
         zones = {shape: _zones(group, furniture or {}) for shape, group in board.groups.items()}
         self._names = {shape: _names(group) for shape, group in board.groups.items()}
         self._fall = {shape: fall.fresh(group.optics, zones[shape]) for shape, group in board.groups.items()}
         rooms = {shape: state.room for shape, state in self._fall.items()}
-        self._rounds = Rounds(board, params, timezone, rooms)
+        self._rounds = Rounds(board, params, timezone, rooms, self.bench)
         self._fires = Fires(board, params, zones, self._rounds)
         self.preroll = PreRoll(board)
         """What the arrays saw, for people to look at."""
+        sizes = [len(group.specs) for group in board.groups.values()]
+        self._first = dict(zip(board.groups, accumulate(sizes, initial=0), strict=False))
+        self._singled_out = 0  # cameras found at fault in this beat
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
 
-        Between two chunks the caller may let others run.
+        Between two chunks the caller may let others run. A chunk in which a detector fails is looked at again
+        in halves, so that only the cameras at fault are benched.
         """
+        self._singled_out = 0
         for group, frames in self._board.batches(now_ms):
-            state = self._fall[group.rows, group.cols]
-            alibi_ms = self._alibis(group, state, frames.sensor, now_ms)
-            findings, seen = fall.step(self._params, state, frames, now_ms, alibi_ms)
-            self._board.see(
-                group,
-                frames.sensor,
-                seen.people,
-                seen.posture,
-                seen.x_m,
-                seen.y_m,
-                seen.confidence,
-                now_ms,
-                seen.degraded,
-            )
-            self._rounds.see(group, state, frames, seen, now_ms)
-            findings += self._fires.look(group, frames, seen, state, now_ms)
-            concerns = [_concern(group, f) for f in findings]
-            suspected = (c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED)
-            self.preroll.see(group, frames, suspected, now_ms)
-            yield concerns
+            if self.bench.cameras.any:
+                benched = self.bench.cameras.since_ms[self._first[group.rows, group.cols] + frames.sensor]
+                frames = frames.part(np.flatnonzero(benched == NEVER))  # noqa: PLW2901  (those that are looked at)
+            if len(frames.sensor):
+                yield from self._in_halves(group, frames, now_ms)
         yield self._rounds.go(now_ms)
+
+    def _in_halves(self, group: Group, frames: Frames, now_ms: int) -> Iterator[list[Concern]]:
+        """Look at a batch; if that fails, put back what it has written, and look at its halves.
+
+        1. What a detector writes is kept first (detectors/undo.py), so that nothing is done twice.
+        2. A single camera that fails is benched and begins anew: what it has learnt may be the cause.
+        3. After MOST of them in a beat it is not one camera's fault: a batch that fails is benched as it is,
+           and keeps what it knows.
+        """
+        found = self._found(group, frames, now_ms)
+        if isinstance(found, list):
+            suspected = (c.home for c in found if c.kind is Kind.FALL_SUSPECTED)
+            self.preroll.see(group, frames, suspected, now_ms)
+            yield found
+            return
+        n, camera = len(frames.sensor), self._first[group.rows, group.cols] + frames.sensor
+        if n > 1 and self._singled_out < MOST:
+            for rows in (slice(None, n // 2), slice(n // 2, None)):
+                yield from self._in_halves(group, frames.part(rows), now_ms)
+            return
+        self._singled_out += 1
+        self.bench.cameras.take(camera, found, now_ms)
+        if n == 1:
+            self._begin_anew(group, int(frames.sensor[0]))
+
+    def _found(self, group: Group, frames: Frames, now_ms: int) -> list[Concern] | Exception:
+        """Look at a batch; give the error if one is raised: then nothing has changed."""
+        room = self._fall[group.rows, group.cols].room
+        undo = room.scratch.undo = Undo()
+        try:
+            return self._looked(group, frames, now_ms, undo)
+        except Exception as error:
+            if self.bench.must_raise(error):
+                raise
+            undo.back()
+            room.scratch.spots = None
+            return error
+        finally:
+            room.scratch.undo = None
+
+    def _looked(self, group: Group, frames: Frames, now_ms: int, undo: Undo) -> list[Concern]:
+        state = self._fall[group.rows, group.cols]
+        alibi_ms = self._alibis(group, state, frames.sensor, now_ms)
+        findings, seen = fall.step(self._params.fall, state, frames, now_ms, alibi_ms)
+        self._rounds.see(group, state, frames, seen, now_ms, undo)
+        findings += self._fires.look(group, frames, seen, state, now_ms, undo)
+        found = [_concern(group, f) for f in findings]
+        self._board.see(
+            group,
+            frames.sensor,
+            seen.people,
+            seen.posture,
+            seen.x_m,
+            seen.y_m,
+            seen.confidence,
+            now_ms,
+            seen.degraded,
+        )
+        return found
+
+    def _begin_anew(self, group: Group, row: int) -> None:
+        """Let one camera forget what it has learnt; its home forgets nothing."""
+        spec, shape = group.specs[row], (group.rows, group.cols)
+        own = {(spec.home, spec.room): self._furniture.get((spec.home, spec.room), ())}
+        fresh = Lookout(Board(self._board.site, [spec]), self._params, own, timezone=self._timezone)
+        self._fall[shape].renew(row, fresh._fall[shape])
+        self._fires.renew(shape, row, fresh._fires)
+        self._rounds.renew(self._first[shape] + row, fresh._rounds)
 
     def _alibis(self, group: Group, state: FallState, sensor: Rows, now_ms: int) -> NDArray[np.int64] | None:
         """Ask for alibis where a fall is suspected; None where none is."""
@@ -136,18 +202,22 @@ class Lookout:
 
     def in_sight(self, dark: Mapping[str, int], now_ms: int) -> list[Concern]:
         """Give `in-sight` of each of these homes (→ dark since, ms since 1970) that can be seen again."""
+        if self.bench.off(*TOLD):
+            return []
         homes = self._rounds.health.in_sight(dark)
         return [Concern(home, Kind.IN_SIGHT, now_ms, now_ms, confidence=1.0) for home in homes]
 
     def arrivals(self, awaited: Sequence[Awaited], policy: Policy, now_ms: int) -> dict[int, str]:
         """Give the arrivals that doors and bodies show now: incident → what was seen."""
-        return self._rounds.doorstep.look(awaited, policy, now_ms)
+        look = self._rounds.doorstep.look
+        return self.bench.run(Part.ARRIVALS, now_ms, look, awaited, policy, now_ms) or {}
 
     def spread(self, concerns: Sequence[Concern]) -> list[Concern]:
-        """Give concerns with one that is about our own connection repeated for each home that it hides."""
+        """Give concerns with one that is about ourselves repeated for each home that it hides."""
         out = []
         for concern in concerns:
-            if concern.kind is Kind.BLIND and concern.evidence.get("cause") == Cause.BROKER:
+            told = concern.evidence
+            if concern.kind is Kind.BLIND and (told.get("cause") == Cause.BROKER or OF_ALL in told):
                 homes = self._rounds.health.hidden()
                 out += [replace(concern, home=home) for home in homes] or [concern]
             else:
@@ -163,6 +233,7 @@ class Lookout:
 
         The other one is not changed. Raises ValueError when a part of what it knows does not fit.
         """
+        self.bench.follow(old.bench)
         kept = old.snapshot(passing=True)
         self.restore(kept)
         changed = marks.anew(self._marks, kept)

@@ -19,6 +19,7 @@ from detectors.fault import Cause
 from detectors.keep import PerHome, PerRoom
 from detectors.layout import Layout, Moment, SensorKind
 from detectors.sensorhealth import Health
+from guardian.bench import Bench, Part
 from guardian.homes import Activity, StateOfHomes
 
 Bools = NDArray[np.bool_]
@@ -32,7 +33,7 @@ PAUSE_MS: Final = 150_000
 
 
 class Reason(IntEnum):
-    """Why something cannot be detected. Of several sensors the smallest number counts."""
+    """Why something cannot be detected. Numbers stand in snapshots; which one counts, _BEST_LAST says."""
 
     DETECTABLE = 0
     TOO_WARM = 1
@@ -55,6 +56,8 @@ class Reason(IntEnum):
     """The resident is out."""
     PAUSED = 12
     """By the staff."""
+    BENCHED = 13
+    """Guardian itself failed at what the sensor sends, or in the part of it that would notice (bench.py)."""
 
 
 FIT: Final = (Reason.DETECTABLE, Reason.TOO_WARM, Reason.AWAY)
@@ -68,6 +71,12 @@ _OF_CAUSE[Cause.FROZEN] = Reason.FROZEN
 _OF_CAUSE[[Cause.OFFLINE, Cause.SILENT, Cause.POWER]] = Reason.DARK
 _OF_CAUSE[[Cause.GATEWAY, Cause.STREET]] = Reason.GATEWAY
 _OF_CAUSE[Cause.BROKER] = Reason.BROKER
+_OF_CAUSE[Cause.BENCHED] = Reason.BENCHED
+_BEST_LAST: Final = (
+    Reason.OURSELVES, Reason.BROKER, Reason.GATEWAY, Reason.DARK, Reason.BENCHED, Reason.FROZEN,
+    Reason.FAULTY, Reason.MOVED, Reason.LEARNING, Reason.TOO_WARM, Reason.DETECTABLE,
+)  # fmt: skip
+"""What of several sensors counts: the last of these."""
 
 
 @dataclass(slots=True)
@@ -161,11 +170,12 @@ class Protection:
         bathroom: Bools,
         moment: Moment,
         paused: Bools | None = None,
+        off: Bench | None = None,
     ) -> None:
         """Take one minute: what can be detected now; count it; open and close gaps.
 
         bathroom: (H,) the resident was last noticed there. paused: (H,) homes whose watching the staff has
-        suspended; the help button works anyway.
+        suspended; the help button works anyway. off: whose parts are out of action.
         """
         layout, s = self._layout, self.state
         eyes, ears = _of_cameras(health, cameras, layout), _of_sensors(health, layout)
@@ -183,6 +193,11 @@ class Protection:
         s.climate, s.fire = of_home(self._climate), of_home(self._fire)
         s.help = _best(layout.homes, (sensor_home[self._help], ears[self._help]))
         s.silence = self._of_silence(health, away)
+        if off is not None:
+            if off.off(Part.SILENCE):
+                s.silence[:] = Reason.BENCHED
+            if off.off(Part.CLIMATE):
+                s.climate[:] = s.fire[:] = Reason.BENCHED
         if paused is not None:
             s.fall[paused[room_home]] = Reason.PAUSED
             for codes in (s.silence, s.climate, s.fire):
@@ -192,6 +207,13 @@ class Protection:
         s.degraded = np.bincount(room_home[s.fall == Reason.TOO_WARM], minlength=layout.homes) > 0
         self._gaps(known, bathroom, moment.now_ms)
         self._count(moment)
+
+    def lost(self) -> None:
+        """Say that nothing can be detected anywhere, for sensors cannot be judged."""
+        s = self.state
+        for codes in (s.fall, s.silence, s.climate, s.fire, s.help):
+            codes[:] = Reason.BENCHED
+        s.blind[:] = True
 
     def _of_silence(self, health: Health, away: Bools) -> Codes:
         layout = self._layout
@@ -204,6 +226,8 @@ class Protection:
             minlength=layout.homes,
         )
         out[(out == Reason.DARK) & (learning > 0)] = Reason.LEARNING
+        benched = layout.camera_home[health.camera_cause == Cause.BENCHED]
+        out[benched] = np.where(out[benched] == Reason.DARK, Reason.BENCHED, out[benched])
         out[health.home_dark] = Reason.BROKER if health.broker_dark else Reason.GATEWAY
         out[away & (out == Reason.DETECTABLE)] = Reason.AWAY
         return out
@@ -267,11 +291,9 @@ def _homes_dark(out: Codes, health: Health, home: NDArray[np.intp]) -> Codes:
 
 
 def _best(n: int, *parts: tuple[NDArray[np.intp], Codes]) -> Codes:
-    """(n,) the smallest reason of all sensors of each row, NO_SENSOR where there is none."""
+    """(n,) the best reason of all sensors of each row, NO_SENSOR where there is none."""
     out = np.full(n, Reason.NO_SENSOR, np.int8)
-    for code in reversed(
-        range(Reason.NO_SENSOR)
-    ):  # the best is written last; minimum.at takes ten times as long
+    for code in _BEST_LAST:  # minimum.at takes ten times as long
         for row, codes in parts:
             out[row[codes == code]] = code
     return out

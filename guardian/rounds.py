@@ -17,13 +17,18 @@ from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
 from detectors import ambient, appliance, bodytemp, inactivity, keep, noticed, position, trends
+from detectors.camerahealth import SEEN
 from detectors.fall import Posture, Seen
 from detectors.fallstate import FallState
+from detectors.fault import Cause
 from detectors.finding import Finding
 from detectors.frame import Frames
 from detectors.inactivitystate import HAS_DOOR
-from detectors.layout import NOWHERE, Moment, Rows
+from detectors.layout import NOWHERE, Events, Moment, Rows
 from detectors.params import Params
+from detectors.positionstate import LOOKED, SAW
+from detectors.undo import Undo, span
+from guardian.bench import Bench, Part
 from guardian.board import Board, Group
 from guardian.doorstep import Doorstep
 from guardian.health import HealthWatch, Rooms
@@ -32,6 +37,10 @@ from guardian.plan import must_be_watched
 from guardian.slab import matching
 
 MINUTE_MS: Final = 60_000
+OF_ALL: Final = "of_all_homes"
+"""In the evidence of a `blind` that is about no home of its own."""
+TOLD: Final = (Part.HEALTH, Part.SILENCE, Part.CLIMATE)
+"""Parts without which a danger goes unnoticed (protection.py): staff are told when one of them is off."""
 
 
 def moment_at(now_ms: int, zone: tzinfo) -> Moment:
@@ -73,7 +82,15 @@ class _Now:
 class Rounds:
     """The detectors over the homes of one board."""
 
-    def __init__(self, board: Board, params: Params, timezone: str, rooms: Rooms | None = None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        params: Params,
+        timezone: str,
+        rooms: Rooms | None = None,
+        bench: Bench | None = None,
+    ) -> None:
+        self._bench = bench or Bench(board.camera_names)
         self._board = board
         self._params = params
         self._zone = ZoneInfo(timezone)
@@ -82,7 +99,7 @@ class Rounds:
         self._silence = inactivity.fresh(board.layout.homes)
         self._bodytemp = bodytemp.fresh(board.layout)
         self._trends = trends.fresh(board.layout)
-        self.health = HealthWatch(board, params.sensorhealth, rooms or {})
+        self.health = HealthWatch(board, params.sensorhealth, rooms or {}, self._bench)
         """Which sensors can be relied on, and what could be detected right now."""
         self._position = position.fresh(params.position, board.layout)
         board.locate(params.position, self._position)
@@ -110,48 +127,113 @@ class Rounds:
         }
 
     def go(self, now_ms: int) -> list[Concern]:
-        """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found."""
+        """Take what was heard up to `now_ms`; once a minute ask every detector. Give what they found.
+
+        A part that fails is off for a time; the others go on.
+        """
         heard = self._board.take_heard()
         params, layout, moment = self._params, self._board.layout, moment_at(now_ms, self._zone)
         new_minute = now_ms // MINUTE_MS > self._now.minute
+        run = self._bench.run
         if new_minute:
-            trends.step(params.trends, self._trends, moment, self.health.now.home_blind_to_silence)
-        noticed.hear(self._noticed, layout, heard)
-        bodytemp.hear(self._bodytemp, layout, heard)
-        trends.hear(self._trends, layout, heard, moment)
-        position.step(params.position, self._position, heard, now_ms, moment.minute)
-        self.health.hear(heard)
-        self.doorstep.hear(heard)
-        self._board.mute(self.health.chattering(now_ms))
-        findings = ambient.step(params.ambient, self._ambient, heard, now_ms)
-        findings += appliance.step(params.appliance, self._appliance, heard, now_ms)
+            self._bench.parts.release(now_ms)
+            deaf = self.health.now.home_blind_to_silence
+            run(Part.HABITS, now_ms, trends.step, params.trends, self._trends, moment, deaf)
+        run(Part.SILENCE, now_ms, noticed.hear, self._noticed, layout, heard)
+        run(Part.BODY, now_ms, bodytemp.hear, self._bodytemp, layout, heard)
+        run(Part.HABITS, now_ms, trends.hear, self._trends, layout, heard, moment)
+        where = params.position, self._position
+        run(Part.POSITION, now_ms, position.step, *where, heard, now_ms, moment.minute)
+        run(Part.HEALTH, now_ms, self._judge_ears, heard, now_ms)
+        run(Part.ARRIVALS, now_ms, self.doorstep.hear, heard)
+        findings = [
+            *(run(Part.CLIMATE, now_ms, ambient.step, params.ambient, self._ambient, heard, now_ms) or ()),
+            *(
+                run(Part.APPLIANCES, now_ms, appliance.step, params.appliance, self._appliance, heard, now_ms)
+                or ()
+            ),
+        ]
         concerns = [self._concern(f) for f in findings]
         if new_minute:
             self._now.minute = now_ms // MINUTE_MS
             concerns += self._each_minute(moment)
         return concerns
 
-    def _each_minute(self, moment: Moment) -> list[Concern]:
-        params, layout = self._params, self._board.layout
-        findings = self.health.minute(moment)
-        guest = position.visited(params.position, self._position, moment.now_ms)
-        blind = self.health.now.home_blind_to_silence
-        bathroom = position.in_bathroom(self._position)
-        away = surely_away(params, self._position, self._noticed, self._now.away_ms, moment.now_ms)
-        minute = noticed.minute(self._noticed, bathroom=bathroom, blind=blind, away=away, guest=guest)
-        silences, moved = inactivity.step(params.inactivity, self._silence, minute, moment)
-        findings += silences
-        findings += bodytemp.step(params.bodytemp, params.fall.core_c, self._bodytemp, layout, moment)
-        concerns = [self._concern(f) for f in findings]
-        return concerns + [self._moved(home, moment.now_ms) for home in moved.tolist()]
+    def _judge_ears(self, heard: Events, now_ms: int) -> None:
+        self.health.hear(heard)
+        self._board.mute(self.health.chattering(now_ms))
 
-    def see(self, group: Group, eyes: FallState, frames: Frames, seen: Seen, now_ms: int) -> None:
-        """Take what one batch of a group's frames showed, before the next look of that group."""
-        first = self._first_camera[group.rows, group.cols]
+    def _each_minute(self, moment: Moment) -> list[Concern]:
+        params, layout, run, now_ms = self._params, self._board.layout, self._bench.run, moment.now_ms
+        findings = run(Part.HEALTH, now_ms, self.health.minute, moment)
+        if findings is None:
+            self.health.lost()
+        concerns = [self._concern(f) for f in findings or ()]
+        silences = run(Part.SILENCE, now_ms, self._silences, moment)
+        if silences is not None:
+            concerns += [self._concern(f) for f in silences[0]]
+            concerns += [self._moved(home, now_ms) for home in silences[1].tolist()]
+        body = run(
+            Part.BODY,
+            now_ms,
+            bodytemp.step,
+            params.bodytemp,
+            params.fall.core_c,
+            self._bodytemp,
+            layout,
+            moment,
+        )
+        concerns += [self._concern(f) for f in body or ()]
+        self._bench.cameras.release(now_ms)
+        return concerns + self._told(now_ms)
+
+    def _told(self, now_ms: int) -> list[Concern]:
+        """Say once that a danger cannot be detected in any home; the first home carries it."""
+        homes, off = self._board.layout.homes, self._bench.off(*TOLD)
+        news, self._bench.told = off and not self._bench.told, off
+        if not (news and homes):
+            return []
+        evidence = {"cause": float(Cause.BENCHED), "homes_dark": float(homes), OF_ALL: 1.0}
+        return [Concern(self._board.homes[0], Kind.BLIND, now_ms, now_ms, confidence=1.0, evidence=evidence)]
+
+    def _silences(self, moment: Moment) -> tuple[list[Finding], Rows]:
+        """Who is too silent, and the homes in which somebody who was asked has moved."""
+        params, lost = self._params, self._bench.off(Part.POSITION)
+        none = noticed.none(self._board.layout.homes)
+        guest = none if lost else position.visited(params.position, self._position, moment.now_ms)
+        bathroom = none if lost else position.in_bathroom(self._position)
+        away = (
+            none
+            if lost
+            else surely_away(params, self._position, self._noticed, self._now.away_ms, moment.now_ms)
+        )
+        blind = self.health.now.home_blind_to_silence
+        minute = noticed.minute(self._noticed, bathroom=bathroom, blind=blind, away=away, guest=guest)
+        return inactivity.step(params.inactivity, self._silence, minute, moment)
+
+    def see(  # noqa: PLR0917  (called once, in the lookout)
+        self, group: Group, eyes: FallState, frames: Frames, seen: Seen, now_ms: int, undo: Undo
+    ) -> None:
+        """Take what one batch of a group's frames showed, before the next look of that group.
+
+        undo: keeps what is written here, and what the board writes to where everybody is.
+        """
+        first, layout = self._first_camera[group.rows, group.cols], self._board.layout
+        camera = first + frames.sensor
+        rows = span(camera)
         upright = seen.posture == Posture.UPRIGHT
-        noticed.see(self._noticed, self._board.layout, first + frames.sensor[upright], now_ms)
-        bodytemp.glance(self._params.bodytemp, self._params.fall, self._bodytemp, first, eyes, seen)
+        undo.keep_all(self._noticed, ("life_ms", "door"), layout.camera_home[camera[upright]])
+        undo.keep_all(self.health.state.cameras, SEEN, rows)
+        undo.keep_all(self._position, LOOKED, rows)
+        undo.keep_all(self._position, SAW, camera[seen.people > 0])
+        noticed.see(self._noticed, layout, camera[upright], now_ms)
+        bodytemp.glance(self._params.bodytemp, self._params.fall, self._bodytemp, first, eyes, seen, undo)
         self.health.see(group, frames.sensor, frames.t_ms, seen)
+
+    def renew(self, camera: int, fresh: "Rounds") -> None:
+        """Let one camera begin anew, as the only one of `fresh`; its home keeps what it has learnt."""
+        for mine, its in zip(self._states.values(), fresh._states.values(), strict=True):  # noqa: SLF001  (same class)
+            keep.renew(mine, its, keep.CAMERA, camera)
 
     def expect(self, away: Mapping[str, int]) -> None:
         """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
@@ -159,6 +241,8 @@ class Rounds:
 
     def alibis(self, group: Group, sensor: Rows, now_ms: int) -> NDArray[np.int64]:
         """(N,) for sensors of a group, the latest onset of a fall that the one resident has an alibi for."""
+        if self._bench.off(Part.POSITION):  # what was known may be over
+            return np.full(len(sensor), position.NEVER, np.int64)
         first = self._first_camera[group.rows, group.cols]
         return position.alibis(self._params.position, self._position, first + sensor, now_ms)
 
@@ -180,13 +264,13 @@ class Rounds:
         """Give the body-surface trend of every home with its error, or why there is none."""
         return bodytemp.trend(self._params.bodytemp, self._bodytemp, self._board.layout, now_ms)
 
-    def notice(self, camera: Rows, t_ms: NDArray[np.int64]) -> None:
+    def notice(self, camera: Rows, t_ms: NDArray[np.int64], undo: Undo) -> None:
         """Take that these cameras (N,), rows of the layout, saw somebody at `t_ms` (N,)."""
-        appliance.notice(self._appliance, self._board.layout.camera_room[camera], t_ms)
+        appliance.notice(self._appliance, self._board.layout.camera_room[camera], t_ms, undo)
 
-    def looked(self, camera: Rows, t_ms: NDArray[np.int64]) -> None:
+    def looked(self, camera: Rows, t_ms: NDArray[np.int64], undo: Undo) -> None:
         """Take that these cameras (N,), rows of the layout, have looked at `t_ms` (N,)."""
-        appliance.look(self._appliance, self._board.layout.camera_room[camera], t_ms)
+        appliance.look(self._appliance, self._board.layout.camera_room[camera], t_ms, undo)
 
     def alone_ms(self, camera: Rows) -> NDArray[np.int64]:
         """(N,) since when nobody is in the rooms of these cameras; negative = nobody ever was noticed."""

@@ -17,6 +17,7 @@ from detectors import noticed, position
 from detectors.inactivitystate import Bools, Minute
 from detectors.layout import Moment
 from detectors.params import Params
+from guardian.bench import Bench
 from guardian.board import Board
 from guardian.health import HealthWatch
 from guardian.rounds import moment_at, surely_away
@@ -114,7 +115,7 @@ def listen(
     feed = of_homes(homes)
     board = Board(feed.site, feed.specs)
     last, where = noticed.fresh(board.layout), position.fresh(params.position, board.layout)
-    health = HealthWatch(board, params.sensorhealth, {})
+    health = HealthWatch(board, params.sensorhealth, {}, Bench(board.camera_names))
     zone, nobody = ZoneInfo(TIMEZONE), noticed.none(len(homes))
     start_ms = homes[0].ms(homes[0].begin_s)
     end_ms = max(home.ms(home.duration_s) for home in homes)

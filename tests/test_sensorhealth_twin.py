@@ -180,6 +180,7 @@ class Vectorised:
             np.zeros(c, np.bool_),
             np.array([b for of in lives for b in of[m].offline]),
             np.array([b for of in lives for b in of[m].battery], np.float32),
+            np.full(c, -1, np.int64),
         )
         self.health, found = sensorhealth.minute(PARAMS, self.state, self.layout, arrivals, begin + MIN)
         return found

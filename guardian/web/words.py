@@ -139,6 +139,8 @@ class Words:
     kinds: Mapping[str, str]
     outcomes: Mapping[str, str]
     causes: Mapping[str, str]
+    faults: Mapping[int, str]
+    """Why a sensor or a home cannot be relied on, by the code in `cause` of the evidence (docs/homes.md)."""
     activities: Mapping[str, str]
     rooms: Mapping[str, str]
     events: Mapping[str, str]
@@ -352,6 +354,26 @@ ZH = Words(
         "recovered": "自行恢复",
         "cancelled": "住户取消",
         "lost": "结果已随账本损坏丢失",
+    },
+    faults={
+        1: "电池快没电了",
+        2: "反复重启",
+        3: "读数漂移",
+        4: "画面变淡：起雾、遮盖或脏污",
+        5: "画面不是原来的地方：被移动、转动或遮挡",
+        6: "看到的是别的房间里的人",
+        7: "从来看不到人",
+        8: "读数不变",
+        9: "事件太多，不像人为",
+        10: "数据不可信",
+        11: "画面不动",
+        12: "设备说自己离线",
+        13: "传感器没有声音",
+        14: "停电：插电的设备一起没了声音",
+        15: "整个家没有声音",
+        16: "许多家同时没有声音",
+        17: "所有家都没有声音：我们自己的连接断了",
+        18: "Guardian 自己处理这里的数据时出错，暂时不看；稍后自动重试，请联系技术人员",
     },
     causes={
         "resting": "主动躺卧休息",
@@ -617,6 +639,26 @@ EN = Words(
         "recovered": "recovered",
         "cancelled": "cancelled by the home",
         "lost": "its end was lost with the ledger",
+    },
+    faults={
+        1: "its battery is nearly empty",
+        2: "it starts again and again",
+        3: "its readings have drifted",
+        4: "the picture has faded: fog, a cloth or dirt",
+        5: "the picture is of another place: moved, turned or covered",
+        6: "it sees the people of another room",
+        7: "it never sees anybody",
+        8: "its readings never change",
+        9: "more events than people make",
+        10: "what it sends cannot be",
+        11: "its picture stands still",
+        12: "the device says that it is offline",
+        13: "the sensor is silent",
+        14: "no power: devices on the mains fell silent together",
+        15: "nothing of the home is heard",
+        16: "many homes fell silent together",
+        17: "all homes fell silent: our own connection",
+        18: "an error in Guardian itself: left alone for a time, then tried again; tell your technician",
     },
     causes={
         "resting": "lying down on purpose",

@@ -92,6 +92,7 @@ def quiet_arrivals(sensors: int, camera_ms: "np.ndarray[Any, np.dtype[np.int64]]
         np.zeros(c, np.bool_),
         np.zeros(sensors, np.bool_),
         np.full(sensors, np.nan, np.float32),
+        np.full(c, -1, np.int64),
     )
 
 
