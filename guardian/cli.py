@@ -594,8 +594,8 @@ def bench_road(  # noqa: PLR0917  # typer fills them by name
 
 @bench_app.command("outage")
 def bench_outage(
-    homes: Annotated[int, typer.Option(min=1, max=9999, help="A quarter of them with a camera.")] = 200,
-    per_s: Annotated[float, typer.Option(min=1.0, help="Events a second.")] = 200.0,
+    homes: Annotated[int, typer.Option(min=1, max=9999, help="A tenth of them with a camera.")] = 1000,
+    per_s: Annotated[float, typer.Option(min=1.0, help="Events a second.")] = 100.0,
     breaks: Annotated[
         str | None, typer.Option("--breaks", help="Only these, with commas between; none = all.")
     ] = None,

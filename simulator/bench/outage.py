@@ -160,7 +160,7 @@ def run_outage(
 
 async def _run(homes: int, per_s: float, breaks: list[str], say: Callable[[str], None]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="guardian-outage-") as made:
-        cameras = max(1, homes // 4)
+        cameras = max(1, homes // 10)
         async with _centre(Path(made), homes, cameras) as centre:
             devices = Devices(centre.broker.address, homes, cameras, per_s)
             ledger = _Reader(centre.place.state / "ledger.db", homes)
@@ -184,7 +184,7 @@ async def _run(homes: int, per_s: float, breaks: list[str], say: Callable[[str],
     return {
         "homes": homes,
         "per_s": per_s,
-        "repeated": devices.told_twice,
+        "repeated": devices.repeated,
         "unacknowledged_at_the_end": devices.unacknowledged,
         "homes_listed": len({gap["home"] for gap in listed["gaps"]}),
         "breaks": figures,

@@ -22,7 +22,8 @@ SITE: Final = "bench"
 SENSORS: Final = ("repeats", "plain")
 TICK_S: Final = 0.05
 REPEAT_S: Final = 5.0
-"""A device without an acknowledgement sends its event again after so long."""
+"""A device sends what nobody has acknowledged again after so long, then after twice as long each time."""
+MOST_S: Final = 60.0
 CONNECTIONS: Final = 8
 KEEPALIVE_S: Final = 15
 FRAME_RATE_HZ: Final = 4.0
@@ -50,11 +51,11 @@ class Devices:
 
     def __init__(self, broker: BrokerAddress, homes: int, cameras: int, per_s: float) -> None:
         self.sent: list[Event] = []
-        self.told_twice = 0
+        self.repeated = 0
         """Repetitions."""
         self._homes, self._cameras, self._per_s = homes, cameras, per_s
-        self._waiting: dict[Event, tuple[bytes, float]] = {}
-        """Unacknowledged events → payload and when to send it again."""
+        self._waiting: dict[Event, tuple[bytes, float, float]] = {}
+        """Unacknowledged events → payload, when to send it again, and how long after that once more."""
         self._lock = threading.Lock()
         self._lines = [self._connected(broker, f"dev-{c}") for c in range(CONNECTIONS)]
         self._acks = self._connected(broker, "dev-acks")
@@ -106,17 +107,19 @@ class Devices:
         self.sent.append(event)
         if named:
             with self._lock:
-                self._waiting[event] = payload, time.monotonic() + REPEAT_S
+                self._waiting[event] = payload, time.monotonic() + REPEAT_S, 2 * REPEAT_S
         self._publish(event, payload)
 
     def repeat(self) -> None:
         """Send again what nobody has acknowledged for too long."""
         now_s = time.monotonic()
         with self._lock:
-            due = [(event, payload) for event, (payload, at_s) in self._waiting.items() if at_s <= now_s]
-            self._waiting |= {event: (payload, now_s + REPEAT_S) for event, payload in due}
-        self.told_twice += len(due)
-        for event, payload in due:
+            due = {e: (what, after_s) for e, (what, at_s, after_s) in self._waiting.items() if at_s <= now_s}
+            self._waiting |= {
+                e: (what, now_s + after_s, min(2 * after_s, MOST_S)) for e, (what, after_s) in due.items()
+            }
+        self.repeated += len(due)
+        for event, (payload, _) in due.items():
             self._publish(event, payload)
 
     def _publish(self, event: Event, payload: bytes) -> None:
