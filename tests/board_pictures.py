@@ -13,6 +13,9 @@ from playwright.async_api import BrowserContext, Page, async_playwright
 
 from alerting.concern import Kind
 from alerting.incident import Accepted, Arrived, Closed, EnRoute, LastResort
+from guardian.homes import Activity
+from guardian.protection import Gap, Reach, Reason
+from guardian.unseen import Unseen
 from guardian.web.serve import Tcp, serve
 from guardian.web.staff import HomeRow
 from tests.alerting_people import T0
@@ -53,9 +56,22 @@ async def browser(*, language: str = "en-GB", dark: bool = False) -> AsyncIterat
                 await context.close()
 
 
+OUTAGE = Unseen(
+    homes=312,
+    blind=1,
+    gaps=(
+        Gap("h01", T0 - 90 * MIN, T0 - 40 * MIN, Activity.BATHROOM, Reason.OURSELVES),
+        Gap("h04", T0 - 26 * 60 * MIN, None, Activity.WALKING, Reason.DARK),
+        Gap("h02", T0 - 90 * MIN, T0 - 40 * MIN, Activity.SITTING, Reason.OURSELVES),
+    ),
+    reach={"empty-nest": Reach(240, 201, 180, 179), "hardship": Reach(80, 60, 44, 44)},
+)
+"""Guardian itself was down for a while, and a sensor has been silent since yesterday."""
+
+
 async def busy_site() -> Site:
     """A morning on which everything happens at once."""
-    site = await make_site(T0 + 150 * S, language="zh")
+    site = await make_site(T0 + 150 * S, language="zh", look_back=lambda _since_ms: OUTAGE)
     now_ms = site.clock.ms
     fall = await site.opened(Kind.FALL_CONFIRMED, "h01", onset_ms=T0)
     await site.texted(fall.id)
@@ -107,7 +123,11 @@ async def pictures(directory: Path) -> None:
     async with serve(site.app, Tcp(0), on_stop=site.feed.close) as door:
         for language, dark in (("zh", False), ("en", True)):
             async with browser(language=language, dark=dark) as context:
-                await picture(context.pages[0], f"{door.url}/", directory / f"board-{language}.png")
+                page = context.pages[0]
+                await picture(page, f"{door.url}/", directory / f"board-{language}.png")
+                await page.set_viewport_size({"width": 1100, "height": 400})
+                await page.goto(f"{door.url}/protection")
+                await page.screenshot(path=directory / f"protection-{language}.png", full_page=True)
     await site.ledger.close()
 
 

@@ -80,7 +80,7 @@ async def test_the_page_says_it_in_both_languages_and_is_linked_from_the_board()
     async with site.client() as client:
         assert 'href="/protection"' in (await client.get("/")).text
         page = (await client.get("/protection")).text
-        assert "Of 5 homes 1 would show neither a fall nor silence now" in page
+        assert "In 1 of 5 homes a fall or silence could go unnoticed now" in page
         for cells in (
             ("h01", "17", "09-21 22:13", "09-21 23:13", "Guardian was not running", "in the bathroom"),
             ("h02", "", "09-21 22:14", "until now", "sensor silent", "lying in bed"),

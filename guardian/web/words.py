@@ -262,7 +262,7 @@ ZH = Words(
     coverage_means="按当前名册和班次：若该时段出事，能在时限内到场的值班人数。",
     coverage_not_shown="另有 {} 行未列出；命令 guardian coverage 可列出全部。",
     protection="防护情况",
-    protection_line="共 {1} 户，其中 {0} 户此刻看不到跌倒或静默",
+    protection_line="共 {1} 户，其中 {0} 户此刻若有人跌倒或长时间无动静，可能不会被发现",
     protection_means="过去 {} 小时内曾失去防护的住户，每户列最近一次，最要紧的在前：请先打电话或上门看看。",
     protection_none="过去 {} 小时内没有住户失去防护",
     protection_not_shown="另有 {} 行未列出；命令 guardian protection 可列出全部。",
@@ -542,7 +542,7 @@ EN = Words(
     coverage_means="By the roster and its shifts: how many on duty could be in time if something happened.",
     coverage_not_shown="{} more rows are not listed; the command guardian coverage has them all.",
     protection="Protection",
-    protection_line="Of {1} homes {0} would show neither a fall nor silence now",
+    protection_line="In {0} of {1} homes a fall or silence could go unnoticed now",
     protection_means="Homes that were not protected for a time within {} hours, the last time of each, who "
     "matters most first: call or look in.",
     protection_none="No home was without protection within {} hours",
