@@ -1,16 +1,19 @@
 """What stands open is opened again as it was, once, in a ledger that has lost it."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from alerting import drill, triage
 from alerting.concern import AREA, SEVERITY, Concern, Kind, Severity
-from alerting.incident import Incident
+from alerting.incident import Accepted, Incident
 from alerting.ledger import (
     Ledger,
     Tx,
+    apply,
     area_homes,
+    incident,
     incident_of,
     open_incidents,
     save_roster,
@@ -92,3 +95,42 @@ async def test_a_drill_is_not_begun_again_and_does_not_hide_a_fall(ledger: Ledge
     assert await ledger.transact(as_open) == []
     (fallen,) = await ledger.transact(again([concern(Kind.FALL_CONFIRMED, home="h1")]))
     assert (fallen.kind, fallen.wants_people) == (Kind.FALL_CONFIRMED, True)
+
+
+UPTO_MS = T0 + 15_000
+"""What the spare holds happened before then."""
+
+
+@pytest.mark.parametrize(
+    ("t_ms", "told", "held", "closed"),
+    [
+        (UPTO_MS + 1, (), False, True),  # it has ended since
+        (UPTO_MS, (), False, False),  # or had not begun yet
+        (UPTO_MS + 1, (concern(Kind.SOS),), True, False),  # somebody is on the way still
+        (UPTO_MS + 1, (concern(Kind.SOS),), False, False),  # nobody was, and will be asked again
+        (
+            UPTO_MS + 1,
+            (replace(concern(Kind.SOS), evidence={"wants_people": 1.0}),),
+            True,
+            True,
+        ),  # they gave up
+        (UPTO_MS + 1, (concern(Kind.FALL_CONFIRMED, onset_ms=T0 + 16_000),), True, True),  # it is another one
+        (
+            UPTO_MS + 1,
+            (replace(concern(Kind.SOS), evidence={"homes_dark": 7.0}),),
+            False,
+            True,
+        ),  # of an area: not it
+    ],
+)
+async def test_what_has_ended_in_the_lost_part_is_closed_and_what_has_not_is_left(
+    ledger: Ledger, t_ms: int, told: tuple[Concern, ...], held: bool, closed: bool
+) -> None:
+    (one,) = await ledger.transact(take(concern(Kind.SOS)))
+    if held:
+        await ledger.transact(lambda tx: apply(tx, one.id, Accepted("a"), T0 + 12_000, "a"))
+    then = triage.StoodOpen(t_ms, told)
+    await ledger.transact(lambda tx: triage.close_lost(tx, then, UPTO_MS, AGAIN_MS))
+    after = await ledger.transact(lambda tx: incident(tx, one.id))
+    assert (after.outcome == "lost") == closed
+    assert (after.closed_ms == AGAIN_MS) == closed
