@@ -35,7 +35,7 @@ log = structlog.get_logger("bench")
 
 
 class Part(StrEnum):
-    """Parts of the rounds that go on without each other."""
+    """Parts of the lookout that go on without each other."""
 
     HEALTH = "health"
     SILENCE = "silence"
@@ -45,6 +45,8 @@ class Part(StrEnum):
     HABITS = "habits"
     POSITION = "position"
     ARRIVALS = "arrivals"
+    PICTURES = "pictures"
+    """For people to look at (guardian/preroll.py); no detector."""
 
 
 def told(error: Exception) -> str:
@@ -73,10 +75,17 @@ class Seats:
         return [self._names[row] for row in np.flatnonzero(self.since_ms != NEVER)]
 
     def take(self, rows: Rows, error: Exception, now_ms: int) -> None:
-        """Bench these rows (N,) for the error that was raised over them."""
-        well = now_ms - self._until_ms[rows] > LONGEST_MS
-        stay_ms = np.where(well, FIRST_MS, np.clip(2 * self._stay_ms[rows], FIRST_MS, LONGEST_MS))
-        self._stay_ms[rows], self._until_ms[rows], self.since_ms[rows] = stay_ms, now_ms + stay_ms, now_ms
+        """Bench these rows (N,) for the error that was raised over them.
+
+        Several together stay for the shortest time, as often as it may be: most of them have done nothing.
+        """
+        if len(rows) == 1:
+            well = now_ms - self._until_ms[rows] > LONGEST_MS
+            self._stay_ms[rows] = np.where(
+                well, FIRST_MS, np.clip(2 * self._stay_ms[rows], FIRST_MS, LONGEST_MS)
+            )
+        self._until_ms[rows] = now_ms + (self._stay_ms[rows] if len(rows) == 1 else FIRST_MS)
+        self.since_ms[rows] = now_ms
         new = rows[~self._known[rows]]
         if len(new):
             names = [self._names[row] for row in new[:MOST]]

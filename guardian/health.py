@@ -110,15 +110,15 @@ class HealthWatch:
         self.protection.minute(self.now, self.state.cameras, known, bathroom, moment, off=self._bench)
         return found
 
-    def lost(self) -> None:
+    def lost(self, now_ms: int) -> None:
         """Nothing can be said of sensors and homes now: unknown is never fine."""
-        self.protection.lost()
+        self.protection.lost(now_ms)
 
     def in_sight(self, dark: Mapping[str, int]) -> list[str]:
         """Give those of these homes (→ dark since, ms since 1970) that are dark no more, as of this minute.
 
-        Proof is wanted: from every camera a usable frame since then, and it is not silent now; without
-        cameras, anything heard since then. Homes that the roster has no more are not waited for.
+        Proof is wanted: from every camera a usable frame since then that was looked at, and it is not silent
+        now; without cameras, anything heard since then. Homes that the roster has no more are not waited for.
         """
         layout, index = self._board.layout, self._index
         since = np.full(layout.homes, np.iinfo(np.int64).max)
@@ -126,7 +126,8 @@ class HealthWatch:
         since[rows] = [ms for home, ms in dark.items() if home in index]
         eye = layout.camera_home
         looks = self._bench.cameras.since_ms == NEVER
-        lost = ~(self.now.camera_live & looks & (self._board.camera_ms > since[eye]))
+        looked_ms = np.minimum(self._board.camera_ms, self.state.cameras.last_ms)
+        lost = ~(self.now.camera_live & looks & (looked_ms > since[eye]))
         eyes = (self.state.cameras_of > 0) & (np.bincount(eye[lost], minlength=layout.homes) == 0)
         ears = (self.state.cameras_of == 0) & ~self.now.home_dark & (self.state.heard_ms > since)
         seen = eyes | ears

@@ -24,7 +24,7 @@ from detectors.layout import Events, Layout, nothing
 from detectors.position import Activity, PositionParams, PositionState, Where
 from guardian.bench import told
 from guardian.plan import laid_out, rooms_of
-from guardian.slab import NEVER, Group, SensorSpec, matching
+from guardian.slab import MOST_MISSED, NEVER, Group, SensorSpec, matching
 
 __all__ = ["Activity", "Homes", "Reading", "StateOfHomes", "decode_events", "encode_events"]
 
@@ -255,7 +255,8 @@ class Homes:
         if seq[row] == NEVER:
             pass
         elif r.seq > seq[row]:
-            missed[row] += r.seq - seq[row] - 1
+            left_out = r.seq - int(seq[row]) - 1
+            missed[row] += left_out if left_out <= MOST_MISSED else 0
         elif missed[row]:
             missed[row] -= 1
         seq[row] = max(seq[row], r.seq)

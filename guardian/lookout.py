@@ -5,12 +5,14 @@ The same object serves the daemon's beat and a trace that is played straight to 
 """
 # ruff: noqa: SLF001  (`follow` and `_begin_anew` read another object of the same class)
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from alerting.arrival import Awaited
@@ -47,6 +49,8 @@ SPOKEN: Final = {
 LATE_MS: Final = 120_000
 """So long on the way, by its device's clock, and an event is marked: an outage kept it. Source: judgement."""
 
+log = structlog.get_logger("lookout")
+
 Furniture = marks.Furniture
 """(home, room) → kind and box of each zone, in the room's coordinates. A room with any zone, whatever its
 kind, has known furniture."""
@@ -80,7 +84,10 @@ class Lookout:
         """What the arrays saw, for people to look at."""
         sizes = [len(group.specs) for group in board.groups.values()]
         self._first = dict(zip(board.groups, accumulate(sizes, initial=0), strict=False))
-        self._singled_out = 0  # cameras found at fault in this beat
+        self._singled_out: Counter[tuple[int, int]] = (
+            Counter()
+        )  # cameras found at fault in this beat, by shape
+        self._left_out = np.zeros(sum(sizes), np.bool_)  # cameras some of whose frames were not looked at
 
     def look(self, now_ms: int) -> Iterator[list[Concern]]:
         """Give the concerns of the frames that arrived by `now_ms`, chunk by chunk, then those of the homes.
@@ -88,14 +95,23 @@ class Lookout:
         Between two chunks the caller may let others run. A chunk in which a detector fails is looked at again
         in halves, so that only the cameras at fault are benched.
         """
-        self._singled_out = 0
-        for group, frames in self._board.batches(now_ms):
-            if self.bench.cameras.any:
-                benched = self.bench.cameras.since_ms[self._first[group.rows, group.cols] + frames.sensor]
-                frames = frames.part(np.flatnonzero(benched == NEVER))  # noqa: PLW2901  (those that are looked at)
+        self._singled_out.clear()
+        for group, arrived in self._board.batches(now_ms):
+            frames = self._fielded(group, arrived)
             if len(frames.sensor):
                 yield from self._in_halves(group, frames, now_ms)
         yield self._rounds.go(now_ms)
+
+    def _fielded(self, group: Group, frames: Frames) -> Frames:
+        """Leave out cameras that are benched; the first frame after that has no step, as after any gap."""
+        if not (self.bench.cameras.any or self._left_out.any()):
+            return frames
+        camera = self._first[group.rows, group.cols] + frames.sensor
+        benched = self.bench.cameras.since_ms[camera] != NEVER
+        fielded = frames.part(np.flatnonzero(~benched))
+        fielded.dt_s[self._left_out[camera[~benched]]] = np.nan
+        self._left_out[camera] = benched
+        return fielded
 
     def _in_halves(self, group: Group, frames: Frames, now_ms: int) -> Iterator[list[Concern]]:
         """Look at a batch; if that fails, put back what it has written, and look at its halves.
@@ -103,20 +119,20 @@ class Lookout:
         1. What a detector writes is kept first (detectors/undo.py), so that nothing is done twice.
         2. A single camera that fails is benched and begins anew: what it has learnt may be the cause.
         3. After MOST of them in a beat it is not one camera's fault: a batch that fails is benched as it is,
-           and keeps what it knows.
+           keeps what it knows, and is tried again with the next minute.
         """
         found = self._found(group, frames, now_ms)
         if isinstance(found, list):
-            suspected = (c.home for c in found if c.kind is Kind.FALL_SUSPECTED)
-            self.preroll.see(group, frames, suspected, now_ms)
             yield found
+            suspected = [c.home for c in found if c.kind is Kind.FALL_SUSPECTED]
+            self.bench.run(Part.PICTURES, now_ms, self.preroll.see, group, frames, suspected, now_ms)
             return
         n, camera = len(frames.sensor), self._first[group.rows, group.cols] + frames.sensor
-        if n > 1 and self._singled_out < MOST:
+        if n > 1 and self._singled_out[group.rows, group.cols] < MOST:
             for rows in (slice(None, n // 2), slice(n // 2, None)):
                 yield from self._in_halves(group, frames.part(rows), now_ms)
             return
-        self._singled_out += 1
+        self._singled_out[group.rows, group.cols] += 1
         self.bench.cameras.take(camera, found, now_ms)
         if n == 1:
             self._begin_anew(group, int(frames.sensor[0]))
@@ -193,7 +209,7 @@ class Lookout:
                 evidence={"late_s": (r.arrival_ms - r.t_ms) / 1000} if _is_late(r) else {},
             )
             for r in readings
-            if r.kind in SPOKEN and r.value == 1 and not (r.kind == "cancel" and _is_late(r))
+            if r.kind in SPOKEN and r.value == 1 and not _is_late_cancel(r)
         ]
 
     def expect(self, away: Mapping[str, int]) -> None:
@@ -317,3 +333,10 @@ def _concern(group: Group, finding: Finding) -> Concern:
 
 def _is_late(r: Reading) -> bool:
     return r.t_ms > 0 and r.arrival_ms - r.t_ms > LATE_MS
+
+
+def _is_late_cancel(r: Reading) -> bool:
+    late = r.kind == "cancel" and _is_late(r)
+    if late:
+        log.warning("a late cancel is left out", home=r.home, sensor=r.sensor, late_ms=r.arrival_ms - r.t_ms)
+    return late

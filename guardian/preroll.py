@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from alerting.concern import Severity
 from alerting.incident import Incident
-from alerting.ledger import Ledger, open_incidents
+from alerting.ledger import Ledger, LedgerError, open_incidents
 from detectors.frame import WIDEST, Frames
 from guardian.board import Board, Group
 from guardian.clock import Clock
@@ -42,13 +43,17 @@ FULL_MS: Final = 600_000
 FULL_FRAMES: Final = 600
 """And at most so many: two and a half minutes at 4 Hz; a fall is confirmed within 100 s."""
 MOST_HOMES: Final = 200
-"""Kept at once: with one camera of 24x32 each, 484 kB a home and 97 MB in all."""
+"""Kept at once: with one camera of 24x32 each, 484 kB a home and 97 MB in all …"""
+MOST_BYTES: Final = 100_000_000
+"""… and of larger arrays, or several in a home, as many homes as fit into this."""
 KEPT_MS: Final = 3_600_000
 """How long a strip outlives its incident: until whoever closed it has looked again."""
 ATTEND_MS: Final = 5_000
 """How often it is asked which incidents are open; a suspicion is told at once."""
 CHUNK: Final = 192
 """Frames worked on at once, so that they stay in the cache (roomstate.CHUNK_PIXELS)."""
+
+log = structlog.get_logger("preroll")
 
 Bytes = NDArray[np.uint8]
 I64 = NDArray[np.int64]
@@ -90,6 +95,10 @@ class _Reel:
         if at < self._end and (at == 0 or t_ms > self._t_ms[at - 1]):
             self._frames[at], self._t_ms[at] = frame, t_ms
             self._count = at + 1
+
+    @property
+    def nbytes(self) -> int:
+        return self._frames.nbytes
 
     @property
     def kept(self) -> tuple[Bytes, I64]:
@@ -183,8 +192,8 @@ class PreRoll:
         """Take which incidents are open: begin strips, end others, drop what ended long ago.
 
         A fall, also one that is only suspected, is urgent, and so is whatever is HIGH. When MOST_HOMES are
-        kept, the strip that ended first makes room; when none has, one that is not urgent does for an urgent
-        one, the oldest first. Otherwise a home keeps its pre-roll alone.
+        kept, or MOST_BYTES, the strip that ended first makes room; when none has, one that is not urgent does
+        for an urgent one, the oldest first. Otherwise a home keeps its pre-roll alone.
         """
         urgent: dict[str, bool] = {}
         for i in incidents:
@@ -205,7 +214,9 @@ class PreRoll:
             return
         if home not in self._cameras:
             return
-        if kept is None and len(self._homes) >= MOST_HOMES:
+        if kept is not None:
+            self._drop(home)
+        while len(self._homes) >= MOST_HOMES or self._nbytes(home) > MOST_BYTES:
             least = self._least(urgent)
             if least is None:
                 return
@@ -213,6 +224,12 @@ class PreRoll:
         reels = {ring.names[row][1]: _Reel(*ring.minute(row)) for ring, row in self._cameras[home]}
         self._homes[home] = _Home(reels, now_ms, urgent)
         self._mark(home, full=True)
+
+    def _nbytes(self, more: str) -> int:
+        """Give what the reels take, with those of one more home."""
+        pixels = sum(ring.frames.shape[2] for ring, _ in self._cameras[more])
+        kept = sum(reel.nbytes for home in self._homes.values() for reel in home.reels.values())
+        return kept + pixels * (SLOTS + FULL_FRAMES)
 
     def _least(self, urgent: bool) -> str | None:
         ended = {h: k.ended_ms for h, k in self._homes.items() if k.ended_ms != NEVER}
@@ -265,5 +282,10 @@ async def attend(preroll: Callable[[], PreRoll], ledger: Ledger, clock: Clock) -
     never = asyncio.Event()
     while True:
         now_ms = clock.now_ms()
-        preroll().attend(await ledger.transact(open_incidents), now_ms)
+        try:
+            found = await ledger.transact(open_incidents)
+        except LedgerError as e:  # a side path
+            log.warning("it is not known which incidents want pictures", why=str(e))
+        else:
+            preroll().attend(found, now_ms)
         await clock.wait(never, now_ms + ATTEND_MS)

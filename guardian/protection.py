@@ -208,12 +208,15 @@ class Protection:
         self._gaps(known, bathroom, moment.now_ms)
         self._count(moment)
 
-    def lost(self) -> None:
+    def lost(self, now_ms: int) -> None:
         """Say that nothing can be detected anywhere, for sensors cannot be judged."""
         s = self.state
         for codes in (s.fall, s.silence, s.climate, s.fire, s.help):
             codes[:] = Reason.BENCHED
         s.blind[:] = True
+        was = s.looked_ms != NEVER
+        self._open_gaps(was, np.full(len(was), Reason.BENCHED))
+        s.looked_ms = np.where(was, np.int64(now_ms), s.looked_ms)
 
     def _of_silence(self, health: Health, away: Bools) -> Codes:
         layout = self._layout
@@ -237,21 +240,24 @@ class Protection:
         s = self.state
         was = s.looked_ms != NEVER
         asleep = was & (now_ms - s.looked_ms > PAUSE_MS)
-        open_ = (s.gap_from_ms != NEVER) & (s.gap_to_ms == NEVER)
-        begins = ~open_ & was & (s.blind | asleep)
-        s.gap_from_ms = np.where(begins, s.looked_ms, s.gap_from_ms)
-        s.gap_to_ms = np.where(begins, np.int64(NEVER), s.gap_to_ms)
-        s.gap_activity = np.where(begins, s.activity, s.gap_activity)
-        s.gap_bathroom = np.where(begins, s.bathroom, s.gap_bathroom)
         why = np.where(_FITS[s.silence], self._worst_fall(), s.silence)
-        s.gap_reason = np.where(begins, np.where(asleep, Reason.OURSELVES, why), s.gap_reason).astype(np.int8)
-        open_ |= begins
+        self._open_gaps(was & (s.blind | asleep), np.where(asleep, Reason.OURSELVES, why))
+        open_ = (s.gap_from_ms != NEVER) & (s.gap_to_ms == NEVER)
         s.gap_to_ms = np.where(open_ & ~s.blind, now_ms, s.gap_to_ms)
         seen = ~s.blind & (known.activity != Activity.UNKNOWN)
         s.activity = np.where(seen, known.activity, s.activity).astype(np.int8)
         s.bathroom = np.where(~s.blind, bathroom, s.bathroom)
         first = ~was & s.blind  # nothing was protected yet: no gap, and no look that one could begin at
         s.looked_ms = np.where(first, np.int64(NEVER), np.int64(now_ms))
+
+    def _open_gaps(self, blind: Bools, why: NDArray[np.integer]) -> None:
+        s = self.state
+        begins = blind & ~((s.gap_from_ms != NEVER) & (s.gap_to_ms == NEVER))
+        s.gap_from_ms = np.where(begins, s.looked_ms, s.gap_from_ms)
+        s.gap_to_ms = np.where(begins, np.int64(NEVER), s.gap_to_ms)
+        s.gap_activity = np.where(begins, s.activity, s.gap_activity)
+        s.gap_bathroom = np.where(begins, s.bathroom, s.gap_bathroom)
+        s.gap_reason = np.where(begins, why, s.gap_reason).astype(np.int8)
 
     def _worst_fall(self) -> Codes:
         """(H,) why no fall is seen: the reason of the room that comes nearest to it."""

@@ -167,7 +167,7 @@ class Rounds:
         params, layout, run, now_ms = self._params, self._board.layout, self._bench.run, moment.now_ms
         findings = run(Part.HEALTH, now_ms, self.health.minute, moment)
         if findings is None:
-            self.health.lost()
+            self.health.lost(now_ms)
         concerns = [self._concern(f) for f in findings or ()]
         silences = run(Part.SILENCE, now_ms, self._silences, moment)
         if silences is not None:
@@ -234,6 +234,7 @@ class Rounds:
         """Let one camera begin anew, as the only one of `fresh`; its home keeps what it has learnt."""
         for mine, its in zip(self._states.values(), fresh._states.values(), strict=True):  # noqa: SLF001  (same class)
             keep.renew(mine, its, keep.CAMERA, camera)
+        self.health.state.cameras.boots_read[camera] = self._board.camera_boots[camera]  # these were told
 
     def expect(self, away: Mapping[str, int]) -> None:
         """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""

@@ -31,7 +31,7 @@ TRUST_MS: Final = 2_000
 NEW_BOOT: Final = 16
 """A sequence number below this and below the last one is counted from a new start, not overtaken."""
 MOST_MISSED: Final = 1 << 20
-"""Frames that one gap can stand for, three days at 4 Hz; beyond it a device counts otherwise."""
+"""Frames or events that one gap can stand for, three days at 4 Hz; beyond it a device counts otherwise."""
 NEVER: Final = -1
 """A time that has not come yet, in arrays of ms since 1970."""
 

@@ -22,7 +22,16 @@ from alerting import arrival, triage
 from alerting.concern import Concern, Kind
 from alerting.duty import Duty
 from alerting.incident import Incident
-from alerting.ledger import Ledger, Tx, beats_since, drop_beats, go_on_after, last_beat, save_beat
+from alerting.ledger import (
+    Ledger,
+    LedgerError,
+    Tx,
+    beats_since,
+    drop_beats,
+    go_on_after,
+    last_beat,
+    save_beat,
+)
 from alerting.policy import Policy
 from guardian import snapshot
 from guardian.board import Board, Reading, decode_events, encode_events
@@ -195,7 +204,10 @@ class Watch:
     async def _open_again(self, found: snapshot.Snapshot | None, upto_ms: int) -> None:
         standing = triage.StoodOpen(0, ())
         if found and _STANDING in found.arrays:
-            standing = msgspec.json.decode(found.arrays[_STANDING].tobytes(), type=triage.StoodOpen)
+            try:
+                standing = msgspec.json.decode(found.arrays[_STANDING].tobytes(), type=triage.StoodOpen)
+            except msgspec.MsgspecError:  # of another version
+                log.exception("what stood open cannot be read")
         homes = set(self._board.homes)
         known = [c for c in standing.concerns if c.home in homes]
         now_ms, duty = self._clock.now_ms(), self._duty()
@@ -236,7 +248,7 @@ class Watch:
                 if self._may_save:
                     await self._hand_to_save(self._clock.now_ms())
                     await self._to_save.join()
-        except TimeoutError:
+        except (TimeoutError, LedgerError):
             log.warning("no snapshot was written at the end: the one before counts")
 
     async def _beat(self, now_ms: int) -> Noticed:

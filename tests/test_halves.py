@@ -10,17 +10,19 @@ import pytest
 from numpy.typing import NDArray
 
 from alerting.concern import Concern, Kind
-from detectors import ambient, background, bodytemp, burning, down, inactivity, position
+from detectors import ambient, background, bodytemp, burning, down, fall, inactivity, position
 from detectors.fault import Cause
+from detectors.frame import Frames
 from guardian import lookout as lookouts
 from guardian import slab
 from guardian.bench import FIRST_MS, LONGEST_MS, Part
 from guardian.board import Board, SensorSpec
 from guardian.homes import Homes
 from guardian.lookout import Lookout
-from guardian.protection import Reason
+from guardian.protection import Reason, gap_list
 from guardian.rounds import OF_ALL
 from guardian.settings import CONFIG, load
+from guardian.slab import NEVER
 from guardian.wire.native import pack_event, pack_frame
 from simulator.stage import SimulatedHome, demo_homes
 from tests import test_sensorhealth
@@ -292,6 +294,87 @@ def test_what_fails_at_every_camera_leaves_buttons_and_alerting_alive(
     )
 
 
+def test_whoever_sits_beside_faulty_ones_is_left_out_for_single_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More than are found one by one: the faulty ones stay out for longer and longer, the others do not."""
+    monkeypatch.setattr(lookouts, "MOST", 1)
+    faulty = {1, 4, 6}
+    plant(monkeypatch, "fires are sought", lambda rows: bool(faulty & rows))
+    story = Story([camera(f"h{k}") for k in range(8)])
+    beside = []
+    for minute in range(150):
+        story.play(MIN)
+        out = set(np.flatnonzero(story.lookout.bench.cameras.since_ms != NEVER).tolist())
+        if out - faulty:
+            beside.append(minute)
+    assert beside[0] == 0
+    assert beside[-1] < 30
+
+
+def test_what_was_left_out_together_is_not_in_sight_before_it_has_been_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lookouts, "MOST", 0)
+    story = Story([camera("h"), camera("k")])
+    story.play(3 * MIN)
+    began_ms = story.now_ms
+    with monkeypatch.context() as patch:
+        plant(patch, "fires are sought", lambda _rows: True)
+        story.play(2 * MIN)
+    story.lookout.bench.cameras.release(story.now_ms + LONGEST_MS)
+    assert story.lookout.in_sight({"h": began_ms}, story.now_ms) == []
+    story.play(2 * MIN)
+    assert [c.home for c in story.lookout.in_sight({"h": began_ms}, story.now_ms)] == ["h"]
+
+
+def test_the_first_frame_after_the_bench_has_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookouts, "MOST", 0)
+    story = Story([camera("h"), camera("k")])
+    story.play(MIN)
+    with monkeypatch.context() as patch:
+        plant(patch, "fires are sought", lambda _rows: True)
+        story.play(MIN // 2)
+    real, steps = fall.step, list[list[float]]()
+
+    def watched(params: Any, state: Any, frames: Frames, *more: Any) -> Any:
+        steps.append(frames.dt_s.tolist())
+        return real(params, state, frames, *more)
+
+    monkeypatch.setattr(fall, "step", watched)
+    story.play(3 * MIN)
+    assert np.isnan(steps[0]).all()
+    assert not np.isnan(steps[1:]).any()
+
+
+def test_pictures_that_fail_cost_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    street = Street()
+
+    def see(*_args: Any) -> None:
+        raise IndexError("planted")
+
+    monkeypatch.setattr(street.lookout.preroll, "see", see)
+    street.play()
+    assert others(street.said) == others(healthy().said)
+    assert street.lookout.bench.status["parts"] == ["pictures"]
+
+
+def test_a_camera_that_begins_anew_has_not_just_started_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    story = Story([camera("h"), camera("k")])
+    story.play(3 * MIN)
+    (group,) = story.board.groups.values()
+    group.boots[0] = 5  # power cuts of a month
+    story.lookout._rounds.health.state.cameras.boots_read[0] = 5
+    with monkeypatch.context() as patch:
+        plant(patch, "fires are sought", lambda rows: 0 in rows)
+        story.play(MIN // 2)
+    assert story.lookout.bench.cameras.errors
+    said = story.play(5 * MIN)
+    assert {c.kind for c in said} <= {Kind.BLIND}
+
+
 def test_a_bench_goes_with_a_change_of_the_roster(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, "fires are sought", lambda rows: 1 in rows)
     old = Story([camera("a"), camera("b"), camera("c")])
@@ -387,10 +470,17 @@ def test_when_health_cannot_be_judged_nothing_counts_as_protected(monkeypatch: p
     def minute(*_args: Any) -> Any:
         raise IndexError("planted")
 
-    monkeypatch.setattr("guardian.health.sensorhealth.minute", minute)
-    said = story.play(2 * MIN)
-    assert story.lookout.protection.state.blind.all()
-    assert [c.kind for c in said] == [Kind.BLIND]
+    began_ms = story.now_ms
+    with monkeypatch.context() as patch:
+        patch.setattr("guardian.health.sensorhealth.minute", minute)
+        said = story.play(4 * MIN)
+        assert story.lookout.protection.state.blind.all()
+        assert [c.kind for c in said] == [Kind.BLIND]
+    story.play(5 * MIN)
+    (gap,) = gap_list(story.board.homes, story.lookout.protection.state, 0)
+    assert gap.reason == Reason.BENCHED, "Guardian was running"
+    assert began_ms - MIN <= gap.from_ms <= began_ms
+    assert gap.to_ms is not None
 
 
 def test_no_alibi_counts_while_nobody_knows_where_people_are(monkeypatch: pytest.MonkeyPatch) -> None:

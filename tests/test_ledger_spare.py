@@ -141,10 +141,13 @@ async def test_a_copy_that_does_not_end_is_given_up(
 ) -> None:
     monkeypatch.setattr(spare, "COPY_S", 0.2)
     path = tmp_path / "ledger.db"
-    says(cp, 'echo $$ > "$0.pid"; exec sleep 60')
+    says(cp, 'echo $$ > "$0.pid"; echo half > "$4"; exec sleep 60')
     ledger = await Ledger.open(path, stand_in=True)
     await ledger.make_spare()
     assert "no spare could be made" in capsys.readouterr().out
+    monkeypatch.setattr(spare, "ROOM", 1 << 40)
+    await ledger.make_spare()
+    assert not (tmp_path / "ledger.db.spare-new").exists(), "it would take the room of the next one"
     with pytest.raises(ProcessLookupError):
         os.kill(int(cp.with_name("cp.pid").read_text()), 0)
     assert await autocheckpoint(ledger) == 1000

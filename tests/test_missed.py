@@ -68,6 +68,7 @@ def pressed(*told: tuple[str | None, int | None]) -> list[Reading]:
         ([("a", 5), ("a", 9), ("a", 9), ("a", 7), ("a", 7)], 2),  # repeated
         ([("a", 5), ("b", 0), ("b", 2)], 1),  # a new start
         ([("a", 5), ("b", 0), ("a", 9)], 0),  # late, of the start before
+        ([("a", 5), ("a", 2**48), ("a", 2**48 + 2)], 1),  # counts something else
         ([(None, 5), (None, 9), ("a", None)], 0),
     ],
 )

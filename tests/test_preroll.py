@@ -215,6 +215,23 @@ def test_the_next_home_displaces_nobody_of_its_own_rank() -> None:
         assert len(site.strip(f"h{MOST_HOMES}").t_ms), "the minute alone"
 
 
+def test_of_larger_pictures_fewer_homes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(*(camera(f"h{i}") for i in range(5)))
+    site.runs(0, 1, range(5))
+    one = (preroll.SLOTS + FULL_FRAMES) * 64
+    monkeypatch.setattr(preroll, "MOST_BYTES", 3 * one)
+    for k in range(5):
+        site.attends(1 + k / 1000, *(opened(f"h{i}") for i in range(k + 1)))
+    site.show(T0 + 2_000, range(5))
+    site.show(T0 + 2_250, range(5))  # the second frame of its second
+    assert [T0 + 2_250 in site.strip(f"h{i}").t_ms for i in range(5)] == [True] * 3 + [False] * 2
+    monkeypatch.setattr(preroll, "MOST_BYTES", one - 1)
+    alone = Site(camera("h0"))
+    alone.runs(0, 1)
+    alone.attends(1, opened("h0"))
+    assert len(alone.strip().t_ms), "the minute alone"
+
+
 @pytest.mark.usefixtures("endless")
 @pytest.mark.parametrize("severity", [Severity.HIGH, None])
 def test_a_fall_displaces_the_oldest_that_is_none(severity: Severity | None) -> None:

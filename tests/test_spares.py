@@ -218,6 +218,20 @@ async def test_a_help_button_that_was_acknowledged_is_not_forgotten(
         assert await life.ledger.transact(last_beat) == beat + 1
 
 
+async def test_a_snapshot_whose_list_of_what_is_open_is_of_another_version_does_not_keep_us_from_starting(
+    tmp_path: Path, fallen: SimulatedHome
+) -> None:
+    async def story(life: Life) -> None:
+        await life.presses()
+        found = snapshot.newest(tmp_path)
+        assert found is not None
+        older = np.frombuffer(b"[]", np.uint8)
+        snapshot.save(tmp_path, snapshot.Snapshot(found.beat, {**found.arrays, "standing": older}))
+
+    async with killed_and_damaged(tmp_path, fallen, story) as life:
+        assert await life.open() == []
+
+
 async def test_what_somebody_has_closed_stays_closed(tmp_path: Path, fallen: SimulatedHome) -> None:
     async def story(life: Life) -> None:
         await life.presses()

@@ -179,6 +179,7 @@ def _new(path: Path) -> Path:
 
 
 def _cp(path: Path) -> list[str]:
+    _new(path).unlink(missing_ok=True)  # of a copy that was given up
     free, size = shutil.disk_usage(path.parent).free, path.stat().st_size
     if free < ROOM * size:
         raise OSError(f"{free >> 20} MiB are free, {ROOM * size >> 20} are wanted")
