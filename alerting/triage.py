@@ -136,7 +136,8 @@ def close_lost(tx: Tx, then_open: StoodOpen, upto_ms: int, now_ms: int) -> None:
     was = {c.home: c for c in then_open.concerns if "homes_dark" not in c.evidence}
     for one in filter(_is_of_a_home, open_incidents(tx)):
         then = was.get(one.home)
-        if newer if then is None else one.state in ANSWERED and _is_another(one, then):
+        ended = newer if then is None else one.state in ANSWERED and _is_another(one, then)
+        if ended:
             apply(tx, one.id, Closed("lost"), now_ms, "guardian")
 
 

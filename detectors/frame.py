@@ -61,17 +61,18 @@ WIDEST: Final = LONGEST
 
 def fits(rows: int, cols: int) -> bool:
     """Whether the detectors can work with arrays of this shape: SMALLEST to WIDEST a side, as looked at."""
-    half = _half(cols)
+    half = halving(cols)
     return all(SMALLEST <= side // half <= WIDEST for side in (rows, cols))
 
 
 def looked_at(optics: Optics) -> Optics:
     """Optics of the pictures that the detectors work on: those of wide arrays (Lepton) are halved."""
-    half = _half(optics.cols)
+    half = halving(optics.cols)
     return replace(optics, rows=optics.rows // half, cols=optics.cols // half)
 
 
-def _half(cols: int) -> int:
+def halving(cols: int) -> int:
+    """Give how many pixels of a side the detectors look at as one."""
     return 2 if cols > WIDEST else 1
 
 

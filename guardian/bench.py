@@ -79,13 +79,12 @@ class Seats:
 
         Several together stay for the shortest time, as often as it may be: most of them have done nothing.
         """
+        stay_ms = np.full(len(rows), FIRST_MS)
         if len(rows) == 1:
             well = now_ms - self._until_ms[rows] > LONGEST_MS
-            self._stay_ms[rows] = np.where(
-                well, FIRST_MS, np.clip(2 * self._stay_ms[rows], FIRST_MS, LONGEST_MS)
-            )
-        self._until_ms[rows] = now_ms + (self._stay_ms[rows] if len(rows) == 1 else FIRST_MS)
-        self.since_ms[rows] = now_ms
+            stay_ms = np.where(well, FIRST_MS, np.clip(2 * self._stay_ms[rows], FIRST_MS, LONGEST_MS))
+            self._stay_ms[rows] = stay_ms
+        self._until_ms[rows], self.since_ms[rows] = now_ms + stay_ms, now_ms
         new = rows[~self._known[rows]]
         if len(new):
             names = [self._names[row] for row in new[:MOST]]

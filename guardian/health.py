@@ -110,10 +110,6 @@ class HealthWatch:
         self.protection.minute(self.now, self.state.cameras, known, bathroom, moment, off=self._bench)
         return found
 
-    def lost(self, now_ms: int) -> None:
-        """Nothing can be said of sensors and homes now: unknown is never fine."""
-        self.protection.lost(now_ms)
-
     def in_sight(self, dark: Mapping[str, int]) -> list[str]:
         """Give those of these homes (→ dark since, ms since 1970) that are dark no more, as of this minute.
 

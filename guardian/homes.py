@@ -223,9 +223,8 @@ class Homes:
         home, h = self._home_row[r.home], self._home
         before = self._sensor["value"][row]
         self._sensor["value"][row], self._sensor["ms"][row] = r.value, r.arrival_ms
-        if r.boot is not None:
-            self._count_boot(row, r.boot)
-            self._count_missed(row, r)
+        if r.boot is not None and self._is_newest(row, r.boot) and r.seq is not None:
+            self._count_missed(row, r.seq)
         if r.kind in {"temperature", "humidity"}:
             h["temperature_c" if r.kind == "temperature" else "humidity"][home] = r.value
             return False
@@ -238,28 +237,27 @@ class Homes:
         h["life_ms"][home] = max(h["life_ms"][home], r.arrival_ms)
         return True
 
-    def _count_boot(self, row: int, boot: str) -> None:
-        """Another boot than the last two is a new start: late readings of the one before are none."""
-        now, known = _boot(boot), self._sensor["boot"][row]
+    def _is_newest(self, row: int, boot: str) -> bool:
+        """Count another boot than the last two as a new start: late readings of the one before are none."""
+        now, known = zlib.crc32(boot.encode()) | 1, self._sensor["boot"][row]
         if now not in known:
             self.boots[row] += bool(known[0])
             known[1] = known[0]
             known[0] = now
             self._sensor["seq"][row] = NEVER
+        return bool(now == known[0])
 
-    def _count_missed(self, row: int, r: Reading) -> None:
+    def _count_missed(self, row: int, number: int) -> None:
         """Numbers that one boot leaves out are events that are missing; who comes late is not."""
         seq, missed = self._sensor["seq"], self._sensor["missed"]
-        if r.seq is None or r.boot is None or _boot(r.boot) != self._sensor["boot"][row, 0]:
-            return
-        if seq[row] == NEVER:
+        left_out = number - int(seq[row]) - 1
+        if seq[row] == NEVER or left_out > MOST_MISSED:
             pass
-        elif r.seq > seq[row]:
-            left_out = r.seq - int(seq[row]) - 1
-            missed[row] += left_out if left_out <= MOST_MISSED else 0
+        elif left_out >= 0:
+            missed[row] += left_out
         elif missed[row]:
             missed[row] -= 1
-        seq[row] = max(seq[row], r.seq)
+        seq[row] = max(seq[row], number)
 
     @property
     def missed(self) -> NDArray[np.int64]:
@@ -355,10 +353,6 @@ class Homes:
         )
         self.boots[here], self.muted[here] = old.boots[there], old.muted[there]
         self.duplicates, self.set_aside = old.duplicates, old.set_aside
-
-
-def _boot(name: str) -> int:
-    return zlib.crc32(name.encode()) | 1
 
 
 def encode_events(readings: Sequence[Reading]) -> bytes:

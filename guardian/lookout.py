@@ -197,20 +197,28 @@ class Lookout:
         What was long on the way says so (evidence `late_s`) and counts all the same, for devices' clocks may
         be wrong; but a late `cancel` is left out, for it cannot be about what has been noticed since.
         """
-        return [
-            Concern(
-                home=r.home,
-                kind=SPOKEN[r.kind],
-                onset_ms=r.arrival_ms,
-                decided_ms=now_ms,
-                confidence=1.0,
-                room=r.room,
-                sensor=r.sensor,
-                evidence={"late_s": (r.arrival_ms - r.t_ms) / 1000} if _is_late(r) else {},
+        out = []
+        for r in readings:
+            if r.kind not in SPOKEN or r.value != 1:
+                continue
+            late_ms = r.arrival_ms - r.t_ms if r.t_ms > 0 else 0
+            late = late_ms > LATE_MS
+            if late and r.kind == "cancel":
+                log.warning("a late cancel is left out", home=r.home, sensor=r.sensor, late_ms=late_ms)
+                continue
+            out.append(
+                Concern(
+                    home=r.home,
+                    kind=SPOKEN[r.kind],
+                    onset_ms=r.arrival_ms,
+                    decided_ms=now_ms,
+                    confidence=1.0,
+                    room=r.room,
+                    sensor=r.sensor,
+                    evidence={"late_s": late_ms / 1000} if late else {},
+                )
             )
-            for r in readings
-            if r.kind in SPOKEN and r.value == 1 and not _is_late_cancel(r)
-        ]
+        return out
 
     def expect(self, away: Mapping[str, int]) -> None:
         """Take since when (ms since 1970) nobody is expected in which homes; others are expected."""
@@ -329,14 +337,3 @@ def _concern(group: Group, finding: Finding) -> Concern:
         sensor=sensor,
         evidence=dict(finding.evidence),
     )
-
-
-def _is_late(r: Reading) -> bool:
-    return r.t_ms > 0 and r.arrival_ms - r.t_ms > LATE_MS
-
-
-def _is_late_cancel(r: Reading) -> bool:
-    late = r.kind == "cancel" and _is_late(r)
-    if late:
-        log.warning("a late cancel is left out", home=r.home, sensor=r.sensor, late_ms=r.arrival_ms - r.t_ms)
-    return late

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from alerting.concern import Severity
 from alerting.incident import Incident
 from alerting.ledger import Ledger, LedgerError, open_incidents
-from detectors.frame import WIDEST, Frames
+from detectors.frame import Frames, halving
 from guardian.board import Board, Group
 from guardian.clock import Clock
 from guardian.slab import NEVER
@@ -121,7 +121,7 @@ class _Ring:
 
     def __init__(self, group: Group) -> None:
         self.names = [group.name_of(row) for row in range(len(group.home_of))]
-        self.every = 1 if group.cols <= WIDEST else 2
+        self.every = halving(group.cols)
         self.shape = -(-group.rows // self.every), -(-group.cols // self.every)
         n = len(self.names)
         self.frames = np.zeros((SLOTS, n, self.shape[0] * self.shape[1]), np.uint8)

@@ -209,7 +209,7 @@ class Protection:
         self._count(moment)
 
     def lost(self, now_ms: int) -> None:
-        """Say that nothing can be detected anywhere, for sensors cannot be judged."""
+        """Say that nothing can be detected anywhere, for sensors cannot be judged: unknown is never fine."""
         s = self.state
         for codes in (s.fall, s.silence, s.climate, s.fire, s.help):
             codes[:] = Reason.BENCHED

@@ -167,7 +167,7 @@ class Rounds:
         params, layout, run, now_ms = self._params, self._board.layout, self._bench.run, moment.now_ms
         findings = run(Part.HEALTH, now_ms, self.health.minute, moment)
         if findings is None:
-            self.health.lost(now_ms)
+            self.health.protection.lost(now_ms)
         concerns = [self._concern(f) for f in findings or ()]
         silences = run(Part.SILENCE, now_ms, self._silences, moment)
         if silences is not None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import numpy as np
 import structlog
 
 from alerting import arrival, triage
@@ -33,7 +32,7 @@ from alerting.ledger import (
     save_beat,
 )
 from alerting.policy import Policy
-from guardian import snapshot
+from guardian import snapshot, standing
 from guardian.board import Board, Reading, decode_events, encode_events
 from guardian.clock import Clock, ReplayClock
 from guardian.link import AckMark
@@ -51,16 +50,11 @@ FIRST_SNAPSHOT_MS: Final = 10_000  # by then a sensor is ready (5 s) and has som
 END_S: Final = 5.0  # systemd gives a stop 20 s; ten thousand homes are written in 2 on a busy machine
 OVERDUE_LOOK_MS: Final = 1_000  # how often open suspicions, areas and silences are looked at
 ARRIVALS_LOOK_MS: Final = 1_000  # how often homes to which somebody is on the way are
-SIGHT_LOOK_MS: Final = (
-    5_000  # how often homes that somebody waits for are; their health is judged each minute
-)
+SIGHT_LOOK_MS: Final = 5_000  # how often homes that are waited for are; health is judged each minute
 MOST_WAITING: Final = 15_000
 """Events that the broker is left without an acknowledgement for while the ledger is in memory alone: below
 the link's PAUSE_AT, a quarter of its window."""
 REPLAY_PATIENCE_S: Final = 5.0  # how long a replay's beat waits for readings that were announced
-
-_STANDING: Final = "standing"
-"""What was open, as JSON, in a snapshot: the lookout does not say again what it has said."""
 
 CRASH_POINTS: Final = ("taken", "committed")
 """Where a test kills the daemon: events taken but not committed, committed but not acknowledged."""
@@ -124,6 +118,7 @@ class Watch:
         self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
         self._saving = False
         self._turn = asyncio.Lock()  # held by a beat, and at last by `end`
+        self._whole = True  # the last beat has come to its end
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
         self._next: _Next | None = None
 
@@ -202,18 +197,12 @@ class Watch:
         log.info("restored", snapshot=found is not None, beats_since=len(rows))
 
     async def _open_again(self, found: snapshot.Snapshot | None, upto_ms: int) -> None:
-        standing = triage.StoodOpen(0, ())
-        if found and _STANDING in found.arrays:
-            try:
-                standing = msgspec.json.decode(found.arrays[_STANDING].tobytes(), type=triage.StoodOpen)
-            except msgspec.MsgspecError:  # of another version
-                log.exception("what stood open cannot be read")
-        homes = set(self._board.homes)
-        known = [c for c in standing.concerns if c.home in homes]
+        stood, homes = standing.read(found), set(self._board.homes)
+        known = [c for c in stood.concerns if c.home in homes]
         now_ms, duty = self._clock.now_ms(), self._duty()
 
         def work(tx: Tx) -> Sequence[Incident]:
-            triage.close_lost(tx, standing, upto_ms, now_ms)
+            triage.close_lost(tx, stood, upto_ms, now_ms)
             go_on_after(tx, self._last_row)
             return triage.take_again(tx, known, duty, self._policy, now_ms)
 
@@ -234,18 +223,21 @@ class Watch:
     async def beat(self, now_ms: int) -> Noticed:
         """Take what has come in, look, commit, then acknowledge and speak."""
         async with self._turn:
-            return await self._beat(now_ms)
+            self._whole = False
+            noticed = await self._beat(now_ms)
+            self._whole = True
+            return noticed
 
     async def end(self) -> None:
         """Let the beat in hand be the last one, and have what it has left written; given up after END_S.
 
-        A beat that is not over by then has taken what is not committed: nothing is written after it.
+        A beat that is not over by then, or has failed, has taken what is not committed: nothing is written.
         """
         try:
             async with asyncio.timeout(END_S):
                 await self._turn.acquire()  # for good
                 await self._to_save.join()
-                if self._may_save:
+                if self._may_save and self._whole:
                     await self._hand_to_save(self._clock.now_ms())
                     await self._to_save.join()
         except (TimeoutError, LedgerError):
@@ -290,9 +282,8 @@ class Watch:
         return self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
 
     async def _hand_to_save(self, now_ms: int) -> None:
-        standing = await self._ledger.transact(lambda tx: triage.standing(tx, now_ms))
-        stood = np.frombuffer(msgspec.json.encode(standing), np.uint8)
-        arrays = {**self._lookout.snapshot(), _STANDING: stood}
+        stood = await self._ledger.transact(lambda tx: triage.standing(tx, now_ms))
+        arrays = {**self._lookout.snapshot(), standing.NAME: standing.written(stood)}
         self._to_save.put_nowait(snapshot.Snapshot(self._last_row, arrays))
 
     def _acknowledge(self, mark: AckMark, readings: Sequence[Reading]) -> None:

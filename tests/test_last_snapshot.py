@@ -13,7 +13,7 @@ import pytest
 
 from alerting import triage
 from alerting.concern import Kind
-from alerting.ledger import Ledger, last_beat
+from alerting.ledger import Ledger, LedgerError, last_beat
 from guardian import snapshot
 from simulator.private import connected, daemon
 from tests.test_ledger_disk import broken
@@ -95,6 +95,24 @@ async def test_a_beat_that_is_not_committed_leaves_no_snapshot(
         assert snapshot.newest(tmp_path) is None
         beat.cancel()
         await asyncio.gather(beat, return_exceptions=True)
+
+
+async def test_a_beat_that_has_failed_leaves_no_snapshot_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The press is on the board and not in the ledger: known again after the start, it would be lost."""
+    ledger, home = await opened(tmp_path)
+    async with saving(home, tmp_path):
+        with monkeypatch.context() as patch:
+
+            async def fails(_work: Any) -> Any:
+                raise LedgerError("a lock", permanent=False)
+
+            patch.setattr(ledger, "transact", fails)
+            with pytest.raises(LedgerError):
+                await home.presses("e1")
+        await home.watch.end()
+        assert snapshot.newest(tmp_path) is None
 
 
 async def test_a_disk_that_hangs_does_not_hold_up_the_stop(

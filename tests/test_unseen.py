@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from guardian import desk, unseen
+from guardian.cli import app
 from guardian.homes import Activity
 from guardian.protection import Gap, Reach, Reason
+from guardian.settings import CONFIG
 from guardian.unseen import Unseen
 from guardian.web.serve import serve
 from guardian.web.staff import GAPS_SHOWN
@@ -109,3 +112,31 @@ def test_every_reason_and_everything_one_does_has_words(language: Any) -> None:
         assert words.reasons[unseen.why(replace(GAP, reason=reason))]
     for activity in Activity:
         assert words.activities[unseen.did(replace(GAP, activity=activity))]
+
+
+def test_the_command_gives_each_gap_a_line_then_programmes_and_sums(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = list[str]()
+
+    def call(_state: object, _method: str, path: str) -> desk.Answer:
+        asked.append(path)
+        return {
+            "from": "2026-09-21T10:00",
+            "until": "2026-09-22T10:00",
+            "homes": 5,
+            "blind": 1,
+            "gaps": [
+                {"home": "h1", "from": "2026-09-21T22:13", "until": None, "did": "bathroom", "why": "dark"}
+            ],
+            "programmes": {"nest": {"eligible": 4, "enrolled": 3, "equipped": 2, "protected": 1}},
+        }
+
+    monkeypatch.setattr(desk, "call", call)
+    done = CliRunner().invoke(app, ["protection", "--hours", "72", "--config", str(CONFIG / "guardian.toml")])
+    assert done.output.splitlines() == [
+        "h1  2026-09-21T22:13  now  dark  last seen: bathroom",
+        "nest: 4 eligible, 3 enrolled, 2 equipped, 1 protected now",
+        "4 of 5 homes are protected now; 1 were not at some time from 2026-09-21T10:00 to 2026-09-22T10:00",
+    ]
+    assert asked == ["/protection?hours=72"]
