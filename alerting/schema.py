@@ -37,6 +37,11 @@ person = Table(
     Column("name", Text, nullable=False),
     Column("phone", String(20)),  # E.164
     Column("address", Text),
+    # what somebody at the door must know of a resident
+    Column("key_at", Text),  # where a key is
+    Column("door_code", Text),
+    Column("animals", Text),
+    Column("medical", Text),
 )
 
 # --- the roster: each import is a new version, whole; the newest one holds -------------------------
@@ -303,6 +308,89 @@ silenced = Table(  # what came in the meantime; concerns until the silence ends
     Column("over_ms", BigInteger),  # was over before the silence ended
     Column("told_ms", BigInteger),  # told after the silence ended
     Index("ix_silenced_waiting", "over_ms", "told_ms"),
+)
+
+# --- what staff note of homes and sensors ------------------------------------------------------------
+
+pause = Table(  # a home that staff do not want watched for some hours; with a hard end
+    "pause",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home", String(32), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("noted_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),  # ended before its time
+    Index("ix_pause_until", "until_ms"),
+)
+
+consent = Table(  # what a resident has agreed to, and how that is known
+    "consent",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home", String(32), nullable=False, index=True),
+    Column("what", String(16), nullable=False),  # monitoring, recording
+    Column("given_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),  # null: until it is withdrawn
+    Column("how", Text, nullable=False),  # signed form, by whom in whose name
+    Column("owner", String(64), nullable=False),  # who noted it
+    Column("withdrawn_ms", BigInteger),
+)
+
+walk_test = Table(  # somebody has walked through, lain down, and it was seen, or was not
+    "walk_test",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("home", String(32), nullable=False, index=True),
+    Column("sensor", String(32), nullable=False),
+    Column("begun_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("walked_ms", BigInteger),  # when it was seen, likewise
+    Column("lay_ms", BigInteger),
+    Column("owner", String(64), nullable=False),
+)
+
+# --- who is at the screen ----------------------------------------------------------------------------
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", String(16), primary_key=True),  # random
+    Column("login", String(32), nullable=False, unique=True),
+    Column("role", Integer, nullable=False),  # guardian.web.access.Role
+    Column("password", Text, nullable=False),  # argon2id
+    Column("responder", String(32)),  # who it is in the roster
+    Column("language", String(2)),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False, server_default=text("0")),  # wrong passwords in a row
+    Column("locked_until_ms", BigInteger),
+    Column("ended_ms", BigInteger),  # may not log in any more
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the cookie
+    Column("account", ForeignKey("account.id"), nullable=False, index=True),
+    Column("csrf", String(64), nullable=False),
+    Column("begun_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+
+audit = Table(  # who saw and did what
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("t_ms", BigInteger, nullable=False),
+    Column("account", String(16)),  # null: nobody is logged in
+    Column("action", String(48), nullable=False),
+    Column("subject", String(97), nullable=False),  # home, incident, sensor, account
+    Column("detail", Text, nullable=False),  # JSON; no names
+    Index("ix_audit_t_ms", "t_ms"),
+    Index("ix_audit_subject", "subject"),
 )
 
 # --- texts out and in ------------------------------------------------------------------------------

@@ -44,9 +44,12 @@ from guardian.trace import Trace
 from guardian.unseen import Unseen
 from guardian.watch import Noticed, Watch
 from guardian.web.aliyun_hooks import aliyun_hooks_app
+from guardian.web.feed import Feed
 from guardian.web.hooks import hooks_app
+from guardian.web.pages import Site
 from guardian.web.serve import Tcp, serve
-from guardian.web.staff import Feed, HomeRow, People, staff_app
+from guardian.web.staff import staff_app
+from guardian.web.view import HomeRow, People
 
 if TYPE_CHECKING:
     from alerting.channels.apprise import Informer
@@ -210,16 +213,18 @@ async def run(
 
         # doors: staff, provider, commands
         staff = staff_app(
-            ledger,
-            home_rows,
-            clock,
-            changed,
-            people.site,
-            policy=loaded.policy,
-            people=lambda: book.people,
-            feed=feed,
-            forecast=lambda: foresight.latest,
-            look_back=look_back,
+            Site(
+                name=people.site,
+                ledger=ledger,
+                clock=clock,
+                policy=loaded.policy,
+                feed=feed,
+                changed=changed,
+                home_rows=home_rows,
+                people=lambda: book.people,
+                forecast=lambda: foresight.latest,
+                look_back=look_back,
+            )
         )
         board_door = await stack.enter_async_context(
             serve(staff, Tcp(settings.web.board_port), on_stop=feed.close)

@@ -21,7 +21,7 @@ from guardian.exchange import Exchange
 from guardian.roster import Roster
 from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, SettingsError
-from guardian.web.staff import People
+from guardian.web.view import People
 
 log = structlog.get_logger("book")
 

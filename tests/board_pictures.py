@@ -17,7 +17,7 @@ from guardian.homes import Activity
 from guardian.protection import Gap, Reach, Reason
 from guardian.unseen import Unseen
 from guardian.web.serve import Tcp, serve
-from guardian.web.staff import HomeRow
+from guardian.web.view import HomeRow
 from tests.alerting_people import T0
 from tests.web_people import MIN, S, Site, make_site
 

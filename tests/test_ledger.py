@@ -61,9 +61,13 @@ def page(incident_id: int | None, responder: str = "a", t_ms: int = NOW) -> Mess
 
 
 def roster(phone: str = "+8613800000001") -> RosterRows:
-    who = {"id": "r1", "name": "陈伟", "phone": phone, "address": None}
+    door = dict.fromkeys(("key_at", "door_code", "animals", "medical"))
+    who = {"id": "r1", "name": "陈伟", "phone": phone, "address": None, **door}
     return RosterRows(
-        people=(who, {"id": "p1", "name": "王秀英", "phone": "+862150001111", "address": "和平路 12 弄"}),
+        people=(
+            who,
+            {"id": "p1", "name": "王秀英", "phone": "+862150001111", "address": "和平路 12 弄", **door},
+        ),
         sites=({"id": "demo", "timezone": "Asia/Shanghai", "default_travel_s": 240.0},),
         homes=(
             {

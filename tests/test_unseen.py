@@ -14,8 +14,8 @@ from guardian.homes import Activity
 from guardian.protection import Gap, Reach, Reason
 from guardian.settings import CONFIG
 from guardian.unseen import Unseen
+from guardian.web.pages import GAPS_SHOWN
 from guardian.web.serve import serve
-from guardian.web.staff import GAPS_SHOWN
 from guardian.web.words import LANGUAGES, WORDS
 from tests.alerting_people import T0
 from tests.test_sensorhealth import HOUR, MIN, Story, flat

@@ -13,7 +13,10 @@ from alerting.duty import Language
 from alerting.incident import Incident, IncidentEvent, Paged
 from alerting.ledger import Ledger, Message, Tx
 from guardian.unseen import Unseen
-from guardian.web.staff import Feed, HomeRow, People, staff_app
+from guardian.web import pages
+from guardian.web.feed import Feed
+from guardian.web.staff import staff_app
+from guardian.web.view import HomeRow, People
 from tests.alerting_people import T0, SetClock, duty, responder, shipped_policy
 
 S = 1000
@@ -121,16 +124,18 @@ async def make_site(
     changes: list[int] = []
     rows = homes(now_ms)
     app = staff_app(
-        ledger,
-        lambda: rows,
-        clock,
-        lambda: changes.append(clock.now_ms()),
-        "xingfu",
-        policy=shipped_policy(),
-        people=lambda: people,
-        feed=feed,
-        forecast=forecast,
-        look_back=look_back,
-        language=language,
+        pages.Site(
+            name="xingfu",
+            ledger=ledger,
+            clock=clock,
+            policy=shipped_policy(),
+            feed=feed,
+            changed=lambda: changes.append(clock.now_ms()),
+            home_rows=lambda: rows,
+            people=lambda: people,
+            forecast=forecast,
+            look_back=look_back,
+            language=language,
+        )
     )
     return Site(ledger, clock, feed, app, changes, rows)

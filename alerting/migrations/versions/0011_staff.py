@@ -1,0 +1,96 @@
+"""Accounts and who did what; what staff note of homes: pauses, consent, walk tests, what the door needs."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Move the schema forward."""
+    for name in ("key_at", "door_code", "animals", "medical"):
+        op.add_column("person", sa.Column(name, sa.Text()))
+    op.create_table(
+        "pause",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("home", sa.String(32), nullable=False),
+        sa.Column("from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("noted_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ended_ms", sa.BigInteger()),
+    )
+    op.create_index("ix_pause_until", "pause", ["until_ms"])
+    op.create_table(
+        "consent",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("home", sa.String(32), nullable=False),
+        sa.Column("what", sa.String(16), nullable=False),
+        sa.Column("given_ms", sa.BigInteger(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger()),
+        sa.Column("how", sa.Text(), nullable=False),
+        sa.Column("owner", sa.String(64), nullable=False),
+        sa.Column("withdrawn_ms", sa.BigInteger()),
+    )
+    op.create_index("ix_consent_home", "consent", ["home"])
+    op.create_table(
+        "walk_test",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("home", sa.String(32), nullable=False),
+        sa.Column("sensor", sa.String(32), nullable=False),
+        sa.Column("begun_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ended_ms", sa.BigInteger()),
+        sa.Column("walked_ms", sa.BigInteger()),
+        sa.Column("lay_ms", sa.BigInteger()),
+        sa.Column("owner", sa.String(64), nullable=False),
+    )
+    op.create_index("ix_walk_test_home", "walk_test", ["home"])
+    op.create_table(
+        "account",
+        sa.Column("id", sa.String(16), primary_key=True),
+        sa.Column("login", sa.String(32), nullable=False),
+        sa.Column("role", sa.Integer(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=False),
+        sa.Column("responder", sa.String(32)),
+        sa.Column("language", sa.String(2)),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False, server_default=sa.text("0")),
+        sa.Column("locked_until_ms", sa.BigInteger()),
+        sa.Column("ended_ms", sa.BigInteger()),
+        sa.UniqueConstraint("login", name="uq_account_login"),
+    )
+    op.create_table(
+        "web_session",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column(
+            "account",
+            sa.String(16),
+            sa.ForeignKey("account.id", name="fk_web_session_account_account"),
+            nullable=False,
+        ),
+        sa.Column("csrf", sa.String(64), nullable=False),
+        sa.Column("begun_ms", sa.BigInteger(), nullable=False),
+        sa.Column("seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("ix_web_session_account", "web_session", ["account"])
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("t_ms", sa.BigInteger(), nullable=False),
+        sa.Column("account", sa.String(16)),
+        sa.Column("action", sa.String(48), nullable=False),
+        sa.Column("subject", sa.String(97), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+    )
+    op.create_index("ix_audit_t_ms", "audit", ["t_ms"])
+    op.create_index("ix_audit_subject", "audit", ["subject"])
+
+
+def downgrade() -> None:
+    """Never: a ledger only moves forward; an older Guardian refuses it."""
+    raise NotImplementedError

@@ -1,0 +1,141 @@
+"""What all of the staff's pages share: what they are made from, and how one is drawn.
+
+`Site` is everything that the pages may read and do; `Pages` renders a template in the reader's language.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from alerting.coverage import HOURS, Forecast
+from alerting.duty import Language
+from alerting.ledger import Ledger
+from alerting.policy import Policy
+from guardian.clock import Clock
+from guardian.unseen import Unseen
+from guardian.web.access import Role, account_of
+from guardian.web.feed import Feed
+from guardian.web.view import HURRY_MS, SEGMENTS, HomeRow, People
+from guardian.web.words import FALSE_CAUSES, LANGUAGES, N_, WORDS, Words, choose
+
+HERE: Final = Path(__file__).parent
+GAPS_SHOWN: Final = 500
+"""Rows of a list: more than anybody reads; the commands `coverage` and `protection` have all."""
+MOST_FIELDS: Final = 64
+"""Of one form."""
+
+NAV: Final = (
+    ("/", N_("Board"), Role.VIEWER),
+    ("/coverage", N_("Coverage"), Role.VIEWER),
+    ("/protection", N_("Protection"), Role.VIEWER),
+)
+"""Address, words and least role of what stands at the head of each page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the pages read and do."""
+
+    name: str
+    """Site id."""
+    ledger: Ledger
+    clock: Clock
+    policy: Policy
+    """How Guardian escalates, for those whom staff name."""
+    feed: Feed
+    """Whoever changes an incident calls `feed.changed()`; `feed.close()` ends the streams at a stop."""
+    changed: Callable[[], None]
+    """Called after a button has changed an incident and the change is committed."""
+    home_rows: Callable[[], Sequence[HomeRow]]
+    """The homes now; called for each drawing."""
+    people: Callable[[], People]
+    """Who is on duty, names and addresses, as of the newest roster."""
+    forecast: Callable[[], Forecast | None] = lambda: None
+    """Which homes too few people could reach soon, worked out before; None while it is not."""
+    look_back: Callable[[int], Unseen] = field(default=lambda _since_ms: Unseen(0, 0, (), {}))
+    """Which homes were not protected since a time, ms since 1970."""
+    language: Language = "zh"
+    """What is shown when neither the address nor the browser asks for one."""
+
+
+class Pages:
+    """Draws templates for one site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Answer with a whole page, which no cache keeps."""
+        return HTMLResponse(self.render(request, template, **values), status, {"cache-control": "no-store"})
+
+    def render(self, request: Request, template: str, **values: Any) -> str:
+        """Draw a template in the reader's language."""
+        site, words, account = self._site, self.words(request), account_of(request)
+        return self._templates.get_template(template).render(
+            w=words,
+            _=words.text,
+            pgettext=words.in_context,
+            site=site.name,
+            account=account,
+            Role=Role,
+            csrf_field=Markup(""),
+            nav=[(path, words.text(text)) for path, text, role in NAV if account.role >= role],
+            here=request.url.path,
+            other="en" if words.language == "zh" else "zh",
+            lang_query=lang_query(request),
+            find=asked_for(request),
+            hurry_ms=HURRY_MS,
+            causes=FALSE_CAUSES,
+            segment_names=SEGMENTS,
+            forecast=site.forecast(),
+            in_memory=site.ledger.on_memory,
+            restored=site.ledger.restored,
+            hours_ahead=HOURS,
+            **values,
+        )
+
+    def words(self, request: Request) -> Words:
+        """Give the reader's language: as the address says, else as the browser wishes, else the site's."""
+        wished = request.headers.get("accept-language", "")
+        return WORDS[choose(request.query_params.get("lang"), wished, self._site.language)]
+
+
+def lang_query(request: Request) -> str:
+    """Give what keeps an asked-for language in the next address, with its question mark."""
+    asked = request.query_params.get("lang")
+    return f"?lang={asked}" if asked in LANGUAGES else ""
+
+
+def asked_for(request: Request) -> str:
+    """Give what is searched for."""
+    return request.query_params.get("find", "").strip()[:32]
+
+
+def seen(request: Request, path: str) -> RedirectResponse:
+    """Send the reader on after a button: 303, so that reloading does not press it again."""
+    return RedirectResponse(f"{path}{lang_query(request)}", 303)
+
+
+async def form_fields(request: Request) -> Mapping[str, str]:
+    """Give the text fields of a form.
+
+    Raises
+    ------
+    HTTPException
+        400: it is not a form, or has too many fields.
+    """
+    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
