@@ -122,12 +122,12 @@ class FallState:
     networks: Mapping[str, Network]
     """By mount."""
 
-    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
+    def snapshot(self, *, passing: bool = False, live: bool = False) -> dict[str, NDArray[Any]]:
         """Copies of all arrays by name, with the part they belong to; first axis S, one row a sensor.
 
-        With `passing` the arrays themselves, for use at once.
+        With `live` or `passing` the arrays themselves, for use at once.
         """
-        return {name: array if passing else array.copy() for name, array in self._arrays()}
+        return {name: array if live or passing else array.copy() for name, array in self._arrays()}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], match: Match | None = None) -> None:
         """Take back a snapshot; ValueError when a shape or name does not fit (nothing is changed then).

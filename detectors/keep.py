@@ -55,12 +55,13 @@ def _numbers(state: Any) -> Iterator[str]:
             yield name
 
 
-def snapshot(state: Any, *, passing: bool = False) -> dict[str, NDArray[Any]]:
+def snapshot(state: Any, *, passing: bool = False, live: bool = False) -> dict[str, NDArray[Any]]:
     """Copies of all arrays that are kept, by name.
 
-    With `passing` also what passes, and no copies but the arrays themselves: for use at once.
+    With `live` no copies but the arrays themselves, for use at once; with `passing` also what passes, live.
     """
-    out = {n: array if passing else array.copy() for _, n, array in arrays(state, passing=passing)}
+    live = live or passing
+    out = {n: array if live else array.copy() for _, n, array in arrays(state, passing=passing)}
     if passing:
         out |= {name: np.array(getattr(state, name)) for name in _numbers(state)}
     return out

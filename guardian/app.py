@@ -285,7 +285,7 @@ async def run(
             "exchange": exchange.run(asked),
             "learning": book.learn(ledger, clock),
             "preroll": preroll.attend(lambda: watch.lookout.preroll, ledger, clock),
-            "snapshots": watch.run_snapshots(state),
+            "snapshots": watch.saving.run(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
             "control": control.run(),
             "link": link.run(),

@@ -366,11 +366,11 @@ class Board:
         """What is known of every home at `now_ms` (None: at the newest thing heard)."""
         return self._homes.state(now_ms)
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Everything learnt, by name; staged frames and events are not part of it."""
-        out = self._homes.snapshot()
+    def snapshot(self, *, live: bool = False) -> dict[str, NDArray[Any]]:
+        """Everything learnt, by name, without staged frames and events; `live`: the arrays themselves."""
+        out = self._homes.snapshot(live=live)
         for (rows, cols), group in self.groups.items():
-            out |= {f"group.{rows}x{cols}.{k}": v for k, v in group.snapshot().items()}
+            out |= {f"group.{rows}x{cols}.{k}": v for k, v in group.snapshot(live=live).items()}
         return out
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -73,14 +73,14 @@ class Fires:
 
     # --- restarts -----------------------------------------------------------------------------------
 
-    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
+    def snapshot(self, *, passing: bool = False, live: bool = False) -> dict[str, NDArray[Any]]:
         """Give all that is remembered, with the names of the cameras."""
         out: dict[str, NDArray[Any]] = {}
         for (rows, cols), state in self._states.items():
             out[f"{rows}x{cols}.names"] = np.array(self._names((rows, cols)), np.str_)
             out |= {
                 f"{rows}x{cols}.{name}": array
-                for name, array in keep.snapshot(state, passing=passing).items()
+                for name, array in keep.snapshot(state, passing=passing, live=live).items()
             }
         return out
 

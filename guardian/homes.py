@@ -320,12 +320,13 @@ class Homes:
 
     # --- restarts -----------------------------------------------------------------------------------
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Give everything learnt, with the names of homes, rooms and sensors."""
-        homes = {f"home.{k}": v.copy() for k, v in self._home.items()} | {
-            "now_ms": np.array(self._now_ms, np.int64)
-        }
-        return self._written_names | homes | {f"sensor.{k}": v.copy() for k, v in self._sensor.items()}
+    def snapshot(self, *, live: bool = False) -> dict[str, NDArray[Any]]:
+        """Give everything learnt, with the names of homes, rooms and sensors; `live`: no copies."""
+        learnt = {f"home.{k}": v for k, v in self._home.items()}
+        learnt |= {f"sensor.{k}": v for k, v in self._sensor.items()}
+        if not live:
+            learnt = {k: v.copy() for k, v in learnt.items()}
+        return self._written_names | learnt | {"now_ms": np.array(self._now_ms, np.int64)}
 
     @cached_property
     def _written_names(self) -> dict[str, NDArray[Any]]:

@@ -6,7 +6,7 @@ The same object serves the daemon's beat and a trace that is played straight to 
 # ruff: noqa: SLF001  (`follow` and `_begin_anew` read another object of the same class)
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Final
@@ -271,18 +271,48 @@ class Lookout:
         """What could be detected in every home right now."""
         return self._rounds.health.protection
 
-    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
+    def snapshot(self, *, passing: bool = False, live: bool = False) -> dict[str, NDArray[Any]]:
         """Give everything learnt: the board's state and each detector's, keyed by part and shape.
 
-        With `passing` also what is of no use to another process, for use at once (detectors/keep.py).
+        With `live` no copies but the arrays themselves, for use at once; with `passing` also what is of no
+        use to another process (detectors/keep.py).
         """
-        out = {**self._marks} | {f"board.{k}": v for k, v in self._board.snapshot().items()}
-        out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot(passing=passing).items()}
-        out |= {f"fires.{k}": v for k, v in self._fires.snapshot(passing=passing).items()}
+        live = live or passing
+        out = {**self._marks} | {f"board.{k}": v for k, v in self._board.snapshot(live=live).items()}
+        out |= {f"rounds.{k}": v for k, v in self._rounds.snapshot(passing=passing, live=live).items()}
+        out |= {f"fires.{k}": v for k, v in self._fires.snapshot(passing=passing, live=live).items()}
         for (rows, cols), state in self._fall.items():
             out[f"names.{rows}x{cols}"] = self._names[rows, cols]
-            out |= {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot(passing=passing).items()}
+            out |= {
+                f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot(passing=passing, live=live).items()
+            }
         return out
+
+    def part(self, cameras: Collection[str]) -> dict[str, NDArray[Any]]:
+        """Give what the fall detectors remember of these cameras (`home/sensor`) alone."""
+        out = marks.part(self._marks, cameras)
+        for (rows, cols), state in self._fall.items():
+            mine, _ = matching(self._names[rows, cols].tolist(), list(cameras))
+            kept = {f"fall.{rows}x{cols}.{k}": v for k, v in state.snapshot(live=True).items()}
+            times = self._board.groups[rows, cols].snapshot(live=True)
+            kept |= {f"board.group.{rows}x{cols}.{k}": v for k, v in times.items()}
+            out |= {name: array[mine] for name, array in kept.items()}
+            out[f"names.{rows}x{cols}"] = self._names[rows, cols][mine]
+        return out
+
+    def restore_part(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `part` has given, over what a snapshot of all has brought.
+
+        Raises ValueError or KeyError where it does not fit, and KeyError where it lacks something.
+        """
+        arrays = marks.without(arrays, marks.anew(self._marks, arrays))
+        for (rows, cols), state in self._fall.items():
+            key = f"{rows}x{cols}."
+            if f"names.{rows}x{cols}" not in arrays:
+                continue
+            names = arrays[f"names.{rows}x{cols}"].tolist()
+            state.restore(_under(arrays, f"fall.{key}"), matching(self._names[rows, cols].tolist(), names))
+            self._board.groups[rows, cols].restore(_under(arrays, f"board.group.{key}"))
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], lost: Container[str] = ()) -> None:
         """Take back a snapshot by the names of homes, rooms and sensors. What hangs elsewhere begins anew.
@@ -292,17 +322,12 @@ class Lookout:
         """
         anew = marks.anew(self._marks, arrays, believed="marks" not in lost)
         arrays = marks.without(arrays, anew)
-        self._board.restore({k[6:]: v for k, v in arrays.items() if k.startswith("board.")})
-        wrong = self._rounds.restore(
-            {k.removeprefix("rounds."): v for k, v in arrays.items() if k.startswith("rounds.")}
-        )
-        wrong += self._fires.restore(
-            {k.removeprefix("fires."): v for k, v in arrays.items() if k.startswith("fires.")}
-        )
+        self._board.restore(_under(arrays, "board."))
+        wrong = self._rounds.restore(_under(arrays, "rounds."))
+        wrong += self._fires.restore(_under(arrays, "fires."))
         for (rows, cols), state in self._fall.items():
             names = arrays.get(f"names.{rows}x{cols}")
-            prefix = f"fall.{rows}x{cols}."
-            mine = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            mine = _under(arrays, f"fall.{rows}x{cols}.")
             try:
                 if names is not None:
                     state.restore(mine, matching(self._names[rows, cols].tolist(), names.tolist()))
@@ -312,6 +337,11 @@ class Lookout:
             self._rounds.health.unlearnt(self._board.groups[rows, cols])
         if wrong:
             raise ValueError("; ".join(wrong))
+
+
+def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Give those whose name begins so, by the rest of it."""
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def _names(group: Group) -> NDArray[np.str_]:

@@ -298,11 +298,11 @@ class Rounds:
 
     # --- restarts -----------------------------------------------------------------------------------
 
-    def snapshot(self, *, passing: bool = False) -> dict[str, NDArray[Any]]:
+    def snapshot(self, *, passing: bool = False, live: bool = False) -> dict[str, NDArray[Any]]:
         """Give all that the detectors remember, with the names of what their rows stand for."""
         out: dict[str, NDArray[Any]] = dict(self._written_names)
         for part, state in self._states.items():
-            kept = keep.snapshot(state, passing=passing)
+            kept = keep.snapshot(state, passing=passing, live=live)
             out |= {f"{part}.{name}": array for name, array in kept.items()}
         return out
 

@@ -267,15 +267,17 @@ class Group:
         self._last_arrival[rows], self._last_device[rows], self._last_seq[rows] = arrived, device, seq
         return t_ms, dt_s
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Times of the last frames, with the names of their sensors."""
-        return {
-            "name": np.array(self._names, np.str_),
-            "t_ms": self.last_t_ms.copy(),
-            "arrival": self._last_arrival.copy(),
-            "device": self._last_device.copy(),
-            "seq": self._last_seq.copy(),
+    def snapshot(self, *, live: bool = False) -> dict[str, NDArray[Any]]:
+        """Times of the last frames, with the names of their sensors; `live`: the arrays themselves."""
+        times = {
+            "t_ms": self.last_t_ms,
+            "arrival": self._last_arrival,
+            "device": self._last_device,
+            "seq": self._last_seq,
         }
+        if not live:
+            times = {k: v.copy() for k, v in times.items()}
+        return {"name": np.array(self._names, np.str_), **times}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back the times of the sensors that are still there."""

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[Any]]
 
 _NAMES: Final = ("board-a.snap", "board-b.snap")
+TAKEN_MS: Final = "taken_ms"
+"""The array that says when."""
+_PART: Final = "board.part"
+"""What single cameras have learnt since the newest of both; written over whole."""
 _MAGIC: Final = b"GUARDIAN-SNAP-2\n"
 _FIRST_MAGIC: Final = b"GUARDIAN-SNAP-1\n"
 _DIGEST_B: Final = 32
@@ -64,6 +68,11 @@ class Snapshot:
     """Counts the snapshots of this folder; given by `save`."""
     lost: tuple[str, ...] = ()
     """Pieces that were written and are damaged: their arrays are not here."""
+
+    @property
+    def taken_ms(self) -> int:
+        """When it was taken, ms since 1970; −1 if a file of an earlier version does not say."""
+        return int(self.arrays.get(TAKEN_MS, -1))
 
 
 class _Piece(msgspec.Struct, frozen=True):
@@ -111,18 +120,27 @@ def save(directory: Path, snapshot: Snapshot) -> int:
     name = min(_NAMES, key=lambda n: _NO_RANK if (s := found[n]) is None else s.rank)
     other = next(s for n, s in found.items() if n != name)
     generation = other.index.generation + 1 if other else 0
-    temporary = directory / f"{name}.new"
+    _replace(directory / name, snapshot, generation)
+    return min(snapshot.beat, other.index.beat) if other else 0
+
+
+def save_part(directory: Path, snapshot: Snapshot) -> None:
+    """Write what single cameras have learnt since the newest snapshot. Raises OSError."""
+    _replace(directory / _PART, snapshot, 0)
+
+
+def _replace(path: Path, snapshot: Snapshot, generation: int) -> None:
+    temporary = path.with_name(f"{path.name}.new")
     with temporary.open("wb") as file:
         _write(file, snapshot, generation)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(directory / name)
-    handle = os.open(directory, os.O_RDONLY)
+    temporary.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    return min(snapshot.beat, other.index.beat) if other else 0
 
 
 def _write(file: BinaryIO, snapshot: Snapshot, generation: int) -> None:
@@ -181,6 +199,19 @@ def newest(directory: Path) -> Snapshot | None:
         except (OSError, ValueError, zipfile.BadZipFile):
             continue  # the disk has lost it since, or it was written wrongly
     return None
+
+
+def part_after(directory: Path, found: Snapshot) -> Snapshot | None:
+    """Give what single cameras have learnt since this snapshot; None where nothing whole and newer is."""
+    seen = _seen(directory / _PART)
+    if seen is None or seen.lost or seen.first:
+        return None
+    try:
+        part = _read(seen)
+    except (OSError, ValueError):
+        return None
+    newer = part.taken_ms > found.taken_ms and part.beat >= found.beat
+    return part if newer and not part.lost else None
 
 
 def _seen(path: Path) -> _Seen | None:

@@ -10,7 +10,6 @@ import json
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +25,6 @@ from alerting.ledger import (
     LedgerError,
     Tx,
     beats_since,
-    drop_beats,
     go_on_after,
     last_beat,
     save_beat,
@@ -38,6 +36,7 @@ from guardian.clock import Clock, ReplayClock
 from guardian.link import AckMark
 from guardian.lookout import Lookout
 from guardian.outward import Acks, Voice
+from guardian.saving import Saving
 
 BEAT_MS: Final = 200  # DESIGN section 5
 REST_MS: Final = 50
@@ -45,8 +44,6 @@ REST_MS: Final = 50
 that is behind looked at frames 40 s old: the broker keeps the oldest, and the slab, which keeps the newest,
 got none.
 """
-SNAPSHOT_MS: Final = 60_000  # DESIGN section 7: what changed, each minute; and after each finding
-FIRST_SNAPSHOT_MS: Final = 10_000  # by then a sensor is ready (5 s) and has something worth keeping
 END_S: Final = 5.0  # systemd gives a stop 20 s; ten thousand homes are written in 2 on a busy machine
 OVERDUE_LOOK_MS: Final = 1_000  # how often open suspicions, areas and silences are looked at
 ARRIVALS_LOOK_MS: Final = 1_000  # how often homes to which somebody is on the way are
@@ -114,9 +111,8 @@ class Watch:
         self._crash_point = crash_point
         self._last_row = 0
         self._acked = AckMark(0, 0)
-        self._snapshot_due_ms = self._overdue_due_ms = self._sight_due_ms = self._arrivals_due_ms = 0
-        self._to_save: asyncio.Queue[snapshot.Snapshot] = asyncio.Queue(maxsize=1)
-        self._saving = False
+        self._overdue_due_ms = self._sight_due_ms = self._arrivals_due_ms = 0
+        self.saving = Saving(state_directory, ledger)
         self._turn = asyncio.Lock()  # held by a beat, and at last by `end`
         self._whole = True  # the last beat has come to its end
         self._replay_beats: asyncio.Queue[bytes] = asyncio.Queue()
@@ -161,7 +157,7 @@ class Watch:
         old, self._board, self._lookout = self._board, board, lookout
         hand_over(board)
         old.devices.end()
-        self._snapshot_due_ms = begun_ms  # what has left the roster must not come back from an older one
+        self.saving.due_ms = begun_ms  # what has left the roster must not come back from an older one
         if not done.done():
             done.set_result(self._clock.now_ms() - begun_ms)
 
@@ -172,16 +168,19 @@ class Watch:
         it was written, and is not, is opened again.
         """
         found = snapshot.newest(self._directory) if self._directory else None
+        newer = snapshot.part_after(self._directory, found) if self._directory and found else None
         lost = self._ledger.restored is not None
         if found and not lost and found.beat > await self._ledger.transact(last_beat):
             log.warning("the snapshot belongs to another ledger and is not used", beat=found.beat)
-            found = None
+            found = newer = None
         if found:
             self._last_row = found.beat
             for part in found.lost:
                 log.error("a part of the snapshot is damaged and is learnt anew", part=part)
             try:
                 self._lookout.restore(found.arrays, found.lost)
+                if newer is not None:
+                    self._lookout.restore_part(newer.arrays)
             except (KeyError, ValueError) as e:  # of another version: what it held is learnt anew
                 log.warning("the snapshot does not fit this version", why=str(e))
         rows = await self._ledger.transact(lambda tx: beats_since(tx, self._last_row))
@@ -191,9 +190,9 @@ class Watch:
             except (msgspec.MsgspecError, zlib.error):  # what it led to was committed with it
                 log.exception("a beat cannot be read and is set aside", row=row)
             self._last_row = row
-        self._snapshot_due_ms = self._clock.now_ms() + FIRST_SNAPSHOT_MS
+        self.saving.begin(self._lookout, self._clock.now_ms())
         if self._ledger.restored and self._board.homes:
-            await self._open_again(found, self._ledger.restored.upto_ms or 0)
+            await self._open_again(newer or found, self._ledger.restored.upto_ms or 0)
         log.info("restored", snapshot=found is not None, beats_since=len(rows))
 
     async def _open_again(self, found: snapshot.Snapshot | None, upto_ms: int) -> None:
@@ -203,7 +202,7 @@ class Watch:
 
         def work(tx: Tx) -> Sequence[Incident]:
             triage.close_lost(tx, stood, upto_ms, now_ms)
-            go_on_after(tx, self._last_row)
+            go_on_after(tx, max(self._last_row, found.beat if found else 0))
             return triage.take_again(tx, known, duty, self._policy, now_ms)
 
         again = await self._ledger.transact(work)
@@ -236,10 +235,8 @@ class Watch:
         try:
             async with asyncio.timeout(END_S):
                 await self._turn.acquire()  # for good
-                await self._to_save.join()
-                if self._may_save and self._whole:
-                    await self._hand_to_save(self._clock.now_ms())
-                    await self._to_save.join()
+                if self._whole:
+                    await self.saving.last(self._lookout, self._last_row, self._clock.now_ms())
         except (TimeoutError, LedgerError):
             log.warning("no snapshot was written at the end: the one before counts")
 
@@ -270,21 +267,9 @@ class Watch:
         noticed = Noticed(concerns, incidents)
         if concerns or incidents:
             self._on_noticed(noticed)
-            self._snapshot_due_ms = now_ms  # a restart in the dwell must not forget the suspicion
-        idle = self._to_save.empty() and not self._saving  # a copy that waits would only grow old
-        if self._may_save and now_ms >= self._snapshot_due_ms and idle:
-            self._snapshot_due_ms = now_ms + SNAPSHOT_MS
-            await self._hand_to_save(now_ms)
+            self.saving.remember(concerns)
+        await self.saving.attend(self._lookout, self._last_row, now_ms)
         return noticed
-
-    @property
-    def _may_save(self) -> bool:
-        return self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
-
-    async def _hand_to_save(self, now_ms: int) -> None:
-        stood = await self._ledger.transact(lambda tx: triage.standing(tx, now_ms))
-        arrays = {**self._lookout.snapshot(), standing.NAME: standing.written(stood)}
-        self._to_save.put_nowait(snapshot.Snapshot(self._last_row, arrays))
 
     def _acknowledge(self, mark: AckMark, readings: Sequence[Reading]) -> None:
         """Tell the broker and the devices what is on the disk; what is in memory alone they keep.
@@ -341,23 +326,6 @@ class Watch:
         if readings:
             self._last_row = save_beat(tx, now_ms, encode_events(readings))
         return triage.take(tx, concerns, duty, self._policy, now_ms)
-
-    async def run_snapshots(self, directory: Path) -> None:
-        """Write what the beat hands over, in a thread; then drop the beats that both files hold."""
-        while True:
-            held = await self._to_save.get()
-            self._saving = True
-            try:
-                droppable = await asyncio.to_thread(snapshot.save, directory, held)
-            except OSError as e:  # a side path: the beats since the last good one stay in the ledger
-                log.error("snapshot not written", why=str(e))  # noqa: TRY400  # the reason is in the words
-                continue
-            finally:
-                self._saving = False
-                self._to_save.task_done()
-                del held  # with ten thousand homes 250 MB, until the next one
-            if droppable:
-                await self._ledger.transact(partial(drop_beats, upto=droppable))
 
     # --- replays ---------------------------------------------------------------------------------
 

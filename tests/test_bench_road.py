@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -152,9 +153,11 @@ def test_figures_count_what_was_lost_anywhere_and_name_who_was_full() -> None:
 
 
 def test_a_burst_is_drained_when_its_events_are_committed_and_beats_look_at_new_frames() -> None:
-    plan = Plan("", "", homes=2, falls=1, seconds=10.0, seed=1, burst=3.0, burst_s=10.0)
+    plan = Plan("", "", homes=2, falls=1, seconds=10.0, seed=1, burst=3.0, burst_s=10.0, calm_s=30.0)
     assert figures(plan, told())["burst_drained_s"] == 3.5  # an event sent within it
     quick = told(seen={"event_waits_ms": [[10_500, 90], [11_900, 9_000]]})
     assert figures(plan, quick)["burst_drained_s"] == 1.0  # a beat one second after it still looked back
+    brief = msgspec.structs.replace(plan, calm_s=0.5)
+    assert figures(brief, quick)["burst_drained_s"] == 0.0  # after the load there is nothing to look at
     assert figures(plan, told(seen={"ages": [], "event_waits_ms": []}))["burst_drained_s"] == 0.0
     assert "burst_drained_s" not in figures(PLAN, told())

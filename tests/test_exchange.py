@@ -366,7 +366,7 @@ async def test_a_home_that_was_removed_begins_anew_though_guardian_was_killed_me
     homes, state = (simple("a"), simple("goes")), tmp_path / "state"
     state.mkdir()
     async with centre(tmp_path, *homes, state=state) as c:
-        saving = asyncio.create_task(c.watch.run_snapshots(state))
+        saving = asyncio.create_task(c.watch.saving.run(state))
         await c.watch.restore()
         await c.plays(0, 1)
         for home_ in ("a", "goes"):

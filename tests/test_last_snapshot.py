@@ -23,7 +23,7 @@ from tests.test_watch_disk import Home, opened
 
 @asynccontextmanager
 async def saving(home: Home, folder: Path) -> AsyncIterator[None]:
-    writing = asyncio.create_task(home.watch.run_snapshots(folder))
+    writing = asyncio.create_task(home.watch.saving.run(folder))
     try:
         yield
     finally:

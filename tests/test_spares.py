@@ -92,9 +92,10 @@ class Life:
     async def beat(self) -> None:
         self.now_ms += BEAT_MS
         await self.watch.beat(self.now_ms)
-        saved: Any = self.watch._to_save
+        saved: Any = self.watch.saving.queue
         while not saved.empty():
-            snapshot.save(self.state, saved.get_nowait())
+            save, held = saved.get_nowait()
+            save(self.state, held)
 
     async def open(self) -> list[Incident]:
         return await self.ledger.transact(open_incidents)
@@ -104,7 +105,7 @@ class Life:
         (one,) = await self.open()
         self.now_ms += 1000
         await self.ledger.transact(lambda tx: [apply(tx, one.id, e, self.now_ms, "a") for e in events])
-        self.watch._snapshot_due_ms = 0
+        self.watch.saving.due_ms = 0
         await self.beat()
 
     def is_spared(self) -> None:

@@ -125,7 +125,7 @@ async def test_the_brokers_window_never_fills_up(tmp_path: Path) -> None:
 async def test_no_snapshot_is_made_that_knows_more_than_the_file(tmp_path: Path) -> None:
     ledger, home = await opened(tmp_path)
     await home.presses("e1")
-    saved: Any = home.watch._to_save  # what the thread that writes them takes
+    saved: Any = home.watch.saving.queue  # what the thread that writes them takes
     assert saved.qsize() == 1
     saved.get_nowait()
     with broken():
@@ -162,12 +162,12 @@ async def test_while_a_snapshot_is_being_written_no_second_one_grows_old(
         return 0
 
     monkeypatch.setattr(snapshot, "save", slow)
-    writing = asyncio.create_task(home.watch.run_snapshots(tmp_path))
+    writing = asyncio.create_task(home.watch.saving.run(tmp_path))
     await home.presses("e1")
     await written.wait()
     await home.presses("e2")
     await home.beat(120)
-    waiting: Any = home.watch._to_save
+    waiting: Any = home.watch.saving.queue
     assert waiting.empty()
     written.clear()
     finish.set()

@@ -189,7 +189,7 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
     )
     await watch.restore()
     keep_built()
-    running = [asyncio.create_task(part) for part in (watch.run(), watch.run_snapshots(folder), link.run())]
+    running = [asyncio.create_task(part) for part in (watch.run(), watch.saving.run(folder), link.run())]
     if not flooded:
         running.append(asyncio.create_task(voice.run()))
     try:

@@ -75,7 +75,8 @@ def _burst(plan: Plan, told: Mapping[str, Any]) -> dict[str, Any]:
     """How long after the burst all was as before: its events committed, and beats that look at new frames."""
     seen, end_ms = told["seen"], told["until_ms"]
     events_ms = [at + waited - end_ms for at, waited in seen["event_waits_ms"] if at <= end_ms]
-    behind = [at - end_ms for at, age in seen["ages"] if at >= end_ms and age > CALM_MS]
+    calm_ms = end_ms + round(1000 * plan.calm_s)  # from then on nothing is sent, and nothing new is looked at
+    behind = [at - end_ms for at, age in seen["ages"] if end_ms <= at < calm_ms and age > CALM_MS]
     drained_ms = max([0, *events_ms, *behind])
     return {"burst": plan.burst, "burst_s": plan.burst_s, "burst_drained_s": round(drained_ms / 1000, 1)}
 
