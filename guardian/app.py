@@ -27,6 +27,7 @@ from guardian.board import Activity, Board
 from guardian.book import Book, export_roster, import_roster, open_book
 from guardian.clock import Clock, LiveClock, ReplayClock
 from guardian.control import Control
+from guardian.desk_accounts import account_routes
 from guardian.desk_people import people_routes
 from guardian.drills import Drills
 from guardian.exchange import Exchange, build, reload_route
@@ -45,8 +46,10 @@ from guardian.unseen import Unseen
 from guardian.watch import Noticed, Watch
 from guardian.web.aliyun_hooks import aliyun_hooks_app
 from guardian.web.feed import Feed
+from guardian.web.fence import LOOPBACK_NAMES
 from guardian.web.hooks import hooks_app
 from guardian.web.pages import Site
+from guardian.web.passwords import Passwords, Welcome
 from guardian.web.serve import Tcp, serve
 from guardian.web.staff import staff_app
 from guardian.web.view import HomeRow, People
@@ -212,6 +215,12 @@ async def run(
         named = Named(ledger, lambda: book.people, loaded.policy, clock, changed)
 
         # doors: staff, provider, commands
+        web = settings.web
+        where = Tcp(web.board_port, web.board_host, web.tls_certificate, web.tls_key)
+        passwords = Passwords()
+        welcome = Welcome(state / "first-start") if web.login else None
+        if welcome is not None:
+            await welcome.prepare(ledger)
         staff = staff_app(
             Site(
                 name=people.site,
@@ -224,11 +233,14 @@ async def run(
                 people=lambda: book.people,
                 forecast=lambda: foresight.latest,
                 look_back=look_back,
+                passwords=passwords,
+                welcome=welcome,
+                open_to_all=not web.login,
+                secure=where.secure,
+                hosts=(*LOOPBACK_NAMES, *web.board_names),
             )
         )
-        board_door = await stack.enter_async_context(
-            serve(staff, Tcp(settings.web.board_port), on_stop=feed.close)
-        )
+        board_door = await stack.enter_async_context(serve(staff, where, on_stop=feed.close))
         hooks: list[BaseRoute] = []
         if settings.twilio is not None and settings.twilio.public_url is not None:
             hooks += hooks_app(
@@ -259,7 +271,11 @@ async def run(
             import_roster=partial(import_roster, ledger, book, clock, exchange),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
-            more=[*people_routes(foresight, drills, named, protection), reload_route(exchange)],
+            more=[
+                *people_routes(foresight, drills, named, protection),
+                *account_routes(ledger, clock, passwords),
+                reload_route(exchange),
+            ],
             silences=Silences(ledger, clock, changed),
         )
         await stack.enter_async_context(serve(commands, desk.socket_path(state)))

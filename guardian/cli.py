@@ -24,6 +24,7 @@ from rich.progress import Progress
 from alerting.ledger import LedgerError
 from guardian import cli_devices, cli_people, desk
 from guardian.broker import BrokerError
+from guardian.cli_accounts import accounts_app, make_certificate
 from guardian.cli_homes import away_app, quiet_app, roster_app
 from guardian.cli_incidents import incidents_app
 from guardian.cli_parts import DEFAULT_CONFIG, err, fail
@@ -50,6 +51,8 @@ for _command in _TOP:
     app.command()(_command)
 app.add_typer(quiet_app, name="quiet")
 app.add_typer(incidents_app, name="incidents")
+app.add_typer(accounts_app, name="account")
+app.command("certificate")(make_certificate)
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(train_app, name="train")

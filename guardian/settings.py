@@ -5,6 +5,7 @@ policy. Never reads a secret from a TOML file or a loose environment variable, n
 """
 
 import dataclasses
+import ipaddress
 import os
 import re
 import tomllib
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from alerting.channels.aliyun_templates import PARAMETERS, PURPOSES
 from alerting.policy import Policy
@@ -101,10 +111,40 @@ class Mqtt(Strict):
 
 
 class Web(Strict):
-    """Ports on loopback; 0 takes a free one."""
+    """Where the staff's pages and the provider's webhooks are served; a port of 0 takes a free one."""
 
+    board_host: Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$|^localhost$")] = "127.0.0.1"
+    """Address; another one than loopback needs TLS."""
     board_port: Port = 8080
+    board_names: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,253}$")], ...] = ()
+    """Names and addresses under which browsers ask for the pages, beside those of loopback."""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    login: bool = True
+    """Whether people log in; without, whoever reaches the port may do everything: on loopback only."""
     hooks_port: Port = 8081
+    """On loopback, behind a proxy with TLS."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the pages."""
+        return self.board_host == "localhost" or ipaddress.ip_address(self.board_host).is_loopback
+
+    @model_validator(mode="after")
+    def _others_need_tls_and_login(self) -> "Web":
+        try:
+            loopback = self.is_loopback
+        except ValueError as e:
+            raise ValueError(f"board_host: {self.board_host} is no address") from e
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key: both or neither")
+        if not loopback and self.tls_certificate is None:
+            raise ValueError("board_host: beyond this machine it needs tls_certificate and tls_key")
+        if not loopback and not self.board_names:
+            raise ValueError("board_names: say under which names browsers will ask for the board")
+        if not loopback and not self.login:
+            raise ValueError("login: without it the board may be reached from this machine only")
+        return self
 
 
 class Twilio(Strict):

@@ -59,7 +59,8 @@ class Configuration:
     provider: Mapping[str, Any] | None = None
     """The [twilio] table without its token."""
     auth_token: str = ""
-    web: Mapping[str, int] = field(default_factory=lambda: {"board_port": 0, "hooks_port": 0})
+    web: Mapping[str, int | bool] = field(default_factory=lambda: {"board_port": 0, "hooks_port": 0})
+    """Nobody logs in there, unless this says so."""
     history: Mapping[str, str] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     """Further files, name → text; `escalation.toml` and `detectors.toml` are used when given."""
@@ -81,7 +82,7 @@ def prepare(directory: Path, wanted: Configuration) -> Place:
         "state_directory": "state",
         "secrets_directory": "secrets",
         "mqtt": {"host": wanted.broker.host, "port": wanted.broker.port},
-        "web": dict(wanted.web),
+        "web": {"login": False, **wanted.web},
     }
     if wanted.roster is not None:
         (directory / "roster.toml").write_text(tomli_w.dumps(dict(wanted.roster)), "utf-8")

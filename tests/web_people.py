@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
+from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from alerting import ledger as records
@@ -15,6 +16,7 @@ from alerting.ledger import Ledger, Message, Tx
 from guardian.unseen import Unseen
 from guardian.web import pages
 from guardian.web.feed import Feed
+from guardian.web.passwords import Passwords, Welcome
 from guardian.web.staff import staff_app
 from guardian.web.view import HomeRow, People
 from tests.alerting_people import T0, SetClock, duty, responder, shipped_policy
@@ -108,6 +110,10 @@ async def make_site(
     now_ms: int = T0 + 60 * S,
     *,
     language: Language = "zh",
+    login: bool = False,
+    secure: bool = False,
+    passwords: Passwords | None = None,
+    welcome: Welcome | None = None,
     ledger: Ledger | None = None,
     forecast: Callable[[], Forecast | None] = lambda: None,
     look_back: Callable[[int], Unseen] = lambda _since_ms: Unseen(0, 0, (), {}),
@@ -136,6 +142,10 @@ async def make_site(
             forecast=forecast,
             look_back=look_back,
             language=language,
+            open_to_all=not login,
+            secure=secure,
+            passwords=passwords or Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
+            welcome=welcome,
         )
     )
     return Site(ledger, clock, feed, app, changes, rows)

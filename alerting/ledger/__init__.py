@@ -11,10 +11,26 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - drills.py: who was drilled when, who has answered when.
 - areas.py: homes that went dark together. silences.py: what staff do not want to hear of for some hours.
 - sent.py: who was told at the start of a shift, how many texts a channel has carried.
+- accounts.py: who uses the pages, and their sessions. audit.py: who saw and did what.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
 """
 
 from alerting.ledger.absences import Absence, absences, end_absence, note_absence
+from alerting.ledger.accounts import (
+    AccountRow,
+    LoginTakenError,
+    SessionRow,
+    account_named,
+    accounts,
+    add_account,
+    are_there_accounts,
+    begin_session,
+    change_account,
+    drop_sessions,
+    end_session,
+    end_sessions,
+    session_of,
+)
 from alerting.ledger.areas import (
     AreaCount,
     AreaHome,
@@ -28,6 +44,7 @@ from alerting.ledger.areas import (
     to_tell_over,
     told_of_area,
 )
+from alerting.ledger.audit import Deed, deeds, note
 from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, Tx
@@ -119,36 +136,50 @@ from alerting.ledger.transaction import LedgerError
 __all__ = [
     "ALIKE",
     "Absence",
+    "AccountRow",
     "AreaCount",
     "AreaHome",
+    "Deed",
     "Ledger",
     "LedgerError",
+    "LoginTakenError",
     "Message",
     "Move",
     "Opened",
     "Restored",
     "RosterRows",
+    "SessionRow",
     "Silence",
     "Tx",
     "absences",
+    "account_named",
+    "accounts",
+    "add_account",
     "add_concern",
     "answers_wanted_since_ms",
     "apply",
+    "are_there_accounts",
     "area_count",
     "area_homes",
     "beats_since",
+    "begin_session",
     "carried",
     "carried_hourly",
+    "change_account",
     "closed_codes",
     "code_for",
     "codes",
     "concerns",
+    "deeds",
     "drills_begun",
     "drop_beats",
     "drop_held",
+    "drop_sessions",
     "due_messages",
     "due_responders",
     "end_absence",
+    "end_session",
+    "end_sessions",
     "end_silence",
     "enqueue",
     "go_on_after",
@@ -180,6 +211,7 @@ __all__ = [
     "newest_roster",
     "next_due_ms",
     "next_for",
+    "note",
     "note_absence",
     "note_silence",
     "on_list",
@@ -204,6 +236,7 @@ __all__ = [
     "save_roster",
     "sent_to",
     "sent_with",
+    "session_of",
     "set_next_wave",
     "silence_of",
     "silences",

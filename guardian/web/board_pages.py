@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from alerting import ledger as records
 from alerting.incident import Incident
 from alerting.ledger import LedgerError, Tx
-from guardian.web.access import Role, at
+from guardian.web.access import Role, account_of, at, is_still_in
 from guardian.web.pages import Pages, Site, asked_for
 from guardian.web.view import Beside, View, as_json, view
 
@@ -45,6 +45,8 @@ def board_routes(site: Site, pages: Pages) -> list[BaseRoute]:
             while not feed.closed:
                 mark = feed.mark()
                 try:
+                    if not await is_still_in(site.ledger, site.clock, account_of(request)):
+                        return
                     v = await look(find)
                 except LedgerError:  # the page says that the line is dead, and comes back by itself
                     return

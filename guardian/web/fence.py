@@ -1,14 +1,14 @@
 """The fence around the staff board: headers that keep a page to itself, and no button from elsewhere.
 
-There is no login yet, so whoever can reach the port can press the buttons. Therefore: loopback names
-only (a page of another site cannot point its name at us), and a POST only from our own pages.
+Names that are ours only (a page of another site cannot point its name at us), and a POST only from our own
+pages, before anybody looks at who is logged in.
 """
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"]
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 _HEADERS = (
     (
@@ -19,20 +19,22 @@ _HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+_ONLY_TLS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
 class SafeHeaders:
-    """Puts the headers that keep a page to itself on every answer."""
+    """Puts the headers that keep a page to itself on every answer; `secure`: never asked without TLS."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool = False) -> None:
         self._app = app
+        self._headers = (*_HEADERS, *(_ONLY_TLS if secure else ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, with the headers added."""
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                message["headers"] = [*message.get("headers", []), *self._headers]
             await send(message)
 
         await self._app(scope, receive, send_safe)
@@ -57,4 +59,4 @@ def _own(request: Request) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
-    return request.headers.get("origin") == f"http://{request.headers.get('host', '')}"
+    return request.headers.get("origin") == f"{request.url.scheme}://{request.headers.get('host', '')}"

@@ -24,8 +24,8 @@ from alerting.incident import (
     IncidentEvent,
 )
 from alerting.ledger import AreaCount, Tx
-from guardian.web.access import Role, account_of, at
-from guardian.web.pages import Pages, Site, form_fields, seen
+from guardian.web.access import Role, account_of, at, form_fields
+from guardian.web.pages import Pages, Site, seen
 from guardian.web.view import AREA_SHOWN, People, card, local_time, responders
 from guardian.web.words import FALSE_CAUSES
 
@@ -38,9 +38,10 @@ def incident_routes(site: Site, pages: Pages) -> list[BaseRoute]:
     async def get_incident(request: Request) -> Response:
         number = request.path_params["number"]
 
-        incident, moves, messages, concerns, homes = await site.ledger.transact(
+        incident, logins, moves, messages, concerns, homes = await site.ledger.transact(
             lambda tx: (
                 _incident(tx, number),
+                {f"@{a.id}": a.login for a in records.accounts(tx)},
                 records.moves(tx, number),
                 records.messages(tx, number),
                 records.concerns(tx, number),
@@ -58,7 +59,7 @@ def incident_routes(site: Site, pages: Pages) -> list[BaseRoute]:
             moves=moves,
             messages=messages,
             concerns=concerns,
-            name=known.name,
+            name=lambda who: logins.get(who) or known.name(who),
             at=lambda t_ms: "" if t_ms is None else local_time(t_ms, zone),
             responders=responders(known, now_ms),
             everybody=_everybody(known),
@@ -67,10 +68,19 @@ def incident_routes(site: Site, pages: Pages) -> list[BaseRoute]:
 
     async def post(request: Request, event: Callable[[Fields, Incident, People], IncidentEvent]) -> Response:
         number = request.path_params["number"]
-        fields = await form_fields(request)
-        now_ms, known, by = site.clock.now_ms(), site.people(), account_of(request).by
+        fields = form_fields(request)
+        now_ms, known, account = site.clock.now_ms(), site.people(), account_of(request)
+        by, button = account.by, request.url.path.rpartition("/")[2]
 
         def work(tx: Tx) -> None:
+            records.note(
+                tx,
+                account=account.id,
+                action="incident-button",
+                subject=str(number),
+                detail={"button": button},
+                now_ms=now_ms,
+            )
             what = event(fields, _incident(tx, number), known)
             if isinstance(what, HandedOver | Added):
                 naming.name(tx, number, what, site.policy, now_ms, by)

@@ -3,7 +3,7 @@
 `Site` is everything that the pages may read and do; `Pages` renders a template in the reader's language.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,21 +19,24 @@ from alerting.ledger import Ledger
 from alerting.policy import Policy
 from guardian.clock import Clock
 from guardian.unseen import Unseen
-from guardian.web.access import Role, account_of
+from guardian.web.access import Role, whoever
 from guardian.web.feed import Feed
+from guardian.web.fence import LOOPBACK_NAMES
+from guardian.web.passwords import Passwords, Welcome
 from guardian.web.view import HURRY_MS, SEGMENTS, HomeRow, People
 from guardian.web.words import FALSE_CAUSES, LANGUAGES, N_, WORDS, Words, choose
 
 HERE: Final = Path(__file__).parent
 GAPS_SHOWN: Final = 500
 """Rows of a list: more than anybody reads; the commands `coverage` and `protection` have all."""
-MOST_FIELDS: Final = 64
-"""Of one form."""
 
+_CSRF: Final = Markup('<input type="hidden" name="csrf" value="{}">')
 NAV: Final = (
     ("/", N_("Board"), Role.VIEWER),
     ("/coverage", N_("Coverage"), Role.VIEWER),
     ("/protection", N_("Protection"), Role.VIEWER),
+    ("/accounts", N_("Accounts"), Role.ADMIN),
+    ("/audit", N_("Log"), Role.ADMIN),
 )
 """Address, words and least role of what stands at the head of each page."""
 
@@ -62,6 +65,15 @@ class Site:
     """Which homes were not protected since a time, ms since 1970."""
     language: Language = "zh"
     """What is shown when neither the address nor the browser asks for one."""
+    passwords: Passwords = field(default_factory=Passwords)
+    welcome: Welcome | None = None
+    """How the first account is made."""
+    open_to_all: bool = False
+    """Nobody logs in, whoever reaches the port may do everything."""
+    secure: bool = False
+    """It is served by TLS."""
+    hosts: Sequence[str] = LOOPBACK_NAMES
+    """Names under which browsers may ask for it."""
 
 
 class Pages:
@@ -83,7 +95,7 @@ class Pages:
 
     def render(self, request: Request, template: str, **values: Any) -> str:
         """Draw a template in the reader's language."""
-        site, words, account = self._site, self.words(request), account_of(request)
+        site, words, account = self._site, self.words(request), whoever(request)
         return self._templates.get_template(template).render(
             w=words,
             _=words.text,
@@ -91,8 +103,8 @@ class Pages:
             site=site.name,
             account=account,
             Role=Role,
-            csrf_field=Markup(""),
-            nav=[(path, words.text(text)) for path, text, role in NAV if account.role >= role],
+            csrf_field=_CSRF.format(account.csrf) if account else "",
+            nav=[(path, words.text(text)) for path, text, role in NAV if account and account.role >= role],
             here=request.url.path,
             other="en" if words.language == "zh" else "zh",
             lang_query=lang_query(request),
@@ -108,7 +120,10 @@ class Pages:
         )
 
     def words(self, request: Request) -> Words:
-        """Give the reader's language: as the address says, else as the browser wishes, else the site's."""
+        """Give the reader's language: as the address says, else the account, the browser, the site."""
+        account = whoever(request)
+        if account is not None and account.language is not None:
+            return WORDS[choose(request.query_params.get("lang"), "", account.language)]
         wished = request.headers.get("accept-language", "")
         return WORDS[choose(request.query_params.get("lang"), wished, self._site.language)]
 
@@ -127,15 +142,3 @@ def asked_for(request: Request) -> str:
 def seen(request: Request, path: str) -> RedirectResponse:
     """Send the reader on after a button: 303, so that reloading does not press it again."""
     return RedirectResponse(f"{path}{lang_query(request)}", 303)
-
-
-async def form_fields(request: Request) -> Mapping[str, str]:
-    """Give the text fields of a form.
-
-    Raises
-    ------
-    HTTPException
-        400: it is not a form, or has too many fields.
-    """
-    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}

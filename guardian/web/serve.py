@@ -2,7 +2,7 @@
 
 Takes an ASGI application and where to listen: a loopback port or a unix socket. Touches no signal
 handlers, logs no requests, and is gone within a second of being told to stop, open streams included.
-Refuses any address but loopback: the board has no login.
+Refuses any address but loopback where it is not served by TLS.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import os
 import socket
+import ssl
 import stat
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,10 +34,17 @@ class ServeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tcp:
-    """A port on loopback; 0 takes a free one."""
+    """A port, 0 takes a free one; on loopback, unless there is TLS."""
 
     port: int
     host: str = "127.0.0.1"
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is served by TLS."""
+        return self.certificate is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,9 @@ async def serve(
     Raises
     ------
     ServeError
-        the address is not loopback, is taken, or the path cannot hold a socket.
+        the address is not loopback, is taken, the path cannot hold a socket, or TLS cannot begin.
     """
+    tls = where if isinstance(where, Tcp) and where.secure else None
     sock = _tcp_socket(where) if isinstance(where, Tcp) else _unix_socket(where)
     server = _QuietServer(
         uvicorn.Config(
@@ -73,12 +82,20 @@ async def serve(
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
     )
+    try:
+        server.config.load()
+    except (OSError, ssl.SSLError) as e:
+        sock.close()
+        raise ServeError(f"{tls.certificate if tls else where}: TLS cannot begin: {e}") from e
     task = asyncio.create_task(server.serve(sockets=[sock]), name="web")
     try:
         port = sock.getsockname()[1] if isinstance(where, Tcp) else 0
-        yield Listening(port, f"http://{_bracketed(where.host)}:{port}" if isinstance(where, Tcp) else "")
+        scheme = "https" if tls else "http"
+        yield Listening(port, f"{scheme}://{_bracketed(where.host)}:{port}" if isinstance(where, Tcp) else "")
     finally:
         on_stop()
         server.should_exit = True
@@ -123,8 +140,8 @@ def _tcp_socket(where: Tcp) -> socket.socket:
         address = ipaddress.ip_address(host)
     except ValueError:
         address = None
-    if address is None or not address.is_loopback:
-        raise ServeError(f"{where.host}: the board listens on loopback only (127.0.0.1 or ::1)")
+    if address is None or not (address.is_loopback or where.secure):
+        raise ServeError(f"{where.host}: without TLS it is loopback only (127.0.0.1 or ::1)")
     sock = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,7 +1,6 @@
-"""The staff's pages as one application: the board, incidents, lists.
+"""The staff's pages as one application: the board, incidents, lists, accounts.
 
-Puts the routes together behind the fence. Never opens a file, has no login yet and therefore answers only to
-loopback names (`serve.py` listens on nothing else).
+Puts the routes together behind the fence (fence.py) and the gate (access.py).
 """
 
 from starlette.applications import Starlette
@@ -15,16 +14,20 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from alerting.ledger import LedgerError
+from guardian.web.access import Gate, cookie_name
+from guardian.web.account_pages import account_routes
 from guardian.web.board_pages import board_routes
-from guardian.web.fence import LOOPBACK_NAMES, OwnPagesOnly, SafeHeaders
+from guardian.web.fence import OwnPagesOnly, SafeHeaders
 from guardian.web.incident_pages import incident_routes
 from guardian.web.list_pages import list_routes
+from guardian.web.login_pages import login_routes
 from guardian.web.pages import HERE, Pages, Site
 from guardian.web.words import N_
 
 MAX_FORM = 16 * 1024
 
 _SAID = {
+    401: N_("Please log in first."),
     403: N_("You may not see or do this with your account."),
     404: N_("There is no such page or incident."),
     409: N_("Not possible now: the incident has moved on. Go back to the board and look again."),
@@ -47,13 +50,22 @@ def staff_app(site: Site) -> Starlette:
             *board_routes(site, pages),
             *incident_routes(site, pages),
             *list_routes(site, pages),
+            *login_routes(site, pages),
+            *account_routes(site, pages),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=[
-            Middleware(SafeHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES, www_redirect=False),
+            Middleware(SafeHeaders, secure=site.secure),
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(site.hosts), www_redirect=False),
             Middleware(OwnPagesOnly),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_FORM),
+            Middleware(
+                Gate,
+                ledger=site.ledger,
+                clock=site.clock,
+                open_to_all=site.open_to_all,
+                cookie=cookie_name(secure=site.secure),
+            ),
         ],
         exception_handlers={HTTPException: failed, LedgerError: failed},
     )

@@ -247,6 +247,39 @@ RECEIPTS: Final = {
     "read": _p("receipts", "read"),
 }
 
+ROLES: Final = {
+    0: _p("roles", "viewer"),
+    1: _p("roles", "responder"),
+    2: _p("roles", "operator"),
+    3: _p("roles", "administrator"),
+}
+
+ROLE_MAY: Final = {
+    0: _p("role_may", "sees the board and the homes, without names and access facts"),
+    1: _p("role_may", "acts in incidents, and sees how to get into a home with an open one"),
+    2: _p("role_may", "runs the centre: people, homes, sensors, shifts, pauses"),
+    3: _p("role_may", "accounts and this log as well"),
+}
+
+DEEDS: Final = {
+    "login": _p("deeds", "logged in"),
+    "login-failed": _p("deeds", "wrong password"),
+    "login-locked": _p("deeds", "locked after wrong passwords"),
+    "password-changed": _p("deeds", "changed the own password"),
+    "account-added": _p("deeds", "account made"),
+    "account-role": _p("deeds", "role changed"),
+    "account-password": _p("deeds", "password set"),
+    "account-unlock": _p("deeds", "account unlocked"),
+    "account-end": _p("deeds", "account ended"),
+    "account-again": _p("deeds", "account opened again"),
+    "incident-button": _p("deeds", "button in an incident"),
+    "access-facts": _p("deeds", "saw how to get in"),
+    "pictures": _p("deeds", "saw pictures"),
+    "roster": _p("deeds", "roster changed"),
+    "away": _p("deeds", "away calendar changed"),
+    "consent": _p("deeds", "consent changed"),
+}
+
 
 class Words:
     """The pages' words in one language: `text` for a sentence, a mapping for each group of identifiers."""
@@ -271,6 +304,10 @@ class Words:
         self.receipts = self._group("receipts", RECEIPTS)
         self.reach = self._group("reach", REACH)
         self.reasons = self._group("reasons", REASONS)
+        self.roles = self._group("roles", ROLES)
+        self.role_may = self._group("role_may", ROLE_MAY)
+        self.deeds = self._group("deeds", DEEDS)
+        self.tongues = {"zh": "中文", "en": "English"}
 
     def text(self, message: str) -> str:
         """Give a sentence of the pages."""
