@@ -30,6 +30,7 @@ from guardian.control import Control
 from guardian.desk_accounts import account_routes
 from guardian.desk_people import people_routes
 from guardian.drills import Drills
+from guardian.evidence import Evidence, keep
 from guardian.exchange import Exchange, build, reload_route
 from guardian.foresight import Foresight
 from guardian.history.influx import InfluxHistory
@@ -206,6 +207,9 @@ async def run(
             ledger, lambda: book.roster, lambda: book.people, channels, loaded.policy, clock, changed, caps
         )
 
+        def keep_pictures(into: Evidence) -> Coroutine[Any, Any, None]:
+            return keep(into, lambda home: watch.lookout.preroll.strips(home), ledger, clock)  # noqa: PLW0108
+
         def look_back(since_ms: int) -> Unseen:
             return unseen.look(watch.board.homes, watch.lookout.protection, book.roster, since_ms)
 
@@ -217,7 +221,7 @@ async def run(
         # doors: staff, provider, commands
         web = settings.web
         where = Tcp(web.board_port, web.board_host, web.tls_certificate, web.tls_key)
-        passwords = Passwords()
+        passwords, evidence = Passwords(), _evidence(state)
         welcome = Welcome(state / "first-start") if web.login else None
         if welcome is not None:
             await welcome.prepare(ledger)
@@ -233,6 +237,10 @@ async def run(
                 people=lambda: book.people,
                 forecast=lambda: foresight.latest,
                 look_back=look_back,
+                strips=lambda home: watch.lookout.preroll.strips(home),  # noqa: PLW0108  # of that moment
+                evidence=evidence,
+                furniture=lambda: book.roster.furniture,
+                sensors=lambda: book.roster.sensors,
                 passwords=passwords,
                 welcome=welcome,
                 open_to_all=not web.login,
@@ -301,6 +309,7 @@ async def run(
             "exchange": exchange.run(asked),
             "learning": book.learn(ledger, clock),
             "preroll": preroll.attend(lambda: watch.lookout.preroll, ledger, clock),
+            **({"evidence": keep_pictures(evidence)} if evidence else {}),
             "snapshots": watch.saving.run(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
             "control": control.run(),
@@ -317,6 +326,15 @@ async def run(
             for task in reversed(tasks):
                 task.cancel()
                 await asyncio.wait([task])
+
+
+def _evidence(state: Path) -> Evidence | None:
+    """Give where pictures of incidents are kept; without it alerting goes on all the same."""
+    try:
+        return Evidence.at(state)
+    except OSError as e:
+        log.error("pictures of incidents are not kept", why=str(e))  # noqa: TRY400  # it is in the words
+        return None
 
 
 def _status(link: Link, watch: Watch, ledger: Ledger, clock: Clock) -> desk.Answer:

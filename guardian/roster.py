@@ -28,6 +28,8 @@ from guardian.trace import Trace, TraceSensor
 
 Row = Mapping[str, Any]
 
+AT_THE_DOOR: Final = ("address", "key_at", "door_code", "animals", "medical")
+"""What is known of a resident for whoever stands at the door."""
 _SPEC_COLUMNS: Final = tuple(
     f.name for f in dataclasses.fields(SensorSpec) if f.name not in {"outside", "source"}
 )
@@ -148,16 +150,16 @@ def _rows(file: RosterFile, old: RosterRows | None) -> RosterRows:
     people: dict[str, Row] = {}
     person_ids = _person_ids(old)
 
-    def person(key: tuple[str, str], name: str, phone: str | None, address: str | None) -> str:
+    def person(key: tuple[str, str], name: str, phone: str | None, **more: str | None) -> str:
         pid = person_ids.get(key) or secrets.token_hex(8)
-        people[pid] = {"id": pid, "name": name, "phone": phone, "address": address}
+        people[pid] = {"id": pid, "name": name, "phone": phone, **dict.fromkeys(AT_THE_DOOR), **more}
         return pid
 
-    of_phone = {r.phone: person(("responder", r.phone), r.name, r.phone, None) for r in file.responders}
+    of_phone = {r.phone: person(("responder", r.phone), r.name, r.phone) for r in file.responders}
     homes, rooms, zones, sensors = [], [], [], []
     for h in file.homes:
         lives = h.resident
-        resident = person((h.id, lives.name), lives.name, lives.phone, lives.address) if lives else None
+        resident = person((h.id, lives.name), **lives.model_dump()) if lives else None
         homes.append(
             {
                 "id": h.id,
@@ -351,7 +353,7 @@ def file_of(rows: RosterRows) -> RosterFile:
             **({"programmes": h["programmes"].split()} if h["programmes"] else {}),
             **({} if h["enrolled"] else {"enrolled": False}),
             **(
-                {"resident": plain(people[h["resident"]], "name", "phone", "address")}
+                {"resident": plain(people[h["resident"]], "name", "phone", *AT_THE_DOOR)}
                 if h["resident"]
                 else {}
             ),

@@ -86,12 +86,20 @@ class ResponderRow(Strict):
     shifts: tuple[ShiftRow, ...] = ()
 
 
+Note = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class ResidentRow(Strict):
     """Who lives there."""
 
     name: Annotated[str, Field(min_length=1)]
     phone: Phone | None = None
     address: str | None = None
+    key_at: Note | None = None
+    """Where a key is: what somebody at the door must know, shown to them alone."""
+    door_code: Note | None = None
+    animals: Note | None = None
+    medical: Note | None = None
 
 
 class ZoneRow(Strict):

@@ -1,4 +1,4 @@
-"""Beyond the machine: a certificate of one's own, really served; settings that say no; accounts by the desk."""
+"""Beyond the machine: a certificate that is really served; settings that say no; accounts by the desk."""
 
 import datetime as dt
 import hashlib

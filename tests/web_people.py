@@ -13,17 +13,25 @@ from alerting.coverage import Forecast
 from alerting.duty import Language
 from alerting.incident import Incident, IncidentEvent, Paged
 from alerting.ledger import Ledger, Message, Tx
+from guardian.board import SensorSpec
+from guardian.evidence import Evidence
+from guardian.preroll import Strip
 from guardian.unseen import Unseen
 from guardian.web import pages
 from guardian.web.feed import Feed
 from guardian.web.passwords import Passwords, Welcome
 from guardian.web.staff import staff_app
-from guardian.web.view import HomeRow, People
+from guardian.web.view import Door, HomeRow, People
 from tests.alerting_people import T0, SetClock, duty, responder, shipped_policy
 
 S = 1000
 MIN = 60 * S
 ORIGIN = "http://127.0.0.1:8080"
+DOOR = Door(
+    "王秀英", "+862150001111", "幸福路 12 号 301", "居委会钥匙柜 17 号", "1234#", "小狗，怕生", "糖尿病 <b>"
+)
+FURNITURE = {("h01", "bathroom"): (("bath", (0.4, -1.2, 1.1, 0.4)), ("door", (-1.2, 1.0, -0.4, 1.1)))}
+SENSORS = (SensorSpec("h01", "t0", "thermal", "bathroom", 24, 32, 4.0, "ceiling", 2.5, 110.0),)
 NAMES = {"ann": "王安", "bo": "李波", "cy": "陈西 <b>"}
 
 
@@ -47,6 +55,8 @@ class Site:
     app: Starlette
     changes: list[int] = field(default_factory=list)
     rows: list[HomeRow] = field(default_factory=list)
+    now_seen: dict[str, list[Strip]] = field(default_factory=dict)
+    """Home → what its arrays saw."""
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """A browser on the board's own page."""
@@ -114,6 +124,7 @@ async def make_site(
     secure: bool = False,
     passwords: Passwords | None = None,
     welcome: Welcome | None = None,
+    evidence: Evidence | None = None,
     ledger: Ledger | None = None,
     forecast: Callable[[], Forecast | None] = lambda: None,
     look_back: Callable[[int], Unseen] = lambda _since_ms: Unseen(0, 0, (), {}),
@@ -126,8 +137,11 @@ async def make_site(
         duty(responder("ann"), responder("bo"), responder("cy"), off=("cy",)),
         names=NAMES,
         addresses={"h01": "幸福路 12 号 301", "h02": "幸福路 12 号 502"},
+        doors={"h01": DOOR},
+        phones={"ann": "+8613800000001"},
     )
     changes: list[int] = []
+    now_seen = dict[str, list[Strip]]()
     rows = homes(now_ms)
     app = staff_app(
         pages.Site(
@@ -146,6 +160,10 @@ async def make_site(
             secure=secure,
             passwords=passwords or Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             welcome=welcome,
+            evidence=evidence,
+            strips=lambda home: now_seen.get(home, []),
+            furniture=lambda: FURNITURE,
+            sensors=lambda: SENSORS,
         )
     )
-    return Site(ledger, clock, feed, app, changes, rows)
+    return Site(ledger, clock, feed, app, changes, rows, now_seen)

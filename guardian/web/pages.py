@@ -17,7 +17,11 @@ from alerting.coverage import HOURS, Forecast
 from alerting.duty import Language
 from alerting.ledger import Ledger
 from alerting.policy import Policy
+from guardian.board import SensorSpec
 from guardian.clock import Clock
+from guardian.evidence import Evidence
+from guardian.lookout import Furniture
+from guardian.preroll import Strip
 from guardian.unseen import Unseen
 from guardian.web.access import Role, whoever
 from guardian.web.feed import Feed
@@ -65,6 +69,12 @@ class Site:
     """Which homes were not protected since a time, ms since 1970."""
     language: Language = "zh"
     """What is shown when neither the address nor the browser asks for one."""
+    strips: Callable[[str], Sequence[Strip]] = lambda _home: ()
+    """What the arrays of a home saw lately, from memory."""
+    evidence: Evidence | None = None
+    """What is kept of it for incidents."""
+    furniture: Callable[[], Furniture] = dict
+    sensors: Callable[[], Sequence[SensorSpec]] = lambda: ()
     passwords: Passwords = field(default_factory=Passwords)
     welcome: Welcome | None = None
     """How the first account is made."""

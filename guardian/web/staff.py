@@ -22,6 +22,7 @@ from guardian.web.incident_pages import incident_routes
 from guardian.web.list_pages import list_routes
 from guardian.web.login_pages import login_routes
 from guardian.web.pages import HERE, Pages, Site
+from guardian.web.picture_pages import picture_routes
 from guardian.web.words import N_
 
 MAX_FORM = 16 * 1024
@@ -49,6 +50,7 @@ def staff_app(site: Site) -> Starlette:
         routes=[
             *board_routes(site, pages),
             *incident_routes(site, pages),
+            *picture_routes(site, pages),
             *list_routes(site, pages),
             *login_routes(site, pages),
             *account_routes(site, pages),

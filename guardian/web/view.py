@@ -25,6 +25,7 @@ RECENT_SHOWN = 6
 SILENCES_SHOWN = 24
 AREA_SHOWN = 1_000
 """Homes of an area on its page, those still dark first."""
+TEN_MINUTES_MS = 600_000
 HURRY_MS = 120_000
 """From here on the countdown is drawn as urgent: about one travel time within a neighbourhood."""
 
@@ -53,6 +54,19 @@ class HomeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """Who lives in a home, and how to get in; None = nobody has noted it."""
+
+    name: str
+    phone: str | None = None
+    address: str | None = None
+    key_at: str | None = None
+    door_code: str | None = None
+    animals: str | None = None
+    medical: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """Who can go, and what staff call people and places. Names and addresses stay on this board."""
 
@@ -61,6 +75,10 @@ class People:
     """Responder id → name."""
     addresses: Mapping[str, str] = field(default_factory=dict)
     """Home → address, shown only when 120 has to be called."""
+    doors: Mapping[str, "Door"] = field(default_factory=dict)
+    """Home → what somebody at the door must know."""
+    phones: Mapping[str, str] = field(default_factory=dict)
+    """Responder id → number."""
 
     @classmethod
     def of(cls, duty: Duty, rows: RosterRows | None) -> "People":
@@ -73,6 +91,14 @@ class People:
             duty,
             names={r["id"]: person[r["id"]]["name"] for r in rows.responders if r["id"] in person},
             addresses={home: who["address"] for home, who in homes if who is not None and who["address"]},
+            doors={
+                home: Door(who["name"], *(who.get(f) for f in Door.__slots__[1:]))
+                for home, who in homes
+                if who is not None
+            },
+            phones={
+                r["id"]: person[r["id"]].get("phone") or "" for r in rows.responders if r["id"] in person
+            },
         )
 
     def name(self, responder: str) -> str:
@@ -108,6 +134,8 @@ class Segment:
     """Local time, empty while it has not happened."""
     after_s: int | None
     """Seconds since the onset."""
+    share: float | None
+    """Of the length of the line on which it is drawn: the ten minutes, or longer where it took longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +174,8 @@ class Card:
     """How many homes are meant, when it is about an area."""
     minutes: int = 0
     """How long a closed one has lasted."""
+    ten: float = 1.0
+    """Share of the line that is the ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +262,8 @@ def responders(people: People, now_ms: int) -> tuple[tuple[str, str], ...]:
 def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None = None) -> Card:
     """Draw up one incident's card."""
     zone = ZoneInfo(people.duty.timezone)
+    reached = segments(incident)
+    line_ms = max(TEN_MINUTES_MS, *((at_ms or 0) - incident.t0_ms for at_ms in reached.values()))
     counting = incident.severity is not None and not incident.is_there and incident.closed_ms is None
     deadline_ms = incident.deadline_ms if counting else None
     leaves_by_ms = incident.lease_until_ms if incident.state is State.ACCEPTED else None
@@ -258,8 +290,9 @@ def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None
                 name,
                 "" if at_ms is None else local_time(at_ms, zone),
                 None if at_ms is None else (at_ms - incident.t0_ms) // 1000,
+                None if at_ms is None else round((at_ms - incident.t0_ms) / line_ms, 4),
             )
-            for name, at_ms in segments(incident).items()
+            for name, at_ms in reached.items()
         ),
         late=incident.late_at_decision,
         reported_false=incident.reported_false,
@@ -270,6 +303,7 @@ def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None
         outcome=incident.outcome,
         actions=_actions(incident),
         area=area,
+        ten=round(TEN_MINUTES_MS / line_ms, 4),
         minutes=round(((incident.closed_ms or now_ms) - incident.t0_ms) / 60_000),
     )
 

@@ -280,6 +280,19 @@ DEEDS: Final = {
     "consent": _p("deeds", "consent changed"),
 }
 
+FURNITURE: Final = {
+    "floor": _p("furniture", "floor"),
+    "bed": _p("furniture", "bed"),
+    "sofa": _p("furniture", "sofa"),
+    "chair": _p("furniture", "chair"),
+    "bath": _p("furniture", "bath"),
+    "table": _p("furniture", "table"),
+    "door": _p("furniture", "door"),
+    "window": _p("furniture", "window"),
+    "stove": _p("furniture", "stove"),
+    "radiator": _p("furniture", "radiator"),
+}
+
 
 class Words:
     """The pages' words in one language: `text` for a sentence, a mapping for each group of identifiers."""
@@ -307,6 +320,7 @@ class Words:
         self.roles = self._group("roles", ROLES)
         self.role_may = self._group("role_may", ROLE_MAY)
         self.deeds = self._group("deeds", DEEDS)
+        self.furniture = self._group("furniture", FURNITURE)
         self.tongues = {"zh": "中文", "en": "English"}
 
     def text(self, message: str) -> str:
