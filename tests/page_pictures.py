@@ -1,4 +1,4 @@
-"""Takes pictures of every page, both languages, desk and phone: python -m tests.page_pictures DIRECTORY [NAME]."""
+"""Takes pictures of pages, both languages, desk and phone: python -m tests.page_pictures DIRECTORY [NAME]."""
 
 import asyncio
 import sys
