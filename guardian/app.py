@@ -7,9 +7,11 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
@@ -33,7 +35,10 @@ from guardian.drills import Drills
 from guardian.evidence import Evidence, keep
 from guardian.exchange import Exchange, build, reload_route
 from guardian.foresight import Foresight
+from guardian.history.embedded import Embedded
 from guardian.history.influx import InfluxHistory
+from guardian.history.pack import minute_of
+from guardian.home_facts import Facts, facts
 from guardian.link import BrokerAddress, Link
 from guardian.memory import keep_built
 from guardian.named import Named
@@ -210,6 +215,21 @@ async def run(
         def keep_pictures(into: Evidence) -> Coroutine[Any, Any, None]:
             return keep(into, lambda home: watch.lookout.preroll.strips(home), ledger, clock)  # noqa: PLW0108
 
+        zone = ZoneInfo(people.duty.timezone)
+        past = Embedded(state / "history.db", zone)
+        stack.callback(lambda: past.close(clock.now_ms()))
+
+        def take_minute(now_ms: int) -> None:
+            board, blind = watch.board, watch.lookout.protection.state.blind
+            past.take(now_ms, board.homes, board.rooms, minute_of(board.state(now_ms), blind))
+
+        def facts_of(home: str) -> Facts | None:
+            if home not in watch.board.homes:
+                return None
+            now_ms = clock.now_ms()
+            day = datetime.fromtimestamp(now_ms / 1000, zone).toordinal()
+            return facts(watch.board, watch.lookout, home, now_ms, day)
+
         def look_back(since_ms: int) -> Unseen:
             return unseen.look(watch.board.homes, watch.lookout.protection, book.roster, since_ms)
 
@@ -241,6 +261,9 @@ async def run(
                 evidence=evidence,
                 furniture=lambda: book.roster.furniture,
                 sensors=lambda: book.roster.sensors,
+                facts=facts_of,
+                history=past,
+                tell_away=calendar.tell,
                 passwords=passwords,
                 welcome=welcome,
                 open_to_all=not web.login,
@@ -310,6 +333,7 @@ async def run(
             "learning": book.learn(ledger, clock),
             "preroll": preroll.attend(lambda: watch.lookout.preroll, ledger, clock),
             **({"evidence": keep_pictures(evidence)} if evidence else {}),
+            **({} if replay else {"past": past.run(clock, take_minute)}),
             "snapshots": watch.saving.run(state),
             "beat": watch.run_replay(clock) if isinstance(clock, ReplayClock) else watch.run(),
             "control": control.run(),

@@ -32,6 +32,7 @@ from guardian import marks
 from guardian.bench import MOST, Bench, Part
 from guardian.board import Board, Group, Reading
 from guardian.fires import Fires
+from guardian.health import HealthWatch
 from guardian.preroll import PreRoll
 from guardian.protection import Protection
 from guardian.rounds import OF_ALL, TOLD, Rounds
@@ -251,6 +252,16 @@ class Lookout:
     def body_trend(self, now_ms: int) -> Trend:
         """Give the body-surface trend of every home with its error, or why there is none."""
         return self._rounds.body_trend(now_ms)
+
+    @property
+    def health(self) -> HealthWatch:
+        """What can be relied on, as of the last minute."""
+        return self._rounds.health
+
+    @property
+    def days_learnt(self) -> NDArray[np.float32]:
+        """(H,) for how many days the habits of each home have been watched."""
+        return self._rounds.days_learnt
 
     def follow(self, old: "Lookout") -> None:
         """Go on at once where another lookout, of another roster or other parameters, has just stopped.

@@ -261,6 +261,11 @@ class Rounds:
             confidence=1.0,
         )
 
+    @property
+    def days_learnt(self) -> NDArray[np.float32]:
+        """(H,) for how many days the habits of each home have been watched."""
+        return self._silence.days
+
     def body_trend(self, now_ms: int) -> bodytemp.Trend:
         """Give the body-surface trend of every home with its error, or why there is none."""
         return bodytemp.trend(self._params.bodytemp, self._bodytemp, self._board.layout, now_ms)

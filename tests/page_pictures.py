@@ -22,6 +22,8 @@ SIZES = {"desk": (1360, 900), "phone": (390, 844)}
 
 PAGES = {
     "incident": "/incidents/1",
+    "homes": "/homes",
+    "home": "/homes/h01",
     "pictures": "/incidents/1/pictures",
     "coverage": "/coverage",
     "protection": "/protection",

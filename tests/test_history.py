@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardian.history.embedded import BLOCK, CHUNK, MINUTE_MS, MINUTES_KEPT_DAYS, WAITING, Embedded
-from guardian.history.pack import BLIND, DAY, MINUTE, NONE_CENTI, SEEN, sums
+from guardian.history.embedded import BLOCK, CHUNK, MINUTES_KEPT_DAYS, WAITING, Embedded
+from guardian.history.pack import BLIND, DAY, MINUTE, MINUTE_MS, NONE_CENTI, SEEN, sums
 from guardian.homes import Activity
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

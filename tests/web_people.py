@@ -15,6 +15,8 @@ from alerting.incident import Incident, IncidentEvent, Paged
 from alerting.ledger import Ledger, Message, Tx
 from guardian.board import SensorSpec
 from guardian.evidence import Evidence
+from guardian.history.pack import History
+from guardian.home_facts import Facts
 from guardian.preroll import Strip
 from guardian.unseen import Unseen
 from guardian.web import pages
@@ -125,6 +127,8 @@ async def make_site(
     passwords: Passwords | None = None,
     welcome: Welcome | None = None,
     evidence: Evidence | None = None,
+    facts: Callable[[str], Facts | None] = lambda _home: None,
+    history: History | None = None,
     ledger: Ledger | None = None,
     forecast: Callable[[], Forecast | None] = lambda: None,
     look_back: Callable[[int], Unseen] = lambda _since_ms: Unseen(0, 0, (), {}),
@@ -161,6 +165,8 @@ async def make_site(
             passwords=passwords or Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             welcome=welcome,
             evidence=evidence,
+            facts=facts,
+            history=history,
             strips=lambda home: now_seen.get(home, []),
             furniture=lambda: FURNITURE,
             sensors=lambda: SENSORS,

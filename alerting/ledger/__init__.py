@@ -11,7 +11,8 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - drills.py: who was drilled when, who has answered when.
 - areas.py: homes that went dark together. silences.py: what staff do not want to hear of for some hours.
 - sent.py: who was told at the start of a shift, how many texts a channel has carried.
-- accounts.py: who uses the pages, and their sessions. audit.py: who saw and did what.
+- accounts.py: who uses the pages, and their sessions. audit.py: who saw and did what. consents.py:
+  what residents have agreed to.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
 """
 
@@ -46,6 +47,7 @@ from alerting.ledger.areas import (
 )
 from alerting.ledger.audit import Deed, deeds, note
 from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
+from alerting.ledger.consents import Consent, consents, note_consent, withdraw_consent
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, Tx
 from alerting.ledger.groups import (
@@ -139,6 +141,7 @@ __all__ = [
     "AccountRow",
     "AreaCount",
     "AreaHome",
+    "Consent",
     "Deed",
     "Ledger",
     "LedgerError",
@@ -170,6 +173,7 @@ __all__ = [
     "code_for",
     "codes",
     "concerns",
+    "consents",
     "deeds",
     "drills_begun",
     "drop_beats",
@@ -213,6 +217,7 @@ __all__ = [
     "next_for",
     "note",
     "note_absence",
+    "note_consent",
     "note_silence",
     "on_list",
     "open_homes",
@@ -250,5 +255,6 @@ __all__ = [
     "ungroup",
     "urgently_due",
     "withdraw",
+    "withdraw_consent",
     "words_since_decision",
 ]

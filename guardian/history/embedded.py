@@ -26,9 +26,8 @@ import structlog
 from numpy.typing import NDArray
 
 from guardian.clock import Clock
-from guardian.history.pack import DAY, MINUTE, SEEN, Minutes, Rows, sums
+from guardian.history.pack import DAY, MINUTE, MINUTE_MS, SEEN, Minutes, Rows, sums
 
-MINUTE_MS: Final = 60_000
 BLOCK: Final = 10
 """Minutes that are written at once, and are lost at a crash."""
 CHUNK: Final = 64

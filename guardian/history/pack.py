@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from guardian.homes import Activity, StateOfHomes
 
 Rows = NDArray[Any]
+MINUTE_MS: Final = 60_000
 UP_FROM_MIN: Final = 4 * 60
 """Getting up before four in the morning is the night's."""
 NIGHT_FROM_MIN, NIGHT_TO_MIN = 23 * 60, 6 * 60

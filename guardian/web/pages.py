@@ -3,7 +3,7 @@
 `Site` is everything that the pages may read and do; `Pages` renders a template in the reader's language.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,8 @@ from alerting.policy import Policy
 from guardian.board import SensorSpec
 from guardian.clock import Clock
 from guardian.evidence import Evidence
+from guardian.history.pack import History
+from guardian.home_facts import Facts
 from guardian.lookout import Furniture
 from guardian.preroll import Strip
 from guardian.unseen import Unseen
@@ -37,12 +39,17 @@ GAPS_SHOWN: Final = 500
 _CSRF: Final = Markup('<input type="hidden" name="csrf" value="{}">')
 NAV: Final = (
     ("/", N_("Board"), Role.VIEWER),
+    ("/homes", N_("Homes"), Role.VIEWER),
     ("/coverage", N_("Coverage"), Role.VIEWER),
     ("/protection", N_("Protection"), Role.VIEWER),
     ("/accounts", N_("Accounts"), Role.ADMIN),
     ("/audit", N_("Log"), Role.ADMIN),
 )
 """Address, words and least role of what stands at the head of each page."""
+
+
+async def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,11 @@ class Site:
     """What is kept of it for incidents."""
     furniture: Callable[[], Furniture] = dict
     sensors: Callable[[], Sequence[SensorSpec]] = lambda: ()
+    facts: Callable[[str], Facts | None] = lambda _home: None
+    """What is known of a home now."""
+    history: History | None = None
+    tell_away: Callable[[], Awaitable[None]] = _nothing
+    """Called after the away calendar has changed."""
     passwords: Passwords = field(default_factory=Passwords)
     welcome: Welcome | None = None
     """How the first account is made."""

@@ -18,6 +18,7 @@ from guardian.web.access import Gate, cookie_name
 from guardian.web.account_pages import account_routes
 from guardian.web.board_pages import board_routes
 from guardian.web.fence import OwnPagesOnly, SafeHeaders
+from guardian.web.home_pages import home_routes
 from guardian.web.incident_pages import incident_routes
 from guardian.web.list_pages import list_routes
 from guardian.web.login_pages import login_routes
@@ -51,6 +52,7 @@ def staff_app(site: Site) -> Starlette:
             *board_routes(site, pages),
             *incident_routes(site, pages),
             *picture_routes(site, pages),
+            *home_routes(site, pages),
             *list_routes(site, pages),
             *login_routes(site, pages),
             *account_routes(site, pages),

@@ -293,6 +293,64 @@ FURNITURE: Final = {
     "radiator": _p("furniture", "radiator"),
 }
 
+HOME_STATES: Final = {
+    "incident": _p("home_states", "incident"),
+    "blind": _p("home_states", "blind"),
+    "degraded": _p("home_states", "degraded"),
+    "unknown": _p("home_states", "unknown"),
+    "away": _p("home_states", "away"),
+    "fine": _p("home_states", "protected"),
+}
+
+STANDINGS: Final = {
+    "ok": _p("standings", "known"),
+    "cannot": _p("standings", "cannot be said with these sensors here"),
+    "learning": _p("standings", "still learning this person's usual"),
+    "nobody": _p("standings", "nobody was seen for long enough"),
+}
+
+DANGERS: Final = {
+    "silence": _p("dangers", "long silence"),
+    "climate": _p("dangers", "cold and heat"),
+    "fire": _p("dangers", "fire"),
+    "help": _p("dangers", "help button"),
+}
+
+PLACES: Final = {
+    "blind": _p("places", "cannot be seen"),
+    "out": _p("places", "out"),
+    "unknown": _p("places", "unknown"),
+}
+
+CHANGES: Final = {
+    "up_min": _p("changes", "getting up, minutes later"),
+    "night_visits": _p("changes", "visits to the bathroom at night"),
+    "out_min": _p("changes", "minutes out"),
+    "active_min": _p("changes", "minutes active"),
+    "centi_mean": _p("changes", "room, °C"),
+}
+
+SENSOR_KINDS: Final = {
+    "thermal": _p("sensor_kinds", "thermal array"),
+    "pir": _p("sensor_kinds", "motion"),
+    "door": _p("sensor_kinds", "door"),
+    "bed": _p("sensor_kinds", "bed"),
+    "radar": _p("sensor_kinds", "radar"),
+    "temperature": _p("sensor_kinds", "temperature"),
+    "humidity": _p("sensor_kinds", "humidity"),
+    "button": _p("sensor_kinds", "help button"),
+    "cancel": _p("sensor_kinds", "cancel button"),
+    "smoke": _p("sensor_kinds", "smoke"),
+    "gas": _p("sensor_kinds", "gas"),
+    "water": _p("sensor_kinds", "water"),
+    "plug": _p("sensor_kinds", "plug"),
+}
+
+CONSENTS: Final = {
+    "monitoring": _p("consents", "being watched over"),
+    "recording": _p("consents", "recording for tests"),
+}
+
 
 class Words:
     """The pages' words in one language: `text` for a sentence, a mapping for each group of identifiers."""
@@ -320,6 +378,13 @@ class Words:
         self.roles = self._group("roles", ROLES)
         self.role_may = self._group("role_may", ROLE_MAY)
         self.deeds = self._group("deeds", DEEDS)
+        self.home_states = self._group("home_states", HOME_STATES)
+        self.standings = self._group("standings", STANDINGS)
+        self.dangers = self._group("dangers", DANGERS)
+        self.places = self._group("places", PLACES)
+        self.changes = self._group("changes", CHANGES)
+        self.sensor_kinds = self._group("sensor_kinds", SENSOR_KINDS)
+        self.consents = self._group("consents", CONSENTS)
         self.furniture = self._group("furniture", FURNITURE)
         self.tongues = {"zh": "中文", "en": "English"}
 
