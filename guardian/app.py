@@ -230,6 +230,9 @@ async def run(
             day = datetime.fromtimestamp(now_ms / 1000, zone).toordinal()
             return facts(watch.board, watch.lookout, home, now_ms, day)
 
+        async def take_roster(text: str, dry_run: bool, source: str) -> desk.Answer:
+            return await import_roster(ledger, book, clock, exchange, text, dry_run, source)
+
         def look_back(since_ms: int) -> Unseen:
             return unseen.look(watch.board.homes, watch.lookout.protection, book.roster, since_ms)
 
@@ -262,6 +265,7 @@ async def run(
                 furniture=lambda: book.roster.furniture,
                 sensors=lambda: book.roster.sensors,
                 facts=facts_of,
+                import_roster=None if trace is not None else take_roster,
                 history=past,
                 tell_away=calendar.tell,
                 passwords=passwords,

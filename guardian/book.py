@@ -120,10 +120,16 @@ async def _book(ledger: Ledger, policy: Policy) -> Book:
     return Book(found, People.of(found.duty, rows), policy)
 
 
-async def import_roster(  # noqa: PLR0917  # app.py binds all but the last two
-    ledger: Ledger, book: Book, clock: Clock, exchange: Exchange, text: str, dry_run: bool
+async def import_roster(  # noqa: PLR0917  # app.py binds all but the last ones
+    ledger: Ledger,
+    book: Book,
+    clock: Clock,
+    exchange: Exchange,
+    text: str,
+    dry_run: bool,
+    source: str = "desk",
 ) -> desk.Answer:
-    """Import a roster through the desk; people, homes and sensors take effect at once.
+    """Import a roster through the desk or a page; people, homes and sensors take effect at once.
 
     What is to watch is built before anything is stored: a roster that cannot be watched changes nothing.
     """
@@ -141,7 +147,7 @@ async def import_roster(  # noqa: PLR0917  # app.py binds all but the last two
         found = await asyncio.to_thread(new.roster)
         other = None if dry_run else await exchange.built(found)
         done = await ledger.transact(
-            lambda tx: roster.store(tx, new, "desk", clock.now_ms(), dry_run=dry_run)
+            lambda tx: roster.store(tx, new, source, clock.now_ms(), dry_run=dry_run)
         )
         changes = list(done.changes)
         if done.version is not None:

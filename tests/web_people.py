@@ -1,6 +1,6 @@
 """A small site for the tests of the board: five homes, three responders, incidents of every kind."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -14,6 +14,7 @@ from alerting.duty import Language
 from alerting.incident import Incident, IncidentEvent, Paged
 from alerting.ledger import Ledger, Message, Tx
 from guardian.board import SensorSpec
+from guardian.desk import Answer
 from guardian.evidence import Evidence
 from guardian.history.pack import History
 from guardian.home_facts import Facts
@@ -129,6 +130,7 @@ async def make_site(
     evidence: Evidence | None = None,
     facts: Callable[[str], Facts | None] = lambda _home: None,
     history: History | None = None,
+    import_roster: Callable[[str, bool, str], Awaitable[Answer]] | None = None,
     ledger: Ledger | None = None,
     forecast: Callable[[], Forecast | None] = lambda: None,
     look_back: Callable[[int], Unseen] = lambda _since_ms: Unseen(0, 0, (), {}),
@@ -166,6 +168,7 @@ async def make_site(
             welcome=welcome,
             evidence=evidence,
             facts=facts,
+            import_roster=import_roster,
             history=history,
             strips=lambda home: now_seen.get(home, []),
             furniture=lambda: FURNITURE,

@@ -110,6 +110,7 @@ from alerting.ledger.outbox import (
 from alerting.ledger.past import past
 from alerting.ledger.people import (
     RosterRows,
+    RosterVersion,
     closed_codes,
     code_for,
     codes,
@@ -117,6 +118,8 @@ from alerting.ledger.people import (
     person_phone,
     responder_language,
     responder_of_phone,
+    roster_at,
+    roster_versions,
     save_roster,
     site_timezone,
 )
@@ -151,6 +154,7 @@ __all__ = [
     "Opened",
     "Restored",
     "RosterRows",
+    "RosterVersion",
     "SessionRow",
     "Silence",
     "Tx",
@@ -237,6 +241,8 @@ __all__ = [
     "reroute",
     "responder_language",
     "responder_of_phone",
+    "roster_at",
+    "roster_versions",
     "save_beat",
     "save_roster",
     "sent_to",

@@ -88,11 +88,30 @@ def save_roster(tx: Tx, rows: RosterRows, source: str, digest: str, now_ms: int)
     return version
 
 
+@dataclass(frozen=True, slots=True)
+class RosterVersion:
+    """When a version of the roster was stored, and where it came from."""
+
+    version: int
+    t_ms: int
+    source: str
+
+
+def roster_versions(tx: Tx, most: int) -> list[RosterVersion]:
+    """Give the newest versions, last first."""
+    v = schema.roster_version.c
+    rows = tx.conn.execute(select(v.version, v.t_ms, v.source).order_by(v.version.desc()).limit(most))
+    return [RosterVersion(r.version, r.t_ms, r.source) for r in rows]
+
+
 def newest_roster(tx: Tx) -> RosterRows | None:
     """Give the newest version, None before the first. `people` holds everybody who is not erased."""
     version = _newest(tx)
-    if version is None:
-        return None
+    return None if version is None else roster_at(tx, version)
+
+
+def roster_at(tx: Tx, version: int) -> RosterRows:
+    """Give a version; empty where there is none of this number. People are as they are now."""
     tables = {
         name: tuple(
             {k: v for k, v in row.items() if k != "version"}

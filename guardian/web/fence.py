@@ -4,6 +4,9 @@ Names that are ours only (a page of another site cannot point its name at us), a
 pages, before anybody looks at who is logged in.
 """
 
+from collections.abc import Mapping
+
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,6 +41,18 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_safe)
+
+
+class BodyLimits:
+    """Refuses a body of more than `most` bytes; `larger`: path → what may come there."""
+
+    def __init__(self, app: ASGIApp, *, most: int, larger: Mapping[str, int]) -> None:
+        self._usual = RequestBodyLimitMiddleware(app, max_body_size=most)
+        self._larger = {path: RequestBodyLimitMiddleware(app, max_body_size=n) for path, n in larger.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 413, or hand on to the application."""
+        await self._larger.get(scope.get("path", ""), self._usual)(scope, receive, send)
 
 
 class OwnPagesOnly:

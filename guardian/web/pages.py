@@ -3,7 +3,7 @@
 `Site` is everything that the pages may read and do; `Pages` renders a template in the reader's language.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,7 @@ NAV: Final = (
     ("/homes", N_("Homes"), Role.VIEWER),
     ("/coverage", N_("Coverage"), Role.VIEWER),
     ("/protection", N_("Protection"), Role.VIEWER),
+    ("/places", N_("People and places"), Role.OPERATOR),
     ("/accounts", N_("Accounts"), Role.ADMIN),
     ("/audit", N_("Log"), Role.ADMIN),
 )
@@ -87,6 +88,8 @@ class Site:
     history: History | None = None
     tell_away: Callable[[], Awaitable[None]] = _nothing
     """Called after the away calendar has changed."""
+    import_roster: Callable[[str, bool, str], Awaitable[Mapping[str, Any]]] | None = None
+    """Takes a roster as TOML, whether to store nothing, and where it comes from; may raise `desk.Refused`."""
     passwords: Passwords = field(default_factory=Passwords)
     welcome: Welcome | None = None
     """How the first account is made."""

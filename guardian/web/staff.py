@@ -6,7 +6,6 @@ Puts the routes together behind the fence (fence.py) and the gate (access.py).
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,12 +16,13 @@ from alerting.ledger import LedgerError
 from guardian.web.access import Gate, cookie_name
 from guardian.web.account_pages import account_routes
 from guardian.web.board_pages import board_routes
-from guardian.web.fence import OwnPagesOnly, SafeHeaders
+from guardian.web.fence import BodyLimits, OwnPagesOnly, SafeHeaders
 from guardian.web.home_pages import home_routes
 from guardian.web.incident_pages import incident_routes
 from guardian.web.list_pages import list_routes
 from guardian.web.login_pages import login_routes
 from guardian.web.pages import HERE, Pages, Site
+from guardian.web.people_pages import MOST_FILE, people_routes
 from guardian.web.picture_pages import picture_routes
 from guardian.web.words import N_
 
@@ -53,6 +53,7 @@ def staff_app(site: Site) -> Starlette:
             *incident_routes(site, pages),
             *picture_routes(site, pages),
             *home_routes(site, pages),
+            *people_routes(site, pages),
             *list_routes(site, pages),
             *login_routes(site, pages),
             *account_routes(site, pages),
@@ -62,7 +63,7 @@ def staff_app(site: Site) -> Starlette:
             Middleware(SafeHeaders, secure=site.secure),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(site.hosts), www_redirect=False),
             Middleware(OwnPagesOnly),
-            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_FORM),
+            Middleware(BodyLimits, most=MAX_FORM, larger={"/places/file": MOST_FILE}),
             Middleware(
                 Gate,
                 ledger=site.ledger,

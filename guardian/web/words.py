@@ -276,6 +276,7 @@ DEEDS: Final = {
     "access-facts": _p("deeds", "saw how to get in"),
     "pictures": _p("deeds", "saw pictures"),
     "roster": _p("deeds", "roster changed"),
+    "roster-export": _p("deeds", "roster downloaded"),
     "away": _p("deeds", "away calendar changed"),
     "consent": _p("deeds", "consent changed"),
 }
@@ -346,6 +347,13 @@ SENSOR_KINDS: Final = {
     "plug": _p("sensor_kinds", "plug"),
 }
 
+TABLES: Final = {
+    "homes": _p("tables", "Homes and residents"),
+    "sensors": _p("tables", "Sensors"),
+    "responders": _p("tables", "People who can go"),
+    "travel": _p("tables", "Travel times"),
+}
+
 CONSENTS: Final = {
     "monitoring": _p("consents", "being watched over"),
     "recording": _p("consents", "recording for tests"),
@@ -384,6 +392,7 @@ class Words:
         self.places = self._group("places", PLACES)
         self.changes = self._group("changes", CHANGES)
         self.sensor_kinds = self._group("sensor_kinds", SENSOR_KINDS)
+        self.tables = self._group("tables", TABLES)
         self.consents = self._group("consents", CONSENTS)
         self.furniture = self._group("furniture", FURNITURE)
         self.tongues = {"zh": "中文", "en": "English"}
