@@ -283,7 +283,7 @@ async def test_a_new_home_and_a_new_person(site: Site) -> None:
     look = await b.press("/places/person", **fields, shifts="mon-fri 08:00-20:00", skills="lift")
     await b.press("/places/store", key=key_of(look.text))
     person = next(r for r in (await now(site)).responders if r.name == "孙丽")
-    assert (person.active, person.skills, person.shifts[0].days) == (True, ("lift",), "mon-fri")
+    assert (person.active, person.skills, person.shifts[0].days) == (True, ("lift",), "mon,tue,wed,thu,fri")
     assert 'value="孙丽"' in (await b.get("/places/person/8613800000009")).text
     assert (await b.get("/places/person/999")).status_code == 404
 
