@@ -16,9 +16,10 @@ sends. The steps, for each incident:
 6. Whoever was asked and is not needed any more gets a stand-down; whoever knows of an area is told how it
    stands (area.py), whoever comes on duty what is open (handover.py).
 
-An incident of which a look has found that nothing is to be done before a moment is not gone through again
-until then, unless something has been written about it (`incident.writes`), or people or ways are others: a
-look takes time for what has changed, not for what is open.
+No more than AT_ONCE incidents are gone through in one look, the most urgent first. An incident of which a
+look has found that nothing is to be done before a moment is not gone through again until then, unless
+something has been written about it (`incident.writes`), or people or ways are others: a look takes time for
+what has changed, not for what is open.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,10 @@ LOW_GATHER_MS = 30_000
 LOW_AT_ONCE = 40
 """LOW incidents that are taken up in one look, which is one transaction: 40 and five people are 200 rows,
 some 60 ms. The rest follow in the next looks."""
+AT_ONCE, ROWS_AT_ONCE = 100, 200
+"""Incidents that one look goes through, and rows from which on it stops: some 100 ms on a file. A look is one
+transaction, and nothing else is committed meanwhile: with thousands of falls open, one took 90 s. The others
+follow in the next looks, at once, new falls first."""
 LOW_VALID_MS = 24 * 3_600_000
 """A LOW text may wait for a person who has had ten texts in ten minutes."""
 
@@ -125,14 +130,19 @@ def look(  # noqa: PLR0917  # each is a fact of its own
         before = Before(duty, policy, ways, {})
     found = incidents_to_look_at(tx, LOW_AT_ONCE, {n: s.opened for n, s in before.settled.items()})
     settled = {o.incident.id: before.settled[o.incident.id] for o in found if _is_settled(o, before, now_ms)}
-    fresh = [o for o in found if o.incident.id not in settled]
+    waiting = [o for o in found if o.incident.id not in settled]
+    fresh = sorted(waiting, key=_urgency)[:AT_ONCE]
     lapsed = {o.incident.id: _lapse(tx, o.incident, now_ms) for o in fresh}
     opened = [lapsed.get(o.incident.id, o.incident) for o in found]
     pages, words = pages_of_open(tx, [*lapsed]), words_since_decision(tx, [*lapsed])
     cut_off = {r for r in duty.responders if not ways.get(r)}
     enqueued, last_resort = 0, list[Incident]()
     waits = [s.until_ms for s in settled.values() if s.until_ms is not None]
+    gone_through = 0
     for one in fresh:
+        if enqueued >= ROWS_AT_ONCE:
+            break
+        gone_through += 1
         number, incident = one.incident.id, lapsed[one.incident.id]
         asked = known_of(incident, pages.get(number, ()), words.get(number, ()))
         asked.unreachable |= cut_off
@@ -153,9 +163,16 @@ def look(  # noqa: PLR0917  # each is a fact of its own
     enqueued += told
     waits += [] if shift_ms is None else [shift_ms]
     more = sum(i.severity is Severity.LOW and i.wave == 0 for i in opened) >= LOW_AT_ONCE and enqueued > 0
+    more |= gone_through < len(waiting)
     alarm = bool(last_resort) or any(i.last_resort_ms is not None and i.wants_people for i in opened)
     after = replace(before, settled=settled)
     return Look(enqueued, tuple(last_resort), alarm, min(waits, default=None), more, after)
+
+
+def _urgency(one: Opened) -> tuple[bool, bool, int]:
+    """HIGH first, of these whoever has not been paged for, then the nearest deadline."""
+    i = one.incident
+    return i.severity is not Severity.HIGH, i.wave > 0, i.deadline_ms or i.t0_ms
 
 
 def _is_settled(one: Opened, before: Before, now_ms: int) -> bool:

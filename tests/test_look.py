@@ -29,6 +29,7 @@ class Street:
     before: Before | None = None
     gone_through: list[int] = field(default_factory=list)
     last_resort: frozenset[int] = frozenset()
+    more: bool = False
     opened: list[Incident] = field(default_factory=list)
 
     async def does(self, work: Callable[[Tx], object]) -> None:
@@ -45,6 +46,7 @@ class Street:
 
         found = await self.ledger.transact(work)
         self.before, self.last_resort = found.before, frozenset(i.id for i in found.last_resort)
+        self.more = found.more
         return list(self.gone_through)
 
     async def pages(self, number: int) -> list[Message]:
@@ -140,10 +142,40 @@ async def test_a_look_takes_time_for_what_has_changed_and_not_for_what_is_open(s
             street.before = None if all_of_it else settled
             begun_s = time.process_time()
             gone_through = await street.looks()
+            while street.more:
+                gone_through += await street.looks()
             rounds.append(time.process_time() - begun_s)
             assert len(gone_through) == (HOMES + len(many) if all_of_it else 0)
         took_s[all_of_it] = min(rounds)
     assert took_s[False] < took_s[True] / 10
+
+
+async def test_of_a_thousand_falls_at_once_a_look_takes_up_some_and_a_new_one_does_not_wait(
+    street: Street,
+) -> None:
+    """Each look is one transaction, which nobody waits long for; the looks together miss nobody."""
+    many = [concern(home=f"m{n:04d}") for n in range(1000)]
+    await street.does(lambda tx: triage.take(tx, many, PEOPLE, POLICY, street.now_ms))
+    rows = dict[int, int]()
+    first = await street.looks()
+    assert 0 < len(first) <= dispatch.AT_ONCE
+    assert street.more
+    late = await street.ledger.transact(
+        lambda tx: triage.take(tx, [concern(home="late")], PEOPLE, POLICY, street.now_ms)
+    )
+    pages_of_late = 0
+    for _ in range(1000 // 20):
+        written = await street.ledger.transact(lambda tx: len(ledger.pages_of_open(tx, [late[0].id])))
+        pages_of_late = max(pages_of_late, written)
+        gone_through = await street.looks()
+        for number in gone_through:
+            rows[number] = rows.get(number, 0) + 1
+        if not street.more:
+            break
+    assert pages_of_late
+    asked = await street.ledger.transact(lambda tx: ledger.pages_of_open(tx, [*rows]))
+    assert len({n for n, pages in asked.items() if pages}) == len(rows)
+    assert len({*rows, *first}) >= 1001
 
 
 async def test_when_its_time_comes_it_is_gone_through_though_nothing_was_written(street: Street) -> None:
