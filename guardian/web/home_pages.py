@@ -17,6 +17,7 @@ from alerting import ledger as records
 from alerting.ledger import Consent, Tx
 from guardian import away
 from guardian.desk import Refused
+from guardian.web import codes
 from guardian.web.access import Role, account_of, at, form_fields
 from guardian.web.charts import Piece, changes, columns, strip
 from guardian.web.pages import Pages, Site, asked_for, seen
@@ -28,23 +29,8 @@ STRIPS: Final = 14
 """Days of which the strip can be seen."""
 WEEKS: Final = 26
 CONSENTS: Final = ("monitoring", "recording")
-STATES: Final = ("incident", "blind", "degraded", "unknown", "away", "fine")
-"""Of a home in the list, most urgent first."""
 HOW_LETTERS: Final = 200
 WHERE: Final = N_("Say where it can be looked up, in up to 200 letters.")
-
-
-def state_of(row: HomeRow, open_: Mapping[str, int]) -> str:
-    """Give the state of a home in a list. Unknown is never fine."""
-    if row.home in open_:
-        return "incident"
-    if row.blind:
-        return "blind"
-    if row.degraded:
-        return "degraded"
-    if row.activity == "out":
-        return "away"
-    return "unknown" if row.activity == "unknown" or row.last_life_ms is None else "fine"
 
 
 def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
@@ -74,21 +60,22 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         find, wanted = asked_for(request), request.query_params.get("state", "")
         start = _whole(request.query_params.get("from", "0"))
         open_ = {i.home: i.id for i in await site.ledger.transact(records.open_incidents)}
-        rows = [(r, state_of(r, open_)) for r in site.home_rows()]
-        counts = {state: sum(1 for _, s in rows if s == state) for state in STATES}
+        rows = [(r, codes.state_of(r, r.home in open_)) for r in site.home_rows()]
+        counts = {state: sum(1 for _, s in rows if s == state) for state in codes.LETTERS}
         some = [
             (r, s)
             for r, s in rows
             if (not wanted or s == wanted)
             and (not find or r.home.startswith(find) or (r.card or "").startswith(find))
         ]
-        some.sort(key=lambda one: (STATES.index(one[1]), one[0].home))
+        order = {state: k for k, state in enumerate(codes.LETTERS)}
+        some.sort(key=lambda one: (order[one[1]], one[0].home))
         return pages.page(
             request,
             "homes.html",
             rows=some[start : start + PAGE],
             counts=counts,
-            wanted=wanted if wanted in STATES else "",
+            wanted=wanted if wanted in codes.LETTERS else "",
             total=len(some),
             start=start,
             more=start + PAGE if len(some) > start + PAGE else None,

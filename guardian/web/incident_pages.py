@@ -64,7 +64,7 @@ def incident_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         return pages.page(
             request,
             "incident.html",
-            c=card(incident, known, now_ms, AreaCount.of(homes) if incident.is_area else None),
+            c=card(incident, known, now_ms, AreaCount.of(homes) if incident.is_area else None, site.policy),
             area_homes=homes[:AREA_SHOWN],
             area_not_shown=max(0, len(homes) - AREA_SHOWN),
             moves=moves,

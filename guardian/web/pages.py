@@ -36,6 +36,8 @@ HERE: Final = Path(__file__).parent
 GAPS_SHOWN: Final = 500
 """Rows of a list: more than anybody reads; the commands `coverage` and `protection` have all."""
 
+CSRF_MARK: Final = "csrf-of-the-session"
+"""Stands in a drawing that several sessions share, in the place of each one's own."""
 _CSRF: Final = Markup('<input type="hidden" name="csrf" value="{}">')
 NAV: Final = (
     ("/", N_("Board"), Role.VIEWER),
@@ -118,8 +120,8 @@ class Pages:
         """Answer with a whole page, which no cache keeps."""
         return HTMLResponse(self.render(request, template, **values), status, {"cache-control": "no-store"})
 
-    def render(self, request: Request, template: str, **values: Any) -> str:
-        """Draw a template in the reader's language."""
+    def render(self, request: Request, template: str, *, shared: bool = False, **values: Any) -> str:
+        """Draw a template in the reader's language; `shared`: for several sessions, with CSRF_MARK in it."""
         site, words, account = self._site, self.words(request), whoever(request)
         return self._templates.get_template(template).render(
             w=words,
@@ -128,7 +130,7 @@ class Pages:
             site=site.name,
             account=account,
             Role=Role,
-            csrf_field=_CSRF.format(account.csrf) if account else "",
+            csrf_field=_CSRF.format(CSRF_MARK if shared else account.csrf) if account else "",
             nav=[(path, words.text(text)) for path, text, role in NAV if account and account.role >= role],
             here=request.url.path,
             other="en" if words.language == "zh" else "zh",

@@ -13,9 +13,12 @@ from zoneinfo import ZoneInfo
 
 from alerting.concern import Kind
 from alerting.duty import Duty
+from alerting.in_time import latest_pages
 from alerting.incident import Incident, State
 from alerting.ledger import AreaCount, RosterRows, Silence, Tx, area_count, listed_dark, silences
+from alerting.policy import Policy
 from alerting.shifts import on_duty
+from guardian.web import codes
 
 HOMES_SHOWN = 240
 """Tiles on one page: what a person can still scan; those with an incident or blind come first."""
@@ -23,6 +26,7 @@ CARDS_SHOWN = 60
 """Incidents on one page, most urgent first: a dark street is thousands of `blind` at once."""
 RECENT_SHOWN = 6
 SILENCES_SHOWN = 24
+CAN_SHOWN = 4
 AREA_SHOWN = 1_000
 """Homes of an area on its page, those still dark first."""
 TEN_MINUTES_MS = 600_000
@@ -174,6 +178,11 @@ class Card:
     """How many homes are meant, when it is about an area."""
     minutes: int = 0
     """How long a closed one has lasted."""
+    next_wave_ms: int | None = None
+    """When more people are asked, unless somebody goes."""
+    can: tuple[tuple[str, str], ...] = ()
+    """Who could still be in time: name, and until when to ask, local time; the last moment first."""
+    can_more: int = 0
     ten: float = 1.0
     """Share of the line that is the ten minutes."""
 
@@ -212,6 +221,10 @@ class View:
     silences: tuple[tuple[Silence, str], ...] = ()
     """Those that hold, with the local time of their end."""
     silences_not_shown: int = 0
+    grid: codes.Grid | None = None
+    """All homes, where they are more than tiles."""
+    marks: tuple[object, ...] = ()
+    """What a drawing shows, but for times and ages: another drawing only when this is another."""
 
 
 def view(
@@ -223,6 +236,7 @@ def view(
     *,
     beside: Beside | None = None,
     find: str = "",
+    policy: Policy | None = None,
 ) -> View:
     """Put the board together; `find` keeps only homes whose id or card number begins with it."""
     zone = ZoneInfo(people.duty.timezone)
@@ -234,22 +248,36 @@ def view(
     if find:
         tiles = [t for t in tiles if t.row.home.startswith(find) or (t.row.card or "").startswith(find)]
     blind = sum(1 for row in rows if row.blind)
+    shown = tuple(tiles[:HOMES_SHOWN])
     return View(
         now_ms=now_ms,
         clock=local_time(now_ms, zone),
         open=len(incidents),
         cards=tuple(
-            card(i, people, now_ms, beside.areas.get(i.id))
+            card(i, people, now_ms, beside.areas.get(i.id), policy)
             for i in sorted(incidents, key=_incident_order)[:CARDS_SHOWN]
         ),
         recent=tuple(card(i, people, now_ms, beside.areas.get(i.id)) for i in _closed(recent)[:RECENT_SHOWN]),
-        tiles=tuple(tiles[:HOMES_SHOWN]),
+        tiles=shown,
         not_shown=max(0, len(tiles) - HOMES_SHOWN),
         blind=blind,
         in_sight=len(rows) - blind,
         responders=responders(people, now_ms),
         silences=tuple((s, local_time(s.until_ms, zone)) for s in beside.silences[:SILENCES_SHOWN]),
         silences_not_shown=max(0, len(beside.silences) - SILENCES_SHOWN),
+        grid=codes.grid(rows, frozenset(by_home)) if len(rows) > HOMES_SHOWN else None,
+        marks=(
+            tuple(incidents),
+            tuple(i.id for i in recent),
+            tuple(beside.areas.values()),
+            tuple(beside.silences),
+            blind,
+            tuple(
+                (t.row.home, t.row.room, t.row.activity, t.row.blind, t.row.degraded, t.incident)
+                for t in shown
+            ),
+            responders(people, now_ms),
+        ),
     )
 
 
@@ -259,8 +287,24 @@ def responders(people: People, now_ms: int) -> tuple[tuple[str, str], ...]:
     return tuple((r, people.name(r)) for r in ids)
 
 
-def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None = None) -> Card:
-    """Draw up one incident's card."""
+def _can(incident: Incident, people: People, policy: Policy | None, now_ms: int) -> list[tuple[str, int]]:
+    """Give who could still be in time if asked, and until when, ms; nobody where nobody is wanted."""
+    deadline_ms = incident.deadline_ms
+    if policy is None or deadline_ms is None or incident.is_area or not incident.wants_people:
+        return []
+    latest = latest_pages(incident.home, deadline_ms, people.duty, policy, now_ms)
+    return sorted(((r, ms) for r, ms in latest.items() if ms >= now_ms), key=lambda one: one[1])
+
+
+def card(
+    incident: Incident,
+    people: People,
+    now_ms: int,
+    area: AreaCount | None = None,
+    policy: Policy | None = None,
+) -> Card:
+    """Draw up one incident's card; with the policy also who could still be in time."""
+    can = _can(incident, people, policy, now_ms)
     zone = ZoneInfo(people.duty.timezone)
     reached = segments(incident)
     line_ms = max(TEN_MINUTES_MS, *((at_ms or 0) - incident.t0_ms for at_ms in reached.values()))
@@ -303,6 +347,9 @@ def card(incident: Incident, people: People, now_ms: int, area: AreaCount | None
         outcome=incident.outcome,
         actions=_actions(incident),
         area=area,
+        next_wave_ms=incident.next_wave_ms if incident.wants_people else None,
+        can=tuple((people.name(r), local_time(ms, zone)) for r, ms in can[:CAN_SHOWN]),
+        can_more=max(0, len(can) - CAN_SHOWN),
         ten=round(TEN_MINUTES_MS / line_ms, 4),
         minutes=round(((incident.closed_ms or now_ms) - incident.t0_ms) / 60_000),
     )

@@ -30,9 +30,16 @@ function board(event) {
   [...page.body.children].forEach(put);
   draw(document, now());
 }
+function beat(event) {  // nothing has changed but the time
+  heard = performance.now();
+  setClock(Number(event.lastEventId));
+  $("wall").textContent = event.data;
+}
 function listen() {
   const source = new EventSource("/events" + location.search);
   source.addEventListener("board", board);
+  source.addEventListener("beat", beat);
+  source.addEventListener("homes", (event) => { if (window.homes) window.homes(JSON.parse(event.data)); });
   source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000); };
 }
 setInterval(() => { $("live-mark").hidden = !($("lost").hidden = performance.now() - heard < QUIET_MS); }, 500);

@@ -5,6 +5,9 @@ let now = () => 0;
 const setClock = (serverMs) => { const at = performance.now(); now = () => serverMs + performance.now() - at; };
 
 function draw(within, nowMs) {
+  for (const box of within.querySelectorAll("[data-next]")) {
+    box.textContent = `${Math.max(0, Math.ceil((box.dataset.next - nowMs) / 1000))} s`;
+  }
   for (const box of within.querySelectorAll("[data-deadline]")) {
     const left = box.dataset.deadline - nowMs, s = Math.floor(Math.abs(left) / 1000);
     box.querySelector(".digits").textContent = `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
