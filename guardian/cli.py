@@ -595,6 +595,25 @@ def bench_road(  # noqa: PLR0917  # typer fills them by name
     print(road_figures.table(figures))
 
 
+@bench_app.command("board")
+def bench_board(
+    homes: Annotated[int, typer.Option(min=300, help="Of the site.")] = 10_000,
+    browsers: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    seconds: Annotated[float, typer.Option(min=1.0)] = 60.0,
+    changes: Annotated[float, typer.Option(min=0.0, help="Homes that become others, each second.")] = 5.0,
+    json_file: JsonFile = None,
+) -> None:
+    """What the staff's board costs with many homes and many browsers, over real HTTP."""
+    from simulator.bench import board
+
+    options = board.Options(homes=homes, browsers=browsers, seconds=seconds, changes_per_s=changes)
+    err.print(f"{browsers} browsers, {homes} homes, {seconds:g} s")
+    figures = board.run(options)
+    _write(json_file, figures)
+    for name, value in figures.items():
+        print(f"{name}: {value}")
+
+
 @bench_app.command("outage")
 def bench_outage(
     homes: Annotated[int, typer.Option(min=1, max=9999, help="A tenth of them with a camera.")] = 1000,

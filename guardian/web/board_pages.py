@@ -29,7 +29,7 @@ HEARTBEAT_S = 5.0
 """The stream says something at least so often; the page calls the line dead after three of them."""
 SETTLE_S = 0.2
 """Changes within one beat are drawn once."""
-ROWS_S = 1.0
+LOOK_S = ROWS_S = 1.0
 """How often the homes are gone through while somebody looks on."""
 AGES_S = 30.0
 """How often a board on which nothing happens is drawn anew, for its ages."""
@@ -100,27 +100,30 @@ def board_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         find, account = asked_for(request), account_of(request)
 
         async def drawings() -> AsyncIterator[ServerSentEvent]:
+            last: object = None
             seen: tuple[object, ...] = ()
-            drawn_s, letters = -1e9, ""
+            drawn_s, said_s, asked_s, letters = -1e9, -1e9, -1e9, ""
             while not feed.closed:
-                mark = feed.mark()
+                mark, now_s = feed.mark(), asyncio.get_running_loop().time()
                 try:
-                    if not await is_still_in(site.ledger, site.clock, account):
-                        return
+                    if mark is not last or now_s - asked_s >= HEARTBEAT_S:
+                        if not await is_still_in(site.ledger, site.clock, account):
+                            return
+                        last, asked_s = mark, now_s
                     v = await look(find, fresh=False)
                 except LedgerError:  # the page says that the line is dead, and comes back by itself
                     return
-                now_s = asyncio.get_running_loop().time()
                 if v.marks != seen or now_s - drawn_s >= AGES_S:
-                    seen, drawn_s = v.marks, now_s
+                    seen, drawn_s, said_s = v.marks, now_s, now_s
                     yield ServerSentEvent(drawn(request, v, account), event="board", id=str(v.now_ms))
-                else:
+                elif now_s - said_s >= HEARTBEAT_S:
+                    said_s = now_s
                     yield ServerSentEvent(v.clock, event="beat", id=str(v.now_ms))
                 if v.grid is not None and v.grid.letters != letters:
                     yield ServerSentEvent(_homes(v.grid, letters), event="homes", id=str(v.now_ms))
                     letters = v.grid.letters
                 try:
-                    async with asyncio.timeout(HEARTBEAT_S):
+                    async with asyncio.timeout(LOOK_S):
                         await mark.wait()
                         if not feed.closed:
                             await asyncio.sleep(SETTLE_S)

@@ -248,6 +248,9 @@ def view(
     if find:
         tiles = [t for t in tiles if t.row.home.startswith(find) or (t.row.card or "").startswith(find)]
     blind = sum(1 for row in rows if row.blind)
+    squares = codes.grid(rows, frozenset(by_home)) if len(rows) > HOMES_SHOWN else None
+    if squares is not None and not find:  # the grid has the others
+        tiles = [t for t in tiles if t.incident is not None]
     shown = tuple(tiles[:HOMES_SHOWN])
     return View(
         now_ms=now_ms,
@@ -259,19 +262,19 @@ def view(
         ),
         recent=tuple(card(i, people, now_ms, beside.areas.get(i.id)) for i in _closed(recent)[:RECENT_SHOWN]),
         tiles=shown,
-        not_shown=max(0, len(tiles) - HOMES_SHOWN),
+        not_shown=max(0, len(tiles) - len(shown)) if squares is None or find else len(rows) - len(shown),
         blind=blind,
         in_sight=len(rows) - blind,
         responders=responders(people, now_ms),
         silences=tuple((s, local_time(s.until_ms, zone)) for s in beside.silences[:SILENCES_SHOWN]),
         silences_not_shown=max(0, len(beside.silences) - SILENCES_SHOWN),
-        grid=codes.grid(rows, frozenset(by_home)) if len(rows) > HOMES_SHOWN else None,
+        grid=squares,
         marks=(
             tuple(incidents),
             tuple(i.id for i in recent),
             tuple(beside.areas.values()),
             tuple(beside.silences),
-            blind,
+            0 if squares else blind,  # the grid has its own way to say so
             tuple(
                 (t.row.home, t.row.room, t.row.activity, t.row.blind, t.row.degraded, t.incident)
                 for t in shown
