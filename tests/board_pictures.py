@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from playwright.async_api import BrowserContext, Page, async_playwright
 
@@ -69,9 +70,9 @@ OUTAGE = Unseen(
 """Guardian itself was down for a while, and a sensor has been silent since yesterday."""
 
 
-async def busy_site() -> Site:
+async def busy_site(**more: Any) -> Site:
     """A morning on which everything happens at once."""
-    site = await make_site(T0 + 150 * S, language="zh", look_back=lambda _since_ms: OUTAGE)
+    site = await make_site(T0 + 150 * S, language="zh", look_back=lambda _since_ms: OUTAGE, **more)
     now_ms = site.clock.ms
     fall = await site.opened(Kind.FALL_CONFIRMED, "h01", onset_ms=T0)
     await site.texted(fall.id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,15 @@ from playwright.async_api import Page
 
 from alerting import ledger as records
 from alerting.concern import Concern, Kind
+from detectors.fault import Cause
+from guardian import roster
+from guardian.desk import Answer
+from guardian.history.pack import BLIND, DAY, MINUTE, MINUTE_MS, SEEN, Minutes, Rows
+from guardian.home_facts import Eye, Facts
+from guardian.homes import Activity
 from guardian.preroll import Strip
+from guardian.roster_file import read as read_roster
+from guardian.settings import CONFIG
 from guardian.web.access import Role
 from guardian.web.serve import Tcp, serve
 from simulator.stage import demo_homes
@@ -29,13 +38,96 @@ PAGES = {
     "protection": "/protection",
     "accounts": "/accounts",
     "log": "/audit",
+    "board": "/",
+    "own": "/own",
+    "login": "/login",
+    "places": "/places",
+    "place": "/places/home/h01",
+    "person": "/places/person",
 }
 """Name of the picture → address."""
 
 
+def facts(home: str) -> Facts | None:
+    """Give what is known of one home."""
+    if home != "h01":
+        return None
+    heard = T0 + 140 * S
+    eyes = (
+        Eye("t1", "thermal", "bedroom", heard - 9_000 * S, fine=False, cause=int(Cause.MOVED), battery=None),
+        Eye("t0", "thermal", "bathroom", heard, fine=True, cause=0, battery=None),
+        Eye("door", "door", "hall", heard - 700 * S, fine=True, cause=0, battery=81.0),
+        Eye("help", "button", "living", heard - 86_400 * S, fine=True, cause=0, battery=64.0),
+    )
+    return Facts(
+        room="bathroom",
+        room_ms=heard,
+        confidence=0.97,
+        activity="lying-on-floor",
+        people=1,
+        temperature_c=23.4,
+        humidity=48.0,
+        last_life_ms=heard - 50 * S,
+        surface_k=0.3,
+        surface_error_k=0.4,
+        standing="ok",
+        falls=(("bathroom", "detectable"), ("bedroom", "moved"), ("living", "too-warm")),
+        silence="detectable",
+        climate="detectable",
+        fire="detectable",
+        help="detectable",
+        blind=False,
+        protected_min=1290,
+        sensors=eyes,
+        days_learnt=9.3,
+    )
+
+
+async def nothing(_text: str, _dry_run: bool, _source: str) -> Answer:
+    """Store nothing."""
+    return {"changes": [], "version": None}
+
+
+class Months:
+    """A past: a day of minutes, and half a year of days in which somebody gets up later and later."""
+
+    async def minutes(self, _home: str, from_ms: int, _to_ms: int) -> Minutes:
+        """Give a day: asleep, up, out, back, a blind half hour."""
+        n = 22 * 60 + 15
+        rows = np.zeros(n, MINUTE)
+        rows["flags"] = SEEN
+        for begin, end, room, doing in (
+            (0, 405, 2, Activity.ASLEEP),
+            (405, 420, 1, Activity.BATHROOM),
+            (420, 540, 0, Activity.WALKING),
+            (540, 660, 0, Activity.OUT),
+            (660, 900, 0, Activity.SITTING),
+            (900, 930, 3, Activity.STANDING),
+            (930, 1290, 0, Activity.SITTING),
+            (1290, n, 1, Activity.BATHROOM),
+        ):
+            rows["room"][begin:end], rows["activity"][begin:end] = room, doing
+        rows["flags"][1000:1030] |= BLIND
+        return Minutes(from_ms + np.arange(n) * MINUTE_MS, rows, ["living", "bathroom", "bedroom", "kitchen"])
+
+    async def days(self, _home: str, first: date, last: date) -> list[tuple[date, Rows]]:
+        """Give every day."""
+        rng, out = np.random.default_rng(1), []
+        for k in range((last - first).days):
+            row = np.zeros(1, DAY)[0]
+            row["seen_min"], row["active_min"] = 1440, rng.integers(140, 260)
+            row["out_min"], row["night_visits"] = rng.integers(0, 160), rng.integers(0, 4)
+            row["up_min"] = 400 + k // 6 + rng.integers(-15, 15)
+            row["centi_mean"] = 2150 + round(200 * np.sin(k / 30))
+            out.append((first + timedelta(k), row))
+        return out
+
+
 async def full_site() -> Site:
     """A busy morning with accounts, a log, pictures of the fall, and evidence."""
-    site = await busy_site()
+    site = await busy_site(facts=facts, history=Months(), import_roster=nothing)
+    rows = roster.prepare(read_roster((CONFIG / "roster.example.toml").read_text("utf-8")), None)
+    await site.ledger.transact(lambda tx: roster.store(tx, rows, "desk", site.clock.ms))
     home = demo_homes(seed=1, n=1, fall_home=0, fall_at_s=30.0, duration_s=80.0)[0]
     centi = home.centi[:: max(1, len(home.centi) // 160)].astype(np.int64)
     frames = np.clip(centi // 20 + 1, 1, 255).astype(np.uint8)

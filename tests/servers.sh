@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes ready what the slow tests talk to: Chromium and the tools of the build from the system's
-# packages, Prism and Zigbee2MQTT from npm where Node is installed (their tests are left out otherwise), and a real
+# packages, Prism, Zigbee2MQTT and axe-core from npm where Node is installed (their tests are left out otherwise), and a real
 # InfluxDB 2.7 built from source (about five minutes, once). All are kept outside the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,6 +8,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/guardian-care
 influxd=$cache/influxd-2.7.12
 prism=$cache/prism-5.16.0
 zigbee2mqtt=$cache/zigbee2mqtt-2.14.1
+axe=$cache/axe-4.14.1
 
 install_packages() {
   if [ "$(id -u)" = 0 ]; then sudo=""
@@ -40,6 +41,14 @@ if [ ! -x "$prism/node_modules/.bin/prism" ] && command -v npm >/dev/null 2>&1; 
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$prism.new" @stoplight/prism-cli@5.16.0
   rm -rf "$prism"
   mv "$prism.new" "$prism"
+fi
+if [ ! -f "$axe/node_modules/axe-core/axe.min.js" ] && command -v npm >/dev/null 2>&1; then
+  echo "guardian: installing axe-core 4.14.1 for the tests"
+  rm -rf "$axe.new"
+  mkdir -p "$axe.new"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$axe.new" axe-core@4.14.1
+  rm -rf "$axe"
+  mv "$axe.new" "$axe"
 fi
 if [ ! -d "$zigbee2mqtt/node_modules/zigbee2mqtt" ] && command -v npm >/dev/null 2>&1; then
   echo "guardian: installing Zigbee2MQTT 2.14.1 for the tests"
