@@ -265,6 +265,7 @@ async def run(
                 furniture=lambda: book.roster.furniture,
                 sensors=lambda: book.roster.sensors,
                 facts=facts_of,
+                drills=drills,
                 import_roster=None if trace is not None else take_roster,
                 history=past,
                 tell_away=calendar.tell,

@@ -38,6 +38,7 @@ PAGES = {
     "protection": "/protection",
     "accounts": "/accounts",
     "log": "/audit",
+    "report": "/report",
     "board": "/",
     "own": "/own",
     "login": "/login",

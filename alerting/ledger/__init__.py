@@ -14,6 +14,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - accounts.py: who uses the pages, and their sessions. audit.py: who saw and did what. consents.py:
   what residents have agreed to.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
+  months.py: what went out in a month.
 """
 
 from alerting.ledger.absences import Absence, absences, end_absence, note_absence
@@ -67,6 +68,7 @@ from alerting.ledger.incidents import (
     answers_wanted_since_ms,
     apply,
     concerns,
+    ended,
     held_incidents,
     incident,
     incident_of,
@@ -82,6 +84,7 @@ from alerting.ledger.incidents import (
 )
 from alerting.ledger.lock import lock_state
 from alerting.ledger.lost import go_on_after
+from alerting.ledger.months import texts_sent
 from alerting.ledger.outbox import (
     Message,
     due_messages,
@@ -189,6 +192,7 @@ __all__ = [
     "end_session",
     "end_sessions",
     "end_silence",
+    "ended",
     "enqueue",
     "go_on_after",
     "group_high",
@@ -254,6 +258,7 @@ __all__ = [
     "site_timezone",
     "take_inbound",
     "take_off_list",
+    "texts_sent",
     "to_stand_down",
     "to_tell_over",
     "told_of_area",

@@ -32,6 +32,9 @@ _OF_HOME = _ALL.where(_I.home == bindparam("home"), OPEN)
 _OPEN_HOMES = select(_I.home, _I.id).where(OPEN)
 _RECENT = _ALL.order_by(_I.id.desc()).limit(bindparam("most"))
 _HURRIES = or_(_I.severity > Severity.LOW, and_(_I.severity == Severity.LOW, _I.lease_until_ms.is_not(None)))
+_ENDED = _ALL.where(_I.closed_ms >= bindparam("from"), _I.closed_ms < bindparam("until")).order_by(
+    _I.closed_ms, _I.id
+)
 _TO_LOOK_AT = select(*_COLUMNS, _I.writes).where(OPEN, _HURRIES).order_by(_I.severity.desc(), _I.id)
 _LOW_TO_LOOK_AT = (
     select(*_COLUMNS, _I.writes)
@@ -152,6 +155,11 @@ def incidents_to_look_at(tx: Tx, most_low: int, known: Mapping[int, Opened] = _N
         was if was is not None and was.row == row else Opened(_incident(row), row)
         for row, was in zip(rows, before, strict=True)
     ]
+
+
+def ended(tx: Tx, from_ms: int, until_ms: int) -> list[Incident]:
+    """Give the incidents that were closed in [from_ms, until_ms), by when."""
+    return [_incident(row) for row in tx.conn.execute(_ENDED, {"from": from_ms, "until": until_ms})]
 
 
 def incident_of(tx: Tx, home: str) -> Incident | None:

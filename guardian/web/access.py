@@ -30,6 +30,8 @@ IDLE_MS: Final = 12 * 3_600_000
 LONGEST_MS: Final = 7 * 24 * 3_600_000
 TOUCH_MS: Final = 60_000
 """How exactly the last request is noted; each noting is a write."""
+NO_NUMBER: Final = 1 << 63
+"""From here on no row of the ledger has such a number."""
 MOST_FIELDS: Final = 64
 """Of one form."""
 BUCKET, PER_S = 200, 40.0
@@ -190,6 +192,8 @@ def at(
 
     async def guarded(request: Request) -> Response:
         account = whoever(request)
+        if any(isinstance(v, int) and v >= NO_NUMBER for v in request.path_params.values()):
+            raise HTTPException(404)
         if role is not None:
             if account is None:
                 return _to_login(request)

@@ -6,7 +6,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -45,10 +45,32 @@ NAV: Final = (
     ("/coverage", N_("Coverage"), Role.VIEWER),
     ("/protection", N_("Protection"), Role.VIEWER),
     ("/places", N_("People and places"), Role.OPERATOR),
+    ("/readiness", N_("Readiness"), Role.VIEWER),
+    ("/report", N_("Report"), Role.VIEWER),
     ("/accounts", N_("Accounts"), Role.ADMIN),
     ("/audit", N_("Log"), Role.ADMIN),
 )
 """Address, words and least role of what stands at the head of each page."""
+
+
+class Drilling(Protocol):
+    """Drills, readiness and shifts (guardian/drills.py)."""
+
+    async def begin(self, body: bytes) -> Mapping[str, Any]:
+        """Begin a drill; may raise `desk.Refused`."""
+        ...
+
+    async def due(self) -> Mapping[str, Any]:
+        """Give the homes and people whose drill is due."""
+        ...
+
+    async def ready(self) -> Mapping[str, Any]:
+        """Give who is on shift, and whether they can be reached."""
+        ...
+
+    async def shifts(self) -> Mapping[str, Any]:
+        """Give who is on duty and who comes next."""
+        ...
 
 
 async def _nothing() -> None:
@@ -90,6 +112,8 @@ class Site:
     history: History | None = None
     tell_away: Callable[[], Awaitable[None]] = _nothing
     """Called after the away calendar has changed."""
+    drills: Drilling | None = None
+    """Drills, readiness and shifts."""
     import_roster: Callable[[str, bool, str], Awaitable[Mapping[str, Any]]] | None = None
     """Takes a roster as TOML, whether to store nothing, and where it comes from; may raise `desk.Refused`."""
     passwords: Passwords = field(default_factory=Passwords)

@@ -277,6 +277,7 @@ DEEDS: Final = {
     "pictures": _p("deeds", "saw pictures"),
     "roster": _p("deeds", "roster changed"),
     "roster-export": _p("deeds", "roster downloaded"),
+    "drill": _p("deeds", "drill begun"),
     "away": _p("deeds", "away calendar changed"),
     "consent": _p("deeds", "consent changed"),
 }
