@@ -55,10 +55,11 @@ $(READY): requirements.lock pyproject.toml system-packages.sh
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# Renew the pictures of the simulated suites in the docs.
+# Renew the pictures of the simulated suites and of the staff's pages in the docs.
 pictures: $(READY)
 	for suite in falls negatives days collapses climate fever storm; do \
 		$(BIN)/guardian picture $$suite --out docs/pictures/$$suite.png || exit 1; done
+	$(BIN)/python -m tests.page_pictures docs/pictures/staff
 
 # Renew the lock: every dependency, development ones and the build tool included, with hashes.
 lock:

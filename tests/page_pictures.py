@@ -158,7 +158,8 @@ async def full_site() -> Site:
 async def shoot(page: Page, url: str, file: Path) -> None:
     await page.goto(url)
     await page.wait_for_load_state("networkidle")
-    await page.screenshot(path=file, full_page=True)
+    jpeg = {"type": "jpeg", "quality": 72} if file.suffix == ".jpg" else {}
+    await page.screenshot(path=file, full_page=True, **jpeg)  # type: ignore[arg-type]  # as the names say
 
 
 async def pictures(directory: Path, names: list[str]) -> None:
@@ -171,7 +172,7 @@ async def pictures(directory: Path, names: list[str]) -> None:
                     await page.set_viewport_size({"width": width, "height": height})
                     for name in names or PAGES:
                         await shoot(
-                            page, f"{door.url}{PAGES[name]}", directory / f"{name}-{language}-{size}.png"
+                            page, f"{door.url}{PAGES[name]}", directory / f"{name}-{language}-{size}.jpg"
                         )
     await site.ledger.close()
 

@@ -115,6 +115,7 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
             day=day,
             days_back=[today - timedelta(n) for n in range(STRIPS)],
             pieces=pieces,
+            rooms=sorted({p.room for p in pieces if p.room is not None}),
             days=days,
             changes=changes(days),
             absences=absences,

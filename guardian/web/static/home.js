@@ -1,4 +1,4 @@
-// The weeks of a home as charts (uPlot), and one colour for each room in the strip of the day.
+// The weeks of a home as charts (uPlot).
 "use strict";
 const box = document.getElementById("charts");
 const ink = () => getComputedStyle(document.body).getPropertyValue("--soft");
@@ -7,18 +7,14 @@ async function draw() {
   if (!answer.ok) return;
   const days = await answer.json();
   const charts = [["active", days.active_min], ["out", days.out_min], ["night", days.night_visits], ["centi", days.centi_mean]];
-  for (const [name, values] of charts) {
-    const axis = { stroke: ink(), grid: { stroke: "#8883" }, ticks: { stroke: "#8883" } };
+  const holders = charts.map(() => box.appendChild(document.createElement("div")));  // all, before any is measured
+  for (const [k, [name, values]] of charts.entries()) {
+    const holder = holders[k], axis = { stroke: ink(), grid: { stroke: "#8883" }, ticks: { stroke: "#8883" } };
     const options = {
-      width: Math.min(box.clientWidth, 760), height: 170, title: box.dataset[name], legend: { show: false },
+      width: holder.clientWidth, height: 170, title: box.dataset[name], legend: { show: false },
       axes: [axis, axis], series: [{}, { stroke: "#2a8f8a", width: 2, points: { size: 5 } }],
     };
-    new uPlot(options, [days.t, values], box);
+    new uPlot(options, [days.t, values], holder);
   }
 }
 if (box) draw();
-const rooms = [];
-for (const piece of document.querySelectorAll(".dayline rect.room")) {
-  if (!rooms.includes(piece.dataset.room)) rooms.push(piece.dataset.room);
-  piece.classList.add("c" + rooms.indexOf(piece.dataset.room) % 6);
-}
