@@ -310,21 +310,7 @@ silenced = Table(  # what came in the meantime; concerns until the silence ends
     Index("ix_silenced_waiting", "over_ms", "told_ms"),
 )
 
-# --- what staff note of homes and sensors ------------------------------------------------------------
-
-pause = Table(  # a home that staff do not want watched for some hours; with a hard end
-    "pause",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("home", String(32), nullable=False),
-    Column("from_ms", BigInteger, nullable=False),
-    Column("until_ms", BigInteger, nullable=False),
-    Column("owner", String(64), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("noted_ms", BigInteger, nullable=False),
-    Column("ended_ms", BigInteger),  # ended before its time
-    Index("ix_pause_until", "until_ms"),
-)
+# --- what staff note of homes ------------------------------------------------------------------------
 
 consent = Table(  # what a resident has agreed to, and how that is known
     "consent",
@@ -337,19 +323,6 @@ consent = Table(  # what a resident has agreed to, and how that is known
     Column("how", Text, nullable=False),  # signed form, by whom in whose name
     Column("owner", String(64), nullable=False),  # who noted it
     Column("withdrawn_ms", BigInteger),
-)
-
-walk_test = Table(  # somebody has walked through, lain down, and it was seen, or was not
-    "walk_test",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("home", String(32), nullable=False, index=True),
-    Column("sensor", String(32), nullable=False),
-    Column("begun_ms", BigInteger, nullable=False),
-    Column("ended_ms", BigInteger),
-    Column("walked_ms", BigInteger),  # when it was seen, likewise
-    Column("lay_ms", BigInteger),
-    Column("owner", String(64), nullable=False),
 )
 
 # --- who is at the screen ----------------------------------------------------------------------------

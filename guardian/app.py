@@ -5,7 +5,7 @@ Reading `run` is reading the system: every part, in order, with exactly what it 
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import structlog
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -25,7 +24,6 @@ from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state
 from guardian import desk, preroll, roster, spares, unseen, ways
 from guardian.away import Calendar
-from guardian.board import Activity, Board
 from guardian.book import Book, export_roster, import_roster, open_book
 from guardian.clock import Clock, LiveClock, ReplayClock
 from guardian.control import Control
@@ -39,10 +37,10 @@ from guardian.history.embedded import Embedded
 from guardian.history.influx import InfluxHistory
 from guardian.history.pack import minute_of
 from guardian.home_facts import Facts, facts
+from guardian.home_rows import rows_of, status
 from guardian.link import BrokerAddress, Link
 from guardian.memory import keep_built
 from guardian.named import Named
-from guardian.protection import Protection
 from guardian.pulse import Pulse
 from guardian.quiet import Silences
 from guardian.quotas import QuotaWatch
@@ -303,7 +301,7 @@ async def run(
             door = serve(Starlette(routes=hooks), Tcp(settings.web.hooks_port))
             hooks_port = (await stack.enter_async_context(door)).port
         commands = desk.desk_app(
-            status=partial(_status, link, watch, ledger, clock),
+            status=partial(status, link, watch, ledger, clock),
             import_roster=partial(import_roster, ledger, book, clock, exchange),
             export_roster=partial(export_roster, ledger),
             calendar=calendar,
@@ -366,30 +364,6 @@ def _evidence(state: Path) -> Evidence | None:
         return None
 
 
-def _status(link: Link, watch: Watch, ledger: Ledger, clock: Clock) -> desk.Answer:
-    board = watch.board
-    return {
-        "now_ms": clock.now_ms(),
-        "ledger_in_memory": ledger.on_memory,
-        "ledger_restored": str(ledger.restored) if ledger.restored else None,
-        "connected": dict(link.connected),
-        "homes": len(board.homes),
-        "frames": board.frames_taken,
-        "frames_dropped": int(board.frames_dropped.sum()),
-        "frames_missed": sum(int(g.missed.sum()) for g in board.groups.values()),
-        "events": board.events_taken,
-        "events_missed": board.events_missed,
-        "duplicates": board.duplicates,
-        "events_set_aside": board.set_aside,
-        "benched": watch.lookout.bench.status,
-        "devices": dict(board.devices.counters),
-        "rejects": [
-            {"reason": reason, "device": device, "count": count}
-            for (reason, device), count in board.rejects.most_common()
-        ],
-    }
-
-
 async def _vitals(
     ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock, memory_said: Callable[[str | None], None]
 ) -> None:
@@ -425,35 +399,6 @@ async def _last_resort(control: Control, clock: Clock, informer: "Informer | Non
     control.siren(on=True, t_ms=clock.now_ms())
     if informer is not None:
         informer.offer("Guardian", f"#{one.id}: nobody goes yet. Look at the board. 还没有人去,请看看板。")
-
-
-def rows_of(
-    board: Board, cards: Mapping[str, str], now_ms: int, protection: Protection | None = None
-) -> list[HomeRow]:
-    """Give the homes as the staff board shows them. A home without fresh data is blind, never fine.
-
-    With `protection` a home without cameras is blind while its silence would not be noticed, and one with
-    cameras also while none of them shows a picture of its room.
-    """
-    state = board.state(now_ms)
-    blind, degraded = state.people < 0, state.degraded
-    if protection is not None:
-        seeing = blind & protection.sees_falls  # the board knows within seconds, protection within minutes
-        blind = seeing | protection.state.blind
-        degraded = degraded | protection.state.degraded
-    return [
-        HomeRow(
-            home=home,
-            card=cards.get(home),
-            room=board.rooms[state.room[i]] if state.room[i] >= 0 else None,
-            activity=Activity(state.activity[i]).name.lower().replace("_", "-"),
-            temperature_c=None if np.isnan(state.temperature_c[i]) else float(state.temperature_c[i]),
-            last_life_ms=int(state.last_life_ms[i]) if state.last_life_ms[i] >= 0 else None,
-            blind=bool(blind[i]),
-            degraded=bool(degraded[i]),
-        )
-        for i, home in enumerate(board.homes)
-    ]
 
 
 def broker_address(mqtt: Mqtt) -> BrokerAddress:

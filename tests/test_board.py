@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from detectors.fall import Posture
 from detectors.frame import Frames
-from guardian.app import rows_of
 from guardian.board import (
     Activity,
     Board,
@@ -21,6 +20,7 @@ from guardian.board import (
     decode_events,
     encode_events,
 )
+from guardian.home_rows import rows_of
 from guardian.rounds import Rounds
 from guardian.slab import CHUNK, NEVER
 from guardian.wire import Reason, Reject

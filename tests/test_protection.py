@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from alerting.concern import Kind
-from guardian.app import rows_of
 from guardian.board import Activity
+from guardian.home_rows import rows_of
 from guardian.protection import DAYS, Gap, Protection, Reach, Reason, coverage, fresh, gap_list
 from guardian.rounds import moment_at
 from simulator.bench.health import false_blind, run_health

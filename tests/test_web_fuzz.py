@@ -97,7 +97,8 @@ def test_no_request_makes_a_page_fail(site: Site) -> None:
         def once(case: Any) -> None:
             nonlocal tried, outside
             answer = anyio.run(ask, case)
-            tried, outside = tried + 1, outside + (answer == 401)
+            tried += 1
+            outside += answer == 401 and case.path not in ("/login", "/own")  # where a wrong password is one
             assert answer < 500, (case.method, case.path, case.path_parameters, case.query, case.body)
 
         async def ask(case: Any) -> int:

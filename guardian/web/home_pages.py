@@ -20,7 +20,7 @@ from guardian.desk import Refused
 from guardian.web import codes
 from guardian.web.access import Role, account_of, at, form_fields
 from guardian.web.charts import Piece, changes, columns, strip
-from guardian.web.pages import Pages, Site, asked_for, seen
+from guardian.web.pages import Pages, Site, asked_for, begin_ms, seen, whole_number
 from guardian.web.view import HomeRow, local_time
 from guardian.web.words import N_
 
@@ -58,7 +58,7 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
 
     async def get_homes(request: Request) -> Response:
         find, wanted = asked_for(request), request.query_params.get("state", "")
-        start = _whole(request.query_params.get("from", "0"))
+        start = whole_number(request.query_params.get("from", "0"))
         open_ = {i.home: i.id for i in await site.ledger.transact(records.open_incidents)}
         rows = [(r, codes.state_of(r, r.home in open_)) for r in site.home_rows()]
         counts = {state: sum(1 for _, s in rows if s == state) for state in codes.LETTERS}
@@ -87,7 +87,7 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         row, now_ms, here = known(request), site.clock.now_ms(), zone()
         home, today = row.home, datetime.fromtimestamp(now_ms / 1000, here).date()
         day = _day(request.query_params.get("day", ""), today)
-        from_ms, to_ms = _begin_ms(day, here), _begin_ms(day + timedelta(1), here)
+        from_ms, to_ms = begin_ms(day, here), begin_ms(day + timedelta(1), here)
 
         def read(tx: Tx) -> tuple[Any, ...]:
             return (
@@ -163,7 +163,7 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
 
     async def post_away_end(request: Request) -> Response:
         row, now_ms = known(request), site.clock.now_ms()
-        number = _whole(form_fields(request).get("id", ""))
+        number = whole_number(form_fields(request).get("id", ""))
 
         def work(tx: Tx) -> None:
             if any(a.id == number and a.home == row.home for a in records.absences(tx, now_ms)):
@@ -202,7 +202,7 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
 
     async def post_withdraw(request: Request) -> Response:
         row, now_ms = known(request), site.clock.now_ms()
-        number = _whole(form_fields(request).get("id", ""))
+        number = whole_number(form_fields(request).get("id", ""))
 
         def work(tx: Tx) -> None:
             if records.withdraw_consent(tx, number, row.home, now_ms):
@@ -227,13 +227,6 @@ def _holds(one: Consent, what: str, now_ms: int) -> bool:
     return one.what == what and one.withdrawn_ms is None and not over
 
 
-def _whole(text: str) -> int:
-    """Give a whole number from 0 on. Raises HTTPException 400."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise HTTPException(400)
-    return int(text)
-
-
 def _day(text: str, today: date) -> date:
     """Give the day that is asked for, of the last STRIPS; today for anything else."""
     try:
@@ -241,7 +234,3 @@ def _day(text: str, today: date) -> date:
     except ValueError:
         return today
     return day if timedelta(0) <= today - day < timedelta(STRIPS) else today
-
-
-def _begin_ms(day: date, zone: ZoneInfo) -> int:
-    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)

@@ -5,11 +5,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -193,3 +196,15 @@ def asked_for(request: Request) -> str:
 def seen(request: Request, path: str) -> RedirectResponse:
     """Send the reader on after a button: 303, so that reloading does not press it again."""
     return RedirectResponse(f"{path}{lang_query(request)}", 303)
+
+
+def whole_number(text: str) -> int:
+    """Give a whole number from 0 on that a reader has sent. Raises HTTPException 400."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise HTTPException(400)
+    return int(text)
+
+
+def begin_ms(day: date, zone: ZoneInfo) -> int:
+    """Give when a day begins there, ms since 1970."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)

@@ -27,7 +27,7 @@ from guardian.desk import Refused
 from guardian.roster_csv import TableError
 from guardian.roster_file import HomeRow, ResponderRow, RosterFile
 from guardian.web.access import Role, account_of, at, form_fields, form_file
-from guardian.web.pages import Pages, Site, asked_for, seen
+from guardian.web.pages import Pages, Site, asked_for, seen, whole_number
 from guardian.web.words import N_
 
 MOST_FILE: Final = 8 * 1024 * 1024
@@ -134,7 +134,7 @@ def people_routes(site: Site, pages: Pages) -> list[BaseRoute]:
     async def get_places(request: Request) -> Response:
         version, file = await now()
         find = asked_for(request)
-        start = _whole(request.query_params.get("from", "0"))
+        start = whole_number(request.query_params.get("from", "0"))
         homes = [
             h
             for h in file.homes
@@ -370,9 +370,3 @@ def _by(source: str, logins: Mapping[str, str]) -> tuple[str, str]:
 def _download(body: str, name: str, media: str) -> Response:
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     return Response(body, media_type=media, headers=headers)
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise HTTPException(400)
-    return int(text)

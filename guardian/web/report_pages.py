@@ -18,7 +18,7 @@ from guardian import drills
 from guardian.desk import Refused
 from guardian.month import month
 from guardian.web.access import Role, account_of, at, form_fields
-from guardian.web.pages import Pages, Site, seen
+from guardian.web.pages import Pages, Site, begin_ms, seen
 
 MONTHS: Final = 24
 """That can be chosen."""
@@ -73,7 +73,7 @@ def report_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         zone = ZoneInfo(known.duty.timezone)
         today = datetime.fromtimestamp(now_ms / 1000, zone).date()
         first = _month(request.query_params.get("month", ""), today)
-        from_ms, until_ms = _begin_ms(first, zone), min(_begin_ms(_next(first), zone), now_ms)
+        from_ms, until_ms = begin_ms(first, zone), min(begin_ms(_next(first), zone), now_ms)
         ended, texts = list[Incident](), 0
         at_ms = from_ms
         while at_ms < until_ms:  # a day at a time: nobody waits for it
@@ -93,7 +93,7 @@ def report_routes(site: Site, pages: Pages) -> list[BaseRoute]:
             m=found,
             first=first,
             months=_months(today),
-            over=until_ms == _begin_ms(_next(first), zone),
+            over=until_ms == begin_ms(_next(first), zone),
             homes=homes,
             texts=texts,
             false_per_home_month=round(false_ / max(1, homes) / days * 30, 3),
@@ -128,7 +128,3 @@ def _months(today: date) -> list[date]:
 
 def _next(first: date) -> date:
     return date(first.year + first.month // 12, first.month % 12 + 1, 1)
-
-
-def _begin_ms(day: date, zone: ZoneInfo) -> int:
-    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Accounts and who did what; what staff note of homes: pauses, consent, walk tests, what the door needs."""
+"""Accounts and who did what; what staff note of homes: consent, what the door needs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,18 +14,6 @@ def upgrade() -> None:
     for name in ("key_at", "door_code", "animals", "medical"):
         op.add_column("person", sa.Column(name, sa.Text()))
     op.create_table(
-        "pause",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("home", sa.String(32), nullable=False),
-        sa.Column("from_ms", sa.BigInteger(), nullable=False),
-        sa.Column("until_ms", sa.BigInteger(), nullable=False),
-        sa.Column("owner", sa.String(64), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("noted_ms", sa.BigInteger(), nullable=False),
-        sa.Column("ended_ms", sa.BigInteger()),
-    )
-    op.create_index("ix_pause_until", "pause", ["until_ms"])
-    op.create_table(
         "consent",
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("home", sa.String(32), nullable=False),
@@ -37,18 +25,6 @@ def upgrade() -> None:
         sa.Column("withdrawn_ms", sa.BigInteger()),
     )
     op.create_index("ix_consent_home", "consent", ["home"])
-    op.create_table(
-        "walk_test",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("home", sa.String(32), nullable=False),
-        sa.Column("sensor", sa.String(32), nullable=False),
-        sa.Column("begun_ms", sa.BigInteger(), nullable=False),
-        sa.Column("ended_ms", sa.BigInteger()),
-        sa.Column("walked_ms", sa.BigInteger()),
-        sa.Column("lay_ms", sa.BigInteger()),
-        sa.Column("owner", sa.String(64), nullable=False),
-    )
-    op.create_index("ix_walk_test_home", "walk_test", ["home"])
     op.create_table(
         "account",
         sa.Column("id", sa.String(16), primary_key=True),
