@@ -10,6 +10,7 @@ import pytest
 
 from alerting.concern import Kind
 from simulator.bench import road, road_film
+from simulator.bench.road_daemon import Tape
 from simulator.bench.road_figures import figures, table
 from simulator.bench.road_film import Cast, Film
 from simulator.bench.road_plan import Plan, ambient, home, value
@@ -131,6 +132,7 @@ def told(**changes: Any) -> Mapping[str, Any]:
         "up": {"base_kb": 1000},
         "sent": {"frames": 110, "events": 12, "late_ms_p99": 3.0},
         "seen": seen,
+        "grown": [(0.0, 1_100, 40), (10 / 3600, 1_200, 41)],
     }
     for name, value_ in changes.items():
         whole[name] = {**whole[name], **value_} if isinstance(value_, dict) else value_
@@ -161,3 +163,22 @@ def test_a_burst_is_drained_when_its_events_are_committed_and_beats_look_at_new_
     assert figures(brief, quick)["burst_drained_s"] == 0.0  # after the load there is nothing to look at
     assert figures(plan, told(seen={"ages": [], "event_waits_ms": []}))["burst_drained_s"] == 0.0
     assert "burst_drained_s" not in figures(PLAN, told())
+
+
+def test_growth_is_told_of_long_runs_after_warm_up() -> None:
+    rising = [(h / 100, 1024 * (200 + min(h, 17)) + 31 * (h - 17), 40 + (h == 3)) for h in range(101)]
+    of = figures(PLAN, told(grown=rising))
+    assert of["rss_mb_per_hour"] == pytest.approx(3.03, abs=0.01)
+    assert of["rss_mb_from_to"] == pytest.approx([217.0, 219.5], abs=0.1)
+    assert of["files_least_most"] == [40, 40], "one file more for a moment while warming up is no leak"
+    assert "+3.03 MB an hour; 40 to 40 files open" in table({"homes": {"2": of}})
+    assert "rss_mb_per_hour" not in figures(PLAN, told()), "ten seconds tell nothing"
+
+
+def test_the_benchs_own_notes_do_not_grow() -> None:
+    tape = Tape(2, 3)
+    tape.add(1, 2, 3)
+    assert tape.rows.tolist() == [[1, 2, 3]]
+    tape.add(4, 5, 6)
+    with pytest.raises(IndexError):
+        tape.add(7, 8, 9)

@@ -8,7 +8,6 @@ server; how long it took to each browser is measured here, by the same clock.
 import asyncio
 import json
 import multiprocessing
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ from guardian.web.pages import Site
 from guardian.web.serve import Tcp, serve
 from guardian.web.staff import staff_app
 from guardian.web.view import HomeRow, People
+from simulator.bench.road_plan import resident_kb
 
 WARM_S: Final = 3.0
 FALLS: Final = 5
@@ -113,7 +113,7 @@ async def _serving(options: Options, told: Connection) -> None:
     )
     holds_ms = [0.0]
     async with serve(staff_app(site), Tcp(0), on_stop=feed.close) as door:
-        told.send(("url", door.url, _resident_kb()))
+        told.send(("url", door.url, resident_kb()))
         loop, due_s = asyncio.get_running_loop(), asyncio.get_running_loop().time()
         while True:
             for _ in range(rng.poisson(options.changes_per_s * 0.1)):
@@ -125,13 +125,8 @@ async def _serving(options: Options, told: Connection) -> None:
             holds_ms[0] = max(holds_ms[0], 1000 * (loop.time() - due_s)) if due_s else 0.0
             while told.poll():
                 if told.recv() == "sum":
-                    told.send(("sum", time.process_time(), holds_ms[0], _resident_kb()))
+                    told.send(("sum", time.process_time(), holds_ms[0], resident_kb()))
                     holds_ms[0] = 0.0
-
-
-def _resident_kb() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # Linux, one number
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 # --- the browsers -----------------------------------------------------------------------------------------

@@ -24,13 +24,15 @@ import msgspec
 from guardian.broker import Broker
 from simulator.bench import road_film
 from simulator.bench.road_figures import figures
-from simulator.bench.road_plan import SETTLE_S, Plan
+from simulator.bench.road_plan import SETTLE_S, Plan, open_files, resident_kb
 
 SIZES: Final = (100, 1_000, 5_000, 10_000)
 FALLS_SHARE: Final = 0.01  # of the homes, but no fewer than FALLS_LEAST
 FALLS_LEAST: Final = 20
 PATIENCE_S: Final = 300.0
 """For a child process to say its next line; playing the first minute of 10,000 homes takes half a minute."""
+GROWTH_S: Final = 5.0
+"""Between two looks at the daemon's memory."""
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -120,7 +122,7 @@ async def _through_a_broker(plan: Plan) -> dict[str, Any]:
                     await asyncio.sleep(SETTLE_S)
                     before = {name: _cpu_s(pid) for name, pid in pids.items()}
                     machine = _busy_s()
-                    await asyncio.sleep(plan.seconds)
+                    grown = await _watched(daemon.pid, plan.seconds)
                     spent_s = {name: _cpu_s(pid) - before[name] for name, pid in pids.items()}
                     others_s = _busy_s() - machine - sum(spent_s.values())
                     sent = await load.line()
@@ -131,7 +133,18 @@ async def _through_a_broker(plan: Plan) -> dict[str, Any]:
         "up": up,
         "sent": sent,
         "seen": seen,
+        "grown": grown,
     }
+
+
+async def _watched(pid: int, seconds: float) -> list[tuple[float, int, int]]:
+    """Wait; give hours since the beginning, resident kB and open files of a process, every GROWTH_S."""
+    grown, begun_s = list[tuple[float, int, int]](), time.monotonic()
+    while (left_s := begun_s + seconds - time.monotonic()) > 0:
+        files = open_files(pid)
+        grown.append(((time.monotonic() - begun_s) / 3600, resident_kb(pid), files))
+        await asyncio.sleep(min(left_s, GROWTH_S))
+    return grown
 
 
 async def _flooded(plan: Plan, seconds: float) -> dict[str, float]:

@@ -12,7 +12,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ from guardian.settings import CONFIG, Loaded, load
 from guardian.watch import BEAT_MS, Noticed, Watch
 from guardian.wire.native import pack_frame
 from simulator.bench.road_film import START_MS, WARM_S, Film
-from simulator.bench.road_plan import SITE, Plan, home
+from simulator.bench.road_plan import SITE, Plan, home, resident_kb
 
 FALLS: Final = frozenset({Kind.FALL_SUSPECTED, Kind.FALL_CONFIRMED, Kind.LONG_LIE})
 """Found by what a frame shows, not by the minute."""
@@ -55,18 +54,31 @@ class Told(msgspec.Struct):
     """Sent since the beginning."""
 
 
-@dataclass(slots=True)
-class Beats:
-    """One row a beat, as lists."""
+class Tape:
+    """Rows of whole numbers, in memory that is all touched before anything is measured: the bench's own
+    notes must not look like a daemon that grows.
+    """  # fmt: skip
 
-    begun_ms: list[int] = field(default_factory=list)
-    took_ms: list[int] = field(default_factory=list)
-    frames: list[int] = field(default_factory=list)
-    """Staged since the start."""
-    given: list[int] = field(default_factory=list)
-    """Of these, those that have been looked at."""
-    age_ms: list[int] = field(default_factory=list)
-    """Since the median sensor sent its newest frame that has been looked at."""
+    def __init__(self, rows: int, columns: int) -> None:
+        self._kept: NDArray[np.int64] = np.full((rows, columns), -1, np.int64)
+        self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
+
+    def add(self, *row: int) -> None:
+        """Raises IndexError when it is full."""
+        self._kept[self._used] = row
+        self._used += 1
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """What was noted, (rows, columns)."""
+        return self._kept[: self._used]
+
+
+SPARE_S: Final = 300.0
+"""Of beats and events beyond what the plan says, in the tapes."""
 
 
 def now_ms() -> int:
@@ -95,24 +107,18 @@ class TimedLookout(Lookout):
 class Voice(Control):
     """The real one; counts what has been committed."""
 
-    def __init__(self, address: BrokerAddress, site: str) -> None:
+    def __init__(self, address: BrokerAddress, site: str, events: int) -> None:
         super().__init__(address, site)
-        self.committed: set[int] = set()
-        self.waits: list[tuple[int, int]] = []
+        self.committed = np.full(events, 0, np.bool_)
+        self.waits = Tape(events, 2)
         """When each event was sent and how long it took until it was committed, ms."""
 
     def ack(self, home: str, sensor: str, event_id: str) -> None:
         """As Control."""
         number, sent_ms = map(int, event_id.split("-"))
-        self.committed.add(number)
-        self.waits.append((sent_ms, now_ms() - sent_ms))
+        self.committed[number] = True
+        self.waits.add(sent_ms, now_ms() - sent_ms)
         super().ack(home, sensor, event_id)
-
-
-def resident_kb() -> int:
-    """Memory of this process, kB."""
-    status = Path("/proc/self/status").read_text("ascii")
-    return int(status.partition("VmRSS:")[2].split()[0])
 
 
 def build(plan: Plan, film: Film, loaded: Loaded, homes: int) -> tuple[Board, TimedLookout]:
@@ -146,16 +152,17 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
     loaded, film = load(CONFIG / "guardian.toml"), Film.load(Path(plan.film))
     folder = Path(plan.folder)
     ledger = await Ledger.open(folder / "ledger.db", stand_in=True)
+    address = BrokerAddress("127.0.0.1", port)
+    lasts_s = plan.seconds + plan.calm_s + SPARE_S
+    voice = Voice(address, SITE, round(plan.homes * plan.ambient * max(plan.burst, 1) * lasts_s / 60))
+    beats, found = Tape(round(lasts_s * 1000 / BEAT_MS), 5), list[tuple[str, str, int, int]]()
     warm_up(plan, film, *build(plan, film, loaded, 1))
     base_kb = resident_kb()
     board, lookout = build(plan, film, loaded, plan.homes)
     clock = LiveClock(warm_up(plan, film, board, lookout))
     lookout.sent_ms.clear()
     played = board.frames_taken
-    address = BrokerAddress("127.0.0.1", port)
-    voice = Voice(address, SITE)
     link = Link(address, SITE, board, arrival=lambda _t_ms: clock.now_ms())
-    beats, found = Beats(), list[tuple[str, str, int, int]]()
     (group,) = board.groups.values()
     wall_ms = now_ms() - clock.now_ms()
 
@@ -168,11 +175,8 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
                     found.append((c.home, c.kind.value, at_ms, at_ms - sent_ms))
 
     def beaten(begun_ms: int) -> None:
-        beats.begun_ms.append(begun_ms + wall_ms)
-        beats.took_ms.append(clock.now_ms() - begun_ms)
-        beats.frames.append(board.frames_taken)
-        beats.given.append(group.given)
-        beats.age_ms.append(now_ms() - int(np.median(group.device_ms)))
+        took_ms, age_ms = clock.now_ms() - begun_ms, now_ms() - int(np.median(group.device_ms))
+        beats.add(begun_ms + wall_ms, took_ms, board.frames_taken, group.given, age_ms)
 
     watch = Watch(
         board=board,
@@ -200,7 +204,7 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
         until_s = time.monotonic() + DRAIN_S
         taken = -1
         while not flooded and time.monotonic() < until_s:
-            if len(voice.committed) >= told.events and board.frames_taken == taken:
+            if voice.committed.sum() >= told.events and board.frames_taken == taken:
                 break
             taken = board.frames_taken
             await asyncio.sleep(DRAIN_LOOK_S)
@@ -209,12 +213,12 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
                 "resident_kb": resident_kb(),
                 "frames": board.frames_taken - played,
                 "frames_dropped": int(board.frames_dropped.sum()),
-                "events_committed": len(voice.committed),
+                "events_committed": int(voice.committed.sum()),
                 "rejects": sum(board.rejects.values()),
                 "pauses": link.counters["pauses"],
                 "found": found,
                 **_beats(beats, told),
-                "event_waits_ms": voice.waits,
+                "event_waits_ms": voice.waits.rows.tolist(),
             }
         )
     finally:
@@ -224,8 +228,11 @@ async def main(plan: Plan, port: int, *, flooded: bool) -> None:
         await ledger.close()
 
 
-def _beats(beats: Beats, told: Told) -> dict[str, Any]:
-    begun, took = np.array(beats.begun_ms), np.array(beats.took_ms)
+def _beats(beats: Tape, told: Told) -> dict[str, Any]:
+    """`beats`: when it began, how long it took, frames staged and looked at since the start, and how old the
+    median sensor's newest frame is that has been looked at; times in ms.
+    """  # fmt: skip
+    begun, took, frames, given, ages = beats.rows.T
     due = begun[:-1] + BEAT_MS
     counted = (begun >= told.from_ms) & (begun < told.until_ms)
     lag: NDArray[np.int64] = np.maximum(begun[1:] - due, 0)[counted[1:]]
@@ -234,10 +241,10 @@ def _beats(beats: Beats, told: Told) -> dict[str, Any]:
     return {
         "lag_ms": lag.tolist(),
         "took_ms": took[counted].tolist(),
-        "counted_frames": beats.frames[last] - beats.frames[first],
-        "counted_given": beats.given[last] - beats.given[first],
-        "counted_ms": beats.begun_ms[last] - beats.begun_ms[first],
-        "ages": list(zip(beats.begun_ms, beats.age_ms, strict=True)),
+        "counted_frames": int(frames[last] - frames[first]),
+        "counted_given": int(given[last] - given[first]),
+        "counted_ms": int(begun[last] - begun[first]),
+        "ages": np.column_stack([begun, ages]).tolist(),
     }
 
 

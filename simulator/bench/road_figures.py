@@ -16,6 +16,9 @@ CALM_MS: Final = 500
 """Beats look at frames no older than this (the median sensor's newest): nothing waits any more."""
 FULL: Final = 0.9
 """Share of a core from which a process is the limit."""
+SOAK_H: Final = 0.25
+WARM_UP_H: Final = 0.17
+"""Until all that is kept for a while is full: pre-rolls, known events, pools, the heap."""
 LATE_MS: Final = 50.0
 """A tick of the load generator; 1 in 100 later than this, and the load was not what it was meant to be."""
 
@@ -60,7 +63,8 @@ def figures(plan: Plan, told: Mapping[str, Any]) -> dict[str, Any]:
         "cores": share | {"other_work": round(told["others_s"] / plan.seconds, 3)},
         "load_late_ms_p99": round(sent["late_ms_p99"], 1),
     }
-    return out | {"limit": limit(out)} | (_burst(plan, told) if plan.burst_s else {})
+    burst = _burst(plan, told) if plan.burst_s else {}
+    return out | {"limit": limit(out)} | _growth(told["grown"]) | burst
 
 
 def limit(out: Mapping[str, Any]) -> str:
@@ -69,6 +73,19 @@ def limit(out: Mapping[str, Any]) -> str:
     if out["load_late_ms_p99"] > LATE_MS and not full:
         return "load"
     return ", ".join(full) or "nothing"
+
+
+def _growth(grown: Sequence[tuple[float, int, int]]) -> dict[str, Any]:
+    """How memory and open files went, in a run of SOAK_H or longer, after WARM_UP_H."""
+    hours, kb, files = np.array(grown).T
+    warm = hours >= WARM_UP_H
+    if hours[-1] < SOAK_H:
+        return {}
+    return {
+        "rss_mb_per_hour": round(float(np.polyfit(hours[warm], kb[warm] / 1024, 1)[0]), 2),
+        "rss_mb_from_to": [round(kb[warm][0] / 1024, 1), round(kb[warm][-1] / 1024, 1)],
+        "files_least_most": [int(files[warm].min()), int(files[warm].max())],
+    }
 
 
 def _burst(plan: Plan, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +131,12 @@ def table(told: Mapping[str, Any]) -> str:
         lines.append(
             f"{homes} homes, cores: {cores}; the load was at most {of['load_late_ms_p99']:g} ms late (p99)"
         )
+        if "rss_mb_per_hour" in of:
+            rss, files = of["rss_mb_from_to"], of["files_least_most"]
+            lines.append(
+                f"{homes} homes: memory {rss[0]:g} to {rss[1]:g} MB after warm-up, "
+                f"{of['rss_mb_per_hour']:+g} MB an hour; {files[0]} to {files[1]} files open"
+            )
         if "burst" in of:
             lines.append(
                 f"{homes} homes: {of['burst']:g} times as much for {of['burst_s']:g} s, "

@@ -4,6 +4,7 @@ Takes numbers, gives sensors, topics and the homes' sensors as the roster would 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -24,6 +25,17 @@ AMBIENT: Final = (
     ("damp", "humidity", "living-room"),
     ("kettle", "plug", "kitchen"),
 )
+
+
+def resident_kb(process: int | str = "self") -> int:
+    """Memory of a process, kB."""
+    status = Path(f"/proc/{process}/status").read_text("ascii")
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def open_files(process: int) -> int:
+    """How many files, sockets and pipes a process has open."""
+    return sum(1 for _ in Path(f"/proc/{process}/fd").iterdir())
 
 
 class Plan(msgspec.Struct, frozen=True):
