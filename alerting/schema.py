@@ -312,6 +312,13 @@ silenced = Table(  # what came in the meantime; concerns until the silence ends
 
 # --- what staff note of homes ------------------------------------------------------------------------
 
+walk_test = Table(
+    "walk_test",
+    metadata,
+    Column("home", String(32), primary_key=True),
+    Column("passed", Text, nullable=False),  # sensor → when it last saw the one who walked, JSON
+)
+
 consent = Table(  # what a resident has agreed to, and how that is known
     "consent",
     metadata,

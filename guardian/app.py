@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -22,7 +22,7 @@ from alerting.courier import Courier
 from alerting.duty import Duty
 from alerting.incident import Incident
 from alerting.ledger import Ledger, lock_state
-from guardian import desk, preroll, roster, spares, unseen, ways
+from guardian import desk, preroll, roster, spares, unseen, vitals, ways
 from guardian.away import Calendar
 from guardian.book import Book, export_roster, import_roster, open_book
 from guardian.clock import Clock, LiveClock, ReplayClock
@@ -47,6 +47,7 @@ from guardian.quotas import QuotaWatch
 from guardian.settings import Loaded, Mqtt, SettingsError
 from guardian.trace import Trace
 from guardian.unseen import Unseen
+from guardian.walk import WalkTests
 from guardian.watch import Noticed, Watch
 from guardian.web.aliyun_hooks import aliyun_hooks_app
 from guardian.web.feed import Feed
@@ -62,10 +63,6 @@ if TYPE_CHECKING:
     from alerting.channels.apprise import Informer
 
 log = structlog.get_logger("guardian")
-
-
-WALL_STEP_MS: Final = 2_000  # DESIGN section 5: a step beyond this is recorded
-VITALS_S: Final = 2.0  # how often the ledger and the courier are looked at; their marks may be 10 s old
 
 
 async def run(
@@ -188,6 +185,7 @@ async def run(
             state_directory=state if people.homes else None,  # one who knows nobody learns nothing
             on_noticed=noticed,
             on_beat=lambda now_ms: pulse.mark("beat", now_ms),
+            on_heard=lambda readings: walks.hear(readings),  # noqa: PLW0108  # they are built below
             crash_point=crash_point,
         )
         await watch.restore()
@@ -237,6 +235,7 @@ async def run(
         def protection(hours: int) -> desk.Answer:
             return unseen.answer(hours, look_back, clock.now_ms(), book.roster.duty.timezone)
 
+        walks = WalkTests(lambda: watch.board, ledger, clock)
         named = Named(ledger, lambda: book.people, loaded.policy, clock, changed)
 
         # doors: staff, provider, commands
@@ -267,6 +266,7 @@ async def run(
                 import_roster=None if trace is not None else take_roster,
                 history=past,
                 tell_away=calendar.tell,
+                walks=walks,
                 passwords=passwords,
                 welcome=welcome,
                 open_to_all=not web.login,
@@ -323,7 +323,7 @@ async def run(
         loop.add_signal_handler(signal.SIGHUP, asked.set)
         parts: dict[str, Coroutine[Any, Any, None]] = {
             "pulse": pulse.run(),
-            "vitals": _vitals(ledger, courier, pulse, clock, memory_said),
+            "vitals": vitals.run(ledger, courier, pulse, clock, memory_said),
             **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
             **({"informer": informer.run()} if informer else {}),
             **({} if replay else {"spares": spares.run(ledger, clock)}),
@@ -333,6 +333,7 @@ async def run(
             "calendar": calendar.run(),
             "foresight": foresight.run(),
             "exchange": exchange.run(asked),
+            "walks": walks.run(),
             "learning": book.learn(ledger, clock),
             "preroll": preroll.attend(lambda: watch.lookout.preroll, ledger, clock),
             **({"evidence": keep_pictures(evidence)} if evidence else {}),
@@ -362,28 +363,6 @@ def _evidence(state: Path) -> Evidence | None:
     except OSError as e:
         log.error("pictures of incidents are not kept", why=str(e))  # noqa: TRY400  # it is in the words
         return None
-
-
-async def _vitals(
-    ledger: Ledger, courier: Courier, pulse: Pulse, clock: Clock, memory_said: Callable[[str | None], None]
-) -> None:
-    """Mark the progress of the ledger and the courier for the watchdog; record steps of the wall clock.
-
-    Says once when the ledger goes on in memory alone, and once when it is on the disk again.
-    """
-    stepped_ms, said = 0, None
-    while True:
-        if isinstance(clock, LiveClock) and abs(clock.wall_step_ms() - stepped_ms) > WALL_STEP_MS:
-            stepped_ms = clock.wall_step_ms()
-            log.warning("the wall clock was set; nothing moves", by_ms=stepped_ms)
-        await ledger.transact(lambda _tx: None)
-        if ledger.on_memory != said:
-            said = ledger.on_memory
-            memory_said(said)
-        pulse.mark("ledger", clock.now_ms())
-        pulse.mark("courier", courier.looked_ms)
-        courier.wake.set()  # an idle courier looks too, so that a hung one is told from it
-        await asyncio.sleep(VITALS_S)
 
 
 async def _minutes(history: InfluxHistory, rows: Callable[[], Sequence[HomeRow]], clock: Clock) -> None:

@@ -331,6 +331,11 @@ class Board:
 
     # --- what is known of the homes ----------------------------------------------------------------
 
+    @property
+    def last_seen(self) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+        """(C,) when each camera last saw somebody, and in which posture; see `Homes.last_seen`."""
+        return self._homes.last_seen
+
     def fold(self, readings: Sequence[Reading]) -> list[Reading]:
         """Take readings into the home arrays (live, and at replay after a restart); give the new ones."""
         return self._homes.fold(readings)

@@ -293,6 +293,15 @@ class Homes:
 
     # --- what is known ------------------------------------------------------------------------------
 
+    @property
+    def last_seen(self) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+        """(C,) when each camera last saw somebody, −1 = never, and in which detectors.fall.Posture."""
+        if self._filter is None:
+            cameras = sum(len(g.specs) for g in self._groups)
+            return np.full(cameras, NEVER, np.int64), np.zeros(cameras, np.int8)
+        _, state = self._filter
+        return state.seen_ms, state.posture
+
     def state(self, now_ms: int | None = None) -> StateOfHomes:
         """Give what is known at `now_ms` (None: at the newest thing heard); `detectors.position` says where
         everybody is, and nobody's place is known without it.

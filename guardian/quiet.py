@@ -6,6 +6,7 @@ suspicions cannot be silenced, nor can homes that go dark together (alerting/tri
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -46,6 +47,17 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """What somebody asks for who works in a home for a while: a builder, a nurse, visitors."""
+
+    home: str
+    hours: int
+    """1 to 4."""
+    owner: str
+    reason: str
+
+
 def encode(wanted: Wanted) -> bytes:
     """Pack a wish for the desk."""
     return msgspec.json.encode(wanted)
@@ -77,6 +89,27 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
     new = Silence(wanted.home, kind, until_ms, wanted.owner.strip(), wanted.reason.strip())
     number = note_silence(tx, new, now_ms)
     return {"silences": [row for row in listing(tx, now_ms)["silences"] if row["id"] == number]}
+
+
+def pause(tx: Tx, wanted: Pause, now_ms: int) -> int:
+    """Silence every kind that can be at one home, for whole hours; give how many. Raises Refused.
+
+    Kinds that are silenced there already keep their end.
+    """
+    found = roster.newest(tx)
+    zone = ZoneInfo(found.duty.timezone if found else "UTC")
+    until = local_text(now_ms + wanted.hours * 3_600_000, zone)
+    told = {c.kind for c in held_concerns(tx) if c.home == wanted.home}
+    new = [k for k in KINDS if k not in told and silence_of(tx, wanted.home, k, now_ms) is None]
+    if not new:
+        raise Refused(["home: all that can be silenced there is; it cannot be lengthened, only ended"])
+    for kind in new:
+        note(
+            tx,
+            Wanted(home=wanted.home, kind=kind, until=until, owner=wanted.owner, reason=wanted.reason),
+            now_ms,
+        )
+    return len(new)
 
 
 def listing(tx: Tx, now_ms: int) -> Answer:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from guardian.roster_file import HomeRow, ResidentRow, ResponderRow, RosterFile, SensorRow
+from guardian.roster_file import HomeRow, ResidentRow, ResponderRow, RosterFile, SensorRow, ZoneRow
 from guardian.settings import phone_number
 
 MOST_MISTAKES: Final = 200
@@ -29,8 +29,10 @@ _SHIFT: Final = re.compile(r"(?:([a-z,-]+)\s+)?(\d\d:\d\d)\s*-\s*(\d\d:\d\d)")
 
 _RESIDENT: Final = tuple(ResidentRow.model_fields)
 _SENSOR: Final = tuple(n for n in SensorRow.model_fields if n != "id")
+_ZONE: Final = tuple(n for n in ZoneRow.model_fields if n != "id")
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "homes": ("home", "card", "entry_s", "enrolled", "programmes", "keyholders", "rooms", *_RESIDENT),
+    "zones": ("home", "room", "zone", *_ZONE),
     "sensors": ("home", "sensor", *_SENSOR),
     "responders": (
         "phone",
@@ -48,6 +50,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 """Of each table, in order; the first are its key."""
 _KEYS: Final = {
     "homes": ("home",),
+    "zones": ("home", "room", "zone"),
     "sensors": ("home", "sensor"),
     "responders": ("phone",),
     "travel": ("phone", "home"),
@@ -56,7 +59,7 @@ _BOOLEANS: Final = frozenset({"enrolled", "active", "outside", "invert"})
 _LISTS: Final = frozenset({"programmes", "keyholders", "rooms", "skills"})
 _NUMBERS: Final = frozenset(
     name
-    for model in (HomeRow, SensorRow, ResponderRow)
+    for model in (HomeRow, SensorRow, ResponderRow, ZoneRow)
     for name, f in model.model_fields.items()
     if "float" in str(f.annotation) or "int" in str(f.annotation)
 ) | {"travel_s"}
@@ -100,6 +103,11 @@ def _rows_of(file: RosterFile, table: str) -> Iterable[Mapping[str, Any]]:
                 "rooms": [r.id for r in h.rooms],
                 **(h.resident.model_dump() if h.resident else {}),
             }
+    elif table == "zones":
+        for h in file.homes:
+            for room in h.rooms:
+                for z in room.zones:
+                    yield {"home": h.id, "room": room.id, "zone": z.id, **z.model_dump(exclude={"id"})}
     elif table == "sensors":
         for h in file.homes:
             for s in h.sensors:
@@ -269,6 +277,26 @@ def _put_homes(whole: dict[str, Any], rows: Sequence[Row], remove: bool, problem
         responder["travel_s"] = {h: s for h, s in responder["travel_s"].items() if h in left}
 
 
+def _put_zones(whole: dict[str, Any], rows: Sequence[Row], remove: bool, problems: list[str]) -> None:
+    rooms = {(h["id"], r["id"]): r for h in whole["homes"] for r in h["rooms"]}
+    if remove:
+        for room in rooms.values():
+            room["zones"] = []
+    for row in rows:
+        home, name = str(row.cells["home"]), str(row.cells["room"])
+        room = rooms.get((home, name))
+        if room is None:
+            problems.append(f"line {row.line}, column room: home {home} has no room {name}")
+            continue
+        there = room.setdefault("zones", [])
+        zone = next((z for z in there if z["id"] == row.cells["zone"]), None)
+        if zone is None:
+            zone = {"id": str(row.cells["zone"])}
+            there.append(zone)
+        put(zone, _values(row, _ZONE, problems))
+        _checked(ZoneRow, row, zone, problems)
+
+
 def _put_sensors(whole: dict[str, Any], rows: Sequence[Row], remove: bool, problems: list[str]) -> None:
     homes = {h["id"]: h for h in whole["homes"]}
     named = {(str(r.cells["home"]), str(r.cells["sensor"])) for r in rows}
@@ -331,17 +359,20 @@ def _put_travel(whole: dict[str, Any], rows: Sequence[Row], remove: bool, proble
             _checked(ResponderRow, row, person, problems)
 
 
-def put_people(whole: dict[str, Any], cells: Mapping[str, str | None], problems: list[str]) -> None:
-    """Put one responder into a roster, as a line of the table would; a mistake each in `problems`."""
-    _put_responders(whole, [Row(1, cells)], False, problems)
-
-
 _PUT: Final[Mapping[str, Callable[[dict[str, Any], Sequence[Row], bool, list[str]], None]]] = {
     "homes": _put_homes,
+    "zones": _put_zones,
     "sensors": _put_sensors,
     "responders": _put_responders,
     "travel": _put_travel,
 }
+
+
+def put_lines(
+    table: str, whole: dict[str, Any], lines: Iterable[Mapping[str, str | None]], problems: list[str]
+) -> None:
+    """Put lines into a roster as it is written, as the table's would be; a mistake each in `problems`."""
+    _PUT[table](whole, [Row(n, cells) for n, cells in enumerate(lines, 1)], False, problems)
 
 
 def _keep(

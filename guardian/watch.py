@@ -95,6 +95,7 @@ class Watch:
         state_directory: Path | None,
         on_noticed: Callable[[Noticed], None],
         on_beat: Callable[[int], None] = lambda _now_ms: None,
+        on_heard: Callable[[Sequence[Reading]], None] = lambda _readings: None,
         crash_point: Callable[[str], None] = lambda _name: None,
     ) -> None:
         self._board = board
@@ -108,6 +109,7 @@ class Watch:
         self._directory = state_directory
         self._on_noticed = on_noticed
         self._on_beat = on_beat
+        self._on_heard = on_heard
         self._crash_point = crash_point
         self._last_row = 0
         self._acked = AckMark(0, 0)
@@ -243,7 +245,8 @@ class Watch:
     async def _beat(self, now_ms: int) -> Noticed:
         mark = self._acks.unacked()
         readings = self._board.take_events(now_ms)
-        concerns = self._lookout.listen(self._board.fold(readings), now_ms)
+        fresh = self._board.fold(readings)
+        concerns = self._lookout.listen(fresh, now_ms)
         for found in self._lookout.look(now_ms):
             concerns += found
             await asyncio.sleep(0)  # the link reads on between two chunks
@@ -256,6 +259,7 @@ class Watch:
             incidents = await self._ledger.transact(lambda tx: self._commit(tx, readings, each, duty, now_ms))
             self._crash_point("committed")
         self._acknowledge(mark, readings)
+        self._on_heard(fresh)
         suspected = {c.home for c in concerns if c.kind is Kind.FALL_SUSPECTED}
         silent = {c.home for c in concerns if c.kind is Kind.INACTIVITY_PROMPT}
         for incident in incidents:

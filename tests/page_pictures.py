@@ -10,8 +10,10 @@ from playwright.async_api import Page
 
 from alerting import ledger as records
 from alerting.concern import Concern, Kind
+from alerting.ledger import Ledger
 from detectors.fault import Cause
 from guardian import roster
+from guardian.board import Board, SensorSpec
 from guardian.desk import Answer
 from guardian.history.pack import BLIND, DAY, MINUTE, MINUTE_MS, SEEN, Minutes, Rows
 from guardian.home_facts import Eye, Facts
@@ -19,12 +21,14 @@ from guardian.homes import Activity
 from guardian.preroll import Strip
 from guardian.roster_file import read as read_roster
 from guardian.settings import CONFIG
+from guardian.walk import Sign, WalkTests
 from guardian.web.access import Role
 from guardian.web.serve import Tcp, serve
 from simulator.stage import demo_homes
-from tests.alerting_people import T0
+from tests.alerting_people import T0, SetClock
 from tests.board_pictures import browser, busy_site
 from tests.logged_in import account
+from tests.test_month import Staff
 from tests.web_people import S, Site
 
 SIZES = {"desk": (1360, 900), "phone": (390, 844)}
@@ -39,14 +43,27 @@ PAGES = {
     "accounts": "/accounts",
     "log": "/audit",
     "report": "/report",
+    "ready": "/readiness",
     "board": "/",
     "own": "/own",
     "login": "/login",
     "places": "/places",
     "place": "/places/home/h01",
     "person": "/places/person",
+    "sensor": "/places/home/h01/sensor/t0",
+    "room": "/places/home/h01/room/living",
+    "ways": "/places/home/h01/ways",
+    "walk": "/homes/h01/walk",
 }
 """Name of the picture → address."""
+
+
+EYES = (
+    SensorSpec("h01", "t0", "thermal", "living", 24, 32, 4.0, "ceiling", 2.5, 110.0),
+    SensorSpec("h01", "door", "door", "hall"),
+    SensorSpec("h01", "move", "pir", "bedroom"),
+    SensorSpec("h01", "help", "button", "living"),
+)
 
 
 def facts(home: str) -> Facts | None:
@@ -126,7 +143,17 @@ class Months:
 
 async def full_site() -> Site:
     """A busy morning with accounts, a log, pictures of the fall, and evidence."""
-    site = await busy_site(facts=facts, history=Months(), import_roster=nothing)
+    ledger = await Ledger.open(None, inline=True)
+    walks = WalkTests(lambda: Board("xingfu", EYES), ledger, SetClock(T0))
+    site = await busy_site(
+        facts=facts, history=Months(), import_roster=nothing, walks=walks, ledger=ledger, drills=Staff()
+    )
+    walk = walks.begin("h01", "id-li")
+    walk.show("t0", Sign.UPRIGHT, T0)
+    walk.show("door", Sign.ON, T0)
+    walk.show("door", Sign.OFF, T0)
+    passed = {"t0": T0 - 31 * 86_400 * S, "door": T0 - 31 * 86_400 * S}
+    await ledger.transact(lambda tx: records.note_walked(tx, "h01", passed))
     rows = roster.prepare(read_roster((CONFIG / "roster.example.toml").read_text("utf-8")), None)
     await site.ledger.transact(lambda tx: roster.store(tx, rows, "desk", site.clock.ms))
     home = demo_homes(seed=1, n=1, fall_home=0, fall_at_s=30.0, duration_s=80.0)[0]

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from alerting import ledger as records
-from alerting.concern import Kind
+from alerting.concern import SEVERITY, Kind, Severity
 from alerting.ledger import RosterRows
 from detectors.fault import Cause
 from guardian.history.embedded import Embedded
 from guardian.history.pack import BLIND, DAY, MINUTE, MINUTE_MS, NONE_CENTI, SEEN, Minutes
 from guardian.home_facts import Eye, Facts
 from guardian.homes import Activity
+from guardian.quiet import KINDS
 from guardian.web.access import Role
 from guardian.web.charts import changes, columns, strip
 from guardian.web.pages import HERE
@@ -161,6 +162,34 @@ async def test_an_absence_is_noted_with_its_end_and_ended_early(site: Site) -> N
     assert await site.ledger.transact(lambda tx: records.absences(tx, site.clock.ms)) == []
     said = [d.detail for d in await site.ledger.transact(records.deeds)]
     assert said == [{"do": "ended"}, {"do": "added"}]
+
+
+async def test_a_pause_holds_small_notices_for_hours_at_most_and_nothing_else(site: Site) -> None:
+    await stored_roster(site)
+    b = await browser(site, Role.OPERATOR)
+    assert "Nothing is paused." in (await b.get("/homes/h01")).text
+    for hours in ("0", "5", "99999"):
+        assert (await b.press("/homes/h01/pause", hours=hours, reason="builders")).status_code == 422
+    assert (await b.press("/homes/h01/pause", hours="-1", reason="builders")).status_code == 400
+    assert (await b.press("/homes/h01/pause", hours="2", reason=" ")).status_code == 422
+    assert site.changes == []
+    assert (await b.press("/homes/h01/pause", hours="2", reason="builders")).status_code == 303
+    held = await site.ledger.transact(lambda tx: records.silences(tx, site.clock.ms))
+    assert {s.kind for s in held} == set(KINDS)
+    assert all(SEVERITY[s.kind] is Severity.LOW and s.home == "h01" for s in held)
+    assert {site.clock.ms + 2 * 60 * MIN - s.until_ms < MIN for s in held} == {True}, "to the minute"
+    page = (await b.get("/homes/h01")).text
+    assert ("builders" in page, "End the pause" in page) == (True, True)
+    assert "Nothing is paused." in (await b.get("/homes/h02")).text
+    again = await b.press("/homes/h01/pause", hours="4", reason="builders")
+    assert (again.status_code, "cannot be lengthened" in again.text) == (422, True)
+    assert (await b.press("/homes/h01/pause/end")).status_code == 303
+    assert await site.ledger.transact(lambda tx: records.silences(tx, site.clock.ms)) == []
+    assert len(site.changes) == 2, "what was held is told at once"
+    said = [(d.action, d.detail["do"]) for d in await site.ledger.transact(records.deeds)]
+    assert said == [("pause", "ended"), ("pause", "added")]
+    responder = await logged_in(site, await account(site.ledger, site.clock.ms, "wu", Role.RESPONDER))
+    assert (await responder.press("/homes/h01/pause", hours="1", reason="x")).status_code == 403
 
 
 async def test_consent_is_noted_taken_back_and_remembered(site: Site) -> None:

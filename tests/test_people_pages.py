@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -288,6 +289,128 @@ async def test_a_new_home_and_a_new_person(site: Site) -> None:
     assert (await b.get("/places/person/999")).status_code == 404
 
 
+async def stores(b: Browser, look: Any) -> None:
+    assert look.status_code == 200, look.text
+    assert (await b.press("/places/store", key=key_of(look.text))).status_code == 303
+
+
+async def test_a_sensor_is_added_changed_and_taken_out_by_its_form(site: Site) -> None:
+    b = await operator(site)
+    assert (await b.get("/places/home/h01/sensor")).status_code == 200
+    wrong = {"kind": "bed", "room": "attic", "rate_hz": "often", "dialect": "esphome"}
+    bad = await b.press("/places/home/h01/sensor", sensor="Bed 1", **wrong)
+    assert bad.status_code == 422
+    for said in ("home h01 has no room attic", "often is no number", "wrong-sensor"):
+        assert said in bad.text
+    assert 'value="Bed 1"' in bad.text, "what was typed stays"
+    look = await b.press("/places/home/h01/sensor", sensor="bed-1", kind="bed", room="living")
+    assert "+ sensor h01/bed-1" in look.text
+    await stores(b, look)
+    page = (await b.get("/places/home/h01/sensor/t0")).text
+    assert 'value="110"' in page
+    fields = {"sensor": "t0", "kind": "thermal", "room": "living", "rows": "24", "cols": "32", "rate_hz": "4"}
+    look = await b.press("/places/home/h01/sensor", **fields, mount="ceiling", height_m="2.7", fov_deg="110")
+    assert "~ sensor h01/t0: height_m 2.5 → 2.7" in look.text
+    await stores(b, look)
+    look = await b.press("/places/home/h01/sensor/bed-1/out")
+    assert "- sensor h01/bed-1" in look.text
+    await stores(b, look)
+    sensors = {s.id: s.height_m for s in (await now(site)).homes[0].sensors}
+    assert sensors == {"t0": 2.7, "door": None, "help": None}
+    assert (await b.get("/places/home/h01/sensor/bed-1")).status_code == 404
+    assert (await b.press("/places/home/h01/sensor/bed-1/out")).status_code == 404
+    assert (await b.press("/places/home/h99/sensor", sensor="x", kind="pir", room="y")).status_code == 404
+
+
+async def test_every_key_of_a_foreign_device_survives_its_form(site: Site) -> None:
+    b = await operator(site)
+    for sensor in ("pir", "damp", "door", "help"):
+        page = (await b.get(f"/places/home/h02/sensor/{sensor}")).text
+        fields = dict(re.findall(r'<input type="text" name="(\w+)" value="([^"]*)"', page))
+        for name, options in re.findall(r'<select name="(\w+)"[^>]*>(.*?)</select>', page, re.DOTALL):
+            chosen = re.search(r'value="([^"]*)" selected', options)
+            fields[name] = chosen[1] if chosen else ""
+        look = await b.press("/places/home/h02/sensor", **fields)
+        assert "Nothing would change" in look.text, (sensor, fields)
+
+
+async def test_furniture_is_drawn_moved_added_and_taken_away(site: Site) -> None:
+    b = await operator(site)
+    assert (await b.get("/places/home/h01/room/living")).status_code == 200
+    bed = {
+        "zone-1": "bed",
+        "kind-1": "bed",
+        "x0_m-1": "-1",
+        "y0_m-1": "0.4",
+        "x1_m-1": "0.9",
+        "y1_m-1": "1,6",
+    }
+    sofa = {
+        "zone-0": "sofa",
+        "kind-0": "sofa",
+        "x0_m-0": "0.2",
+        "y0_m-0": "x",
+        "x1_m-0": "1.6",
+        "y1_m-0": "0",
+    }
+    bad = await b.press("/places/home/h01/room/living", **sofa, **bed)
+    assert bad.status_code == 422
+    assert "x is no number" in bad.text
+    twice = await b.press("/places/home/h01/room/living", **bed, **(sofa | {"zone-0": "bed", "y0_m-0": "1"}))
+    assert "the same as line 1" in twice.text
+    look = await b.press("/places/home/h01/room/living", **bed, **(sofa | {"y0_m-0": "-1.4"}))
+    assert "+ zone h01/living/bed" in look.text
+    assert "~ zone h01/living/sofa: y1_m -0.6 → 0.0" in look.text
+    await stores(b, look)
+    look = await b.press("/places/home/h01/room/living", **bed)
+    assert "- zone h01/living/sofa" in look.text
+    await stores(b, look)
+    living = next(r for r in (await now(site)).homes[0].rooms if r.id == "living")
+    assert [(z.id, z.x0_m, z.y1_m) for z in living.zones] == [("bed", -1.0, 1.6)]
+    assert (await b.get("/places/home/h01/room/cellar")).status_code == 404
+    assert (await b.press("/places/home/h01/room/cellar")).status_code == 404
+
+
+async def test_ways_and_keys_of_a_home_are_one_form(site: Site) -> None:
+    b = await operator(site)
+    page = (await b.get("/places/home/h01/ways")).text
+    assert 'name="travel-8613800000001" value="120"' in page
+    bad = await b.press("/places/home/h01/ways", **{"travel-8613800000001": "soon"})
+    assert (bad.status_code, "soon is no number" in bad.text) == (422, True)
+    ways = {"travel-8613800000001": "100", "travel-8613800000002": "90", "key-8613800000002": "1"}
+    await stores(b, await b.press("/places/home/h01/ways", **ways))
+    file = await now(site)
+    assert file.homes[0].keyholders == ("+8613800000002",)
+    ways_of = {r.phone[-1]: r.travel_s for r in file.responders}
+    assert [ways_of[n].get("h01") for n in "123"] == [100.0, 90.0, None]
+    assert ways_of["1"]["h02"] == 150.0, "other homes are as they were"
+    await stores(b, await b.press("/places/home/h01/ways"))
+    assert (await now(site)).homes[0].keyholders is None, "nobody ticked: anybody gets in"
+
+
+async def test_a_home_or_a_person_who_goes_leaves_nothing_that_points_there(site: Site) -> None:
+    b = await operator(site)
+    await stores(b, await b.press("/places/home/h01/out"))
+    await stores(b, await b.press("/places/person/8613800000001/out"))
+    file = await now(site)
+    assert [h.id for h in file.homes] == ["h02", "h03"]
+    assert all("h01" not in r.travel_s for r in file.responders)
+    assert "+8613800000001" not in {r.phone for r in file.responders}
+    assert (await b.press("/places/person/8613800000001/out")).status_code == 404
+    assert (await b.press("/places/home/h01/out")).status_code == 404
+
+
+async def test_the_centre_has_a_zone_and_a_usual_way(site: Site) -> None:
+    b = await operator(site)
+    assert 'value="Asia/Shanghai"' in (await b.get("/places/site")).text
+    bad = await b.press("/places/site", timezone="Mars/Olympus", default_travel_s="-5")
+    assert bad.status_code == 422
+    assert "no such time zone: Mars/Olympus" in bad.text
+    assert "wrong-default_travel_s" in bad.text
+    await stores(b, await b.press("/places/site", timezone="Asia/Urumqi", default_travel_s="300"))
+    assert (await now(site)).site.timezone == "Asia/Urumqi"
+
+
 async def test_an_older_version_comes_back_as_a_new_one(site: Site) -> None:
     b = await operator(site)
     look = await upload(b, "homes", b"home,card\nh01,77\n")
@@ -313,7 +436,7 @@ async def test_downloads_are_noted_and_a_viewer_sees_none(site: Site) -> None:
     assert read_roster((await b.get("/places/roster.toml")).text) == await now(site)
     assert (await b.get("/places/table/pets.csv")).status_code == 404
     said = [d.action for d in await site.ledger.transact(records.deeds)]
-    assert said == ["roster-export"] * 5
+    assert said == ["roster-export"] * (len(COLUMNS) + 1)
     row = await account(site.ledger, site.clock.ms, "wang", Role.RESPONDER)
     assert (await (await logged_in(site, row)).get("/places")).status_code == 403
 

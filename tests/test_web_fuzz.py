@@ -11,11 +11,17 @@ from starlette.routing import Route
 
 from alerting import ledger as records
 from alerting.concern import Kind
-from alerting.ledger import SessionRow, Tx
+from alerting.ledger import Ledger, SessionRow, Tx
+from guardian import roster
+from guardian.board import Board
+from guardian.roster_file import read as read_roster
+from guardian.settings import CONFIG
+from guardian.walk import WalkTests
 from guardian.web.access import Role, digest_of
-from tests.alerting_people import T0
+from tests.alerting_people import T0, SetClock
 from tests.logged_in import account, logged_in
-from tests.page_pictures import facts, nothing
+from tests.page_pictures import EYES, facts, nothing
+from tests.test_month import Staff
 from tests.web_people import ORIGIN, Site, make_site
 
 ANSWERS = {"200": {"description": "ok"}}
@@ -24,12 +30,21 @@ FIELDS = (
     "who", "outcome", "minutes", "login", "password", "again", "token", "role", "responder", "do", "language",
     "old", "everywhere", "next", "from", "until", "begin", "reason", "what", "how", "id", "key", "table",
     "remove", "card", "entry_s", "rooms", "programmes", "enrolled", "keyholders", "name", "phone", "address",
-    "medical", "reply_odds", "shifts", "skills", "active",
+    "medical", "reply_odds", "shifts", "skills", "active", "hours", "sensor", "kind", "room", "rows", "topic",
+    "dialect", "zone-0", "kind-0", "x0_m-0", "travel-8613800000001", "timezone", "default_travel_s",
 )  # fmt: skip
 QUERIES = ("find", "state", "from", "day", "lang", "account", "action", "subject", "before", "as", "next")
 
 
-CHECKS = list(hypothesis.HealthCheck)
+THERE = {
+    "home": ["h01", "h02"],
+    "room": ["living", "bath"],
+    "sensor": ["t0", "door"],
+    "phone": ["8613800000001"],
+    "number": [1],
+    "table": ["homes", "zones"],
+}
+"""What is there, beside all that is not."""
 
 
 def again(tx: Tx) -> None:
@@ -53,6 +68,8 @@ def described(site: Site) -> dict[str, Any]:
             kind = "integer" if f"{{{name}:int}}" in path else "string"
             path = path.replace(f"{{{name}:int}}", f"{{{name}}}")
             schema = {"type": kind, **({"minimum": 0} if kind == "integer" else {"minLength": 1})}
+            if name in THERE:
+                schema = {"anyOf": [{"enum": THERE[name]}, schema]}
             parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
         parameters += [{"name": name, "in": "query", "schema": STRINGS} for name in QUERIES]
         for method in route.methods or ():
@@ -76,7 +93,13 @@ def described(site: Site) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def site() -> Site:
     async def made() -> Site:
-        one = await make_site(login=True, facts=facts, import_roster=nothing)
+        ledger = await Ledger.open(None, inline=True)
+        walks = WalkTests(lambda: Board("xingfu", EYES), ledger, SetClock(T0))
+        one = await make_site(
+            login=True, ledger=ledger, facts=facts, import_roster=nothing, drills=Staff(), walks=walks
+        )
+        rows = roster.prepare(read_roster((CONFIG / "roster.example.toml").read_text("utf-8")), None)
+        await ledger.transact(lambda tx: roster.store(tx, rows, "desk", T0))
         await one.opened(Kind.FALL_CONFIRMED, "h01")
         await logged_in(one, await account(one.ledger, one.clock.ms, "boss", Role.ADMIN))
         return one

@@ -20,6 +20,7 @@ from guardian.history.pack import History
 from guardian.home_facts import Facts
 from guardian.preroll import Strip
 from guardian.unseen import Unseen
+from guardian.walk import WalkTests
 from guardian.web import pages
 from guardian.web.feed import Feed
 from guardian.web.passwords import Passwords, Welcome
@@ -131,6 +132,7 @@ async def make_site(
     facts: Callable[[str], Facts | None] = lambda _home: None,
     history: History | None = None,
     drills: pages.Drilling | None = None,
+    walks: WalkTests | None = None,
     import_roster: Callable[[str, bool, str], Awaitable[Answer]] | None = None,
     ledger: Ledger | None = None,
     forecast: Callable[[], Forecast | None] = lambda: None,
@@ -171,6 +173,7 @@ async def make_site(
             facts=facts,
             import_roster=import_roster,
             drills=drills,
+            walks=walks,
             history=history,
             strips=lambda home: now_seen.get(home, []),
             furniture=lambda: FURNITURE,

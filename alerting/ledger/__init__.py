@@ -12,7 +12,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - areas.py: homes that went dark together. silences.py: what staff do not want to hear of for some hours.
 - sent.py: who was told at the start of a shift, how many texts a channel has carried.
 - accounts.py: who uses the pages, and their sessions. audit.py: who saw and did what. consents.py:
-  what residents have agreed to.
+  what residents have agreed to. walks.py: which sensors were seen to see.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
   months.py: what went out in a month.
 """
@@ -140,6 +140,7 @@ from alerting.ledger.silences import (
 )
 from alerting.ledger.spare import Restored
 from alerting.ledger.transaction import LedgerError
+from alerting.ledger.walks import Passed, note_walked, unpacked, walked, walked_after
 
 __all__ = [
     "ALIKE",
@@ -155,6 +156,7 @@ __all__ = [
     "Message",
     "Move",
     "Opened",
+    "Passed",
     "Restored",
     "RosterRows",
     "RosterVersion",
@@ -227,6 +229,7 @@ __all__ = [
     "note_absence",
     "note_consent",
     "note_silence",
+    "note_walked",
     "on_list",
     "open_homes",
     "open_incidents",
@@ -264,7 +267,10 @@ __all__ = [
     "told_of_area",
     "uncleared_suspicions",
     "ungroup",
+    "unpacked",
     "urgently_due",
+    "walked",
+    "walked_after",
     "withdraw",
     "withdraw_consent",
     "words_since_decision",

@@ -3,7 +3,7 @@
 Takes the facts of this moment, the history, the ledger. Names of residents are for those who run the centre.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from alerting import ledger as records
-from alerting.ledger import Consent, Tx
-from guardian import away
+from alerting.concern import Kind
+from alerting.ledger import Consent, Silence, Tx
+from guardian import away, quiet
 from guardian.desk import Refused
 from guardian.web import codes
 from guardian.web.access import Role, account_of, at, form_fields
@@ -119,7 +120,8 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
             days=days,
             changes=changes(days),
             absences=absences,
-            silences=silences,
+            silences=_together(silences),
+            pause_hours=range(1, quiet.MOST // timedelta(hours=1) + 1),
             consents=agreed,
             watched=any(_holds(c, "monitoring", now_ms) for c in agreed),
             what=CONSENTS,
@@ -128,6 +130,7 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
             at=lambda t_ms: "" if t_ms is None else local_time(t_ms, here),
             when=lambda t_ms: datetime.fromtimestamp(t_ms / 1000, here).strftime("%Y-%m-%d %H:%M"),
             problems=problems,
+            walks=site.walks is not None,
             typed=form_fields(request) if request.method == "POST" else {},
         )
 
@@ -174,6 +177,35 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         await site.tell_away()
         return seen(request, f"/homes/{row.home}")
 
+    async def post_pause(request: Request) -> Response:
+        row, fields, account = known(request), form_fields(request), account_of(request)
+        hours, now_ms = whole_number(fields.get("hours", "")), site.clock.now_ms()
+        wanted = quiet.Pause(home=row.home, hours=hours, owner=account.login, reason=fields.get("reason", ""))
+
+        def work(tx: Tx) -> None:
+            kinds = quiet.pause(tx, wanted, now_ms)
+            deed(tx, "pause", request, {"do": "added", "hours": hours, "kinds": kinds})
+
+        try:
+            await site.ledger.transact(work)
+        except Refused as e:
+            return await get_home(request, tuple(e.problems), 422)
+        site.changed()
+        return seen(request, f"/homes/{row.home}")
+
+    async def post_pause_end(request: Request) -> Response:
+        row, now_ms = known(request), site.clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            own = [s for s in records.silences(tx, now_ms) if s.home == row.home]
+            ended = [s.kind for s in own if records.end_silence(tx, s.id, now_ms)]
+            if ended:
+                deed(tx, "pause", request, {"do": "ended", "kinds": len(ended)})
+
+        await site.ledger.transact(work)
+        site.changed()
+        return seen(request, f"/homes/{row.home}")
+
     async def post_consent(request: Request) -> Response:
         row, fields, account = known(request), form_fields(request), account_of(request)
         what, how, now_ms = fields.get("what", ""), fields.get("how", "").strip(), site.clock.now_ms()
@@ -217,9 +249,19 @@ def home_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         at("/homes/{home}/history", get_history, Role.VIEWER),
         at("/homes/{home}/away", post_away, Role.OPERATOR, methods=("POST",)),
         at("/homes/{home}/away/end", post_away_end, Role.OPERATOR, methods=("POST",)),
+        at("/homes/{home}/pause", post_pause, Role.OPERATOR, methods=("POST",)),
+        at("/homes/{home}/pause/end", post_pause_end, Role.OPERATOR, methods=("POST",)),
         at("/homes/{home}/consent", post_consent, Role.OPERATOR, methods=("POST",)),
         at("/homes/{home}/consent/withdraw", post_withdraw, Role.OPERATOR, methods=("POST",)),
     ]
+
+
+def _together(silences: Sequence[Silence]) -> list[tuple[Silence, list[Kind]]]:
+    """Give silences of one home, those that end together as one: (one of them, all their kinds)."""
+    found: dict[tuple[int, str, str], tuple[Silence, list[Kind]]] = {}
+    for s in silences:
+        found.setdefault((s.until_ms, s.owner, s.reason), (s, []))[1].append(s.kind)
+    return list(found.values())
 
 
 def _holds(one: Consent, what: str, now_ms: int) -> bool:

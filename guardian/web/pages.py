@@ -28,6 +28,7 @@ from guardian.home_facts import Facts
 from guardian.lookout import Furniture
 from guardian.preroll import Strip
 from guardian.unseen import Unseen
+from guardian.walk import WalkTests
 from guardian.web.access import Role, whoever
 from guardian.web.feed import Feed
 from guardian.web.fence import LOOPBACK_NAMES
@@ -117,6 +118,7 @@ class Site:
     """Called after the away calendar has changed."""
     drills: Drilling | None = None
     """Drills, readiness and shifts."""
+    walks: WalkTests | None = None
     import_roster: Callable[[str, bool, str], Awaitable[Mapping[str, Any]]] | None = None
     """Takes a roster as TOML, whether to store nothing, and where it comes from; may raise `desk.Refused`."""
     passwords: Passwords = field(default_factory=Passwords)

@@ -34,6 +34,8 @@ def report_routes(site: Site, pages: Pages) -> list[BaseRoute]:
         if staff is None:
             raise HTTPException(404)
         ready, due, shifts = await asyncio.gather(staff.ready(), staff.due(), staff.shifts())
+        walks = await site.walks.due() if site.walks is not None else []
+        zone = ZoneInfo(site.people().duty.timezone)
         return pages.page(
             request,
             "ready.html",
@@ -42,6 +44,9 @@ def report_routes(site: Site, pages: Pages) -> list[BaseRoute]:
             homes=due["homes"][:DUE_SHOWN],
             more=max(0, len(due["homes"]) - DUE_SHOWN),
             people=due["people"],
+            walks=walks[:DUE_SHOWN],
+            more_walks=max(0, len(walks) - DUE_SHOWN),
+            day=lambda t_ms: datetime.fromtimestamp(t_ms / 1000, zone).strftime("%Y-%m-%d"),
             shifts=shifts,
             problem=problem,
         )

@@ -25,6 +25,7 @@ from guardian.web.pages import HERE, Pages, Site
 from guardian.web.people_pages import MOST_FILE, people_routes
 from guardian.web.picture_pages import picture_routes
 from guardian.web.report_pages import report_routes
+from guardian.web.walk_pages import walk_routes
 from guardian.web.words import N_
 
 MAX_FORM = 16 * 1024
@@ -54,6 +55,7 @@ def staff_app(site: Site) -> Starlette:
             *incident_routes(site, pages),
             *picture_routes(site, pages),
             *home_routes(site, pages),
+            *walk_routes(site, pages),
             *people_routes(site, pages),
             *report_routes(site, pages),
             *list_routes(site, pages),

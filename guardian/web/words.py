@@ -280,6 +280,8 @@ DEEDS: Final = {
     "drill": _p("deeds", "drill begun"),
     "away": _p("deeds", "away calendar changed"),
     "consent": _p("deeds", "consent changed"),
+    "pause": _p("deeds", "pause of small notices"),
+    "walk-test": _p("deeds", "walk test"),
 }
 
 FURNITURE: Final = {
@@ -336,8 +338,11 @@ SENSOR_KINDS: Final = {
     "thermal": _p("sensor_kinds", "thermal array"),
     "pir": _p("sensor_kinds", "motion"),
     "door": _p("sensor_kinds", "door"),
+    "appliance-door": _p("sensor_kinds", "door of an appliance"),
     "bed": _p("sensor_kinds", "bed"),
-    "radar": _p("sensor_kinds", "radar"),
+    "chair": _p("sensor_kinds", "chair"),
+    "presence": _p("sensor_kinds", "presence"),
+    "radar-fall": _p("sensor_kinds", "radar"),
     "temperature": _p("sensor_kinds", "temperature"),
     "humidity": _p("sensor_kinds", "humidity"),
     "button": _p("sensor_kinds", "help button"),
@@ -350,10 +355,26 @@ SENSOR_KINDS: Final = {
 
 TABLES: Final = {
     "homes": _p("tables", "Homes and residents"),
+    "zones": _p("tables", "Furniture"),
     "sensors": _p("tables", "Sensors"),
     "responders": _p("tables", "People who can go"),
     "travel": _p("tables", "Travel times"),
 }
+
+SIGNS: Final = {
+    "upright": _p("signs", "somebody upright"),
+    "lying": _p("signs", "somebody lying"),
+    "on": _p("signs", "occupied"),
+    "off": _p("signs", "free again"),
+    "door-on": _p("signs", "opened"),
+    "door-off": _p("signs", "closed"),
+    "pir-on": _p("signs", "motion"),
+    "radar-fall-on": _p("signs", "somebody lying"),
+    "cancel-on": _p("signs", "pressed"),
+    "heard": _p("signs", "heard"),
+}
+
+MOUNTS: Final = {"ceiling": _p("mounts", "ceiling"), "wall": _p("mounts", "wall")}
 
 CONSENTS: Final = {
     "monitoring": _p("consents", "being watched over"),
@@ -394,6 +415,8 @@ class Words:
         self.changes = self._group("changes", CHANGES)
         self.sensor_kinds = self._group("sensor_kinds", SENSOR_KINDS)
         self.tables = self._group("tables", TABLES)
+        self.signs = self._group("signs", SIGNS)
+        self.mounts = self._group("mounts", MOUNTS)
         self.consents = self._group("consents", CONSENTS)
         self.furniture = self._group("furniture", FURNITURE)
         self.tongues = {"zh": "中文", "en": "English"}

@@ -26,6 +26,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_consent_home", "consent", ["home"])
     op.create_table(
+        "walk_test",
+        sa.Column("home", sa.String(32), primary_key=True),
+        sa.Column("passed", sa.Text(), nullable=False),
+    )
+    op.create_table(
         "account",
         sa.Column("id", sa.String(16), primary_key=True),
         sa.Column("login", sa.String(32), nullable=False),
