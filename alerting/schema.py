@@ -44,7 +44,7 @@ person = Table(
     Column("medical", Text),
 )
 
-# --- the roster: each import is a new version, whole; the newest one holds -------------------------
+# --- the roster: a row holds from a version until another one ends it; the newest version holds ------
 
 roster_version = Table(
     "roster_version",
@@ -53,6 +53,7 @@ roster_version = Table(
     Column("t_ms", BigInteger, nullable=False),
     Column("source", Text, nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("whole", Boolean, nullable=False, server_default=text("1")),  # false while it is being written
 )
 
 
@@ -60,8 +61,10 @@ def _versioned(name: str, *columns: Column[object]) -> Table:
     return Table(
         name,
         metadata,
-        Column("version", ForeignKey("roster_version.version"), primary_key=True),
+        Column("version", ForeignKey("roster_version.version"), primary_key=True),  # that brought it
         Column("id", String(97), primary_key=True),
+        Column("ended", Integer),  # version that ended it; none: it holds
+        Index(f"ix_{name}_id", "id"),
         *columns,
     )
 

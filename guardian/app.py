@@ -5,7 +5,7 @@ Reading `run` is reading the system: every part, in order, with exactly what it 
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -226,8 +226,8 @@ async def run(
             day = datetime.fromtimestamp(now_ms / 1000, zone).toordinal()
             return facts(watch.board, watch.lookout, home, now_ms, day)
 
-        async def take_roster(text: str, dry_run: bool, source: str) -> desk.Answer:
-            return await import_roster(ledger, book, clock, exchange, text, dry_run, source)
+        async def take_roster(whole: str | Mapping[str, Any], dry_run: bool, source: str) -> desk.Answer:
+            return await import_roster(ledger, book, clock, exchange, whole, dry_run, source)
 
         def look_back(since_ms: int) -> Unseen:
             return unseen.look(watch.board.homes, watch.lookout.protection, book.roster, since_ms)

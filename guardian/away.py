@@ -14,8 +14,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerting.ledger import Absence, Ledger, Tx, absences, end_absence, note_absence
-from guardian import roster
+from alerting.ledger import (
+    Absence,
+    Ledger,
+    Tx,
+    absences,
+    end_absence,
+    knows_home,
+    newest_version,
+    note_absence,
+    site_timezone,
+)
 from guardian.clock import Clock
 from guardian.desk import Answer, Refused
 
@@ -43,12 +52,11 @@ def encode(wanted: Wanted) -> bytes:
 
 def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
     """Check and store one absence; give it as `listing` does. Raises Refused with every mistake."""
-    found = roster.newest(tx)
-    if found is None:
+    if newest_version(tx) is None:
         raise Refused(["no roster has been imported yet"])
-    zone = ZoneInfo(found.duty.timezone)
+    zone = ZoneInfo(site_timezone(tx))
     problems: list[str] = []
-    if wanted.home not in found.homes:
+    if not knows_home(tx, wanted.home):
         problems.append(f"home: {wanted.home} is not in the roster")
     from_ms = now_ms if wanted.begin is None else local_ms("from", wanted.begin, zone, problems)
     until_ms = local_ms("until", wanted.until, zone, problems)
@@ -67,8 +75,7 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
 
 def listing(tx: Tx, now_ms: int) -> Answer:
     """Give all that hold now or will, with local times."""
-    found = roster.newest(tx)
-    zone = ZoneInfo(found.duty.timezone if found else "UTC")
+    zone = ZoneInfo(site_timezone(tx))
     return {
         "absences": [
             {

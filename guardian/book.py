@@ -5,6 +5,7 @@ it while the daemon runs. Never decides who goes.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -15,10 +16,10 @@ from alerting.duty import Duty
 from alerting.learning import Past, learnt
 from alerting.ledger import Ledger, newest_roster, open_incidents, past
 from alerting.policy import Policy
-from guardian import desk, roster
+from guardian import desk, roster, roster_file, roster_store
 from guardian.clock import Clock
 from guardian.exchange import Exchange
-from guardian.roster import Roster
+from guardian.roster import Imported, Roster
 from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, SettingsError
 from guardian.web.view import People
@@ -125,16 +126,18 @@ async def import_roster(  # noqa: PLR0917  # app.py binds all but the last ones
     book: Book,
     clock: Clock,
     exchange: Exchange,
-    text: str,
+    wanted: str | Mapping[str, object],
     dry_run: bool,
     source: str = "desk",
 ) -> desk.Answer:
     """Import a roster through the desk or a page; people, homes and sensors take effect at once.
 
+    wanted: TOML, or what stands in it.
     What is to watch is built before anything is stored: a roster that cannot be watched changes nothing.
     """
     try:
-        file = await asyncio.to_thread(read_roster, text)
+        read = read_roster if isinstance(wanted, str) else roster_file.checked
+        file = await asyncio.to_thread(read, wanted)  # type: ignore[arg-type]  # each its own
     except SettingsError as e:
         raise desk.Refused(e.problems) from e
     if file.site.id != book.roster.site:
@@ -142,13 +145,13 @@ async def import_roster(  # noqa: PLR0917  # app.py binds all but the last ones
             [f"this Guardian watches site {book.roster.site}, the roster is of {file.site.id}"]
         )
     async with exchange.turn:
-        old = await ledger.transact(newest_roster)
-        new = await asyncio.to_thread(roster.prepare, file, old)
+        held = await roster_store.read(ledger)
+        new = await asyncio.to_thread(roster.prepare, file, held[1] if held else None)
         found = await asyncio.to_thread(new.roster)
         other = None if dry_run else await exchange.built(found)
-        done = await ledger.transact(
-            lambda tx: roster.store(tx, new, source, clock.now_ms(), dry_run=dry_run)
-        )
+        done = Imported(new.changes, None)
+        if not dry_run:
+            done = await roster_store.store(ledger, new, source, clock.now_ms())
         changes = list(done.changes)
         if done.version is not None:
             gone = set(book.roster.homes) - set(found.homes)
@@ -169,7 +172,7 @@ async def import_roster(  # noqa: PLR0917  # app.py binds all but the last ones
 
 async def export_roster(ledger: Ledger) -> desk.Answer:
     """Give the newest roster as TOML."""
-    rows = await ledger.transact(newest_roster)
-    if rows is None:
+    held = await roster_store.read(ledger)
+    if held is None:
         raise desk.Refused(["no roster has been imported yet"])
-    return {"toml": await asyncio.to_thread(lambda: roster.to_toml(roster.file_of(rows)))}
+    return {"toml": await asyncio.to_thread(lambda: roster.to_toml(roster.file_of(held[1])))}

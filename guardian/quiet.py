@@ -20,11 +20,13 @@ from alerting.ledger import (
     Tx,
     end_silence,
     held_concerns,
+    knows_home,
+    newest_version,
     note_silence,
     silence_of,
     silences,
+    site_timezone,
 )
-from guardian import roster
 from guardian.away import local_ms, local_text, who_and_why
 from guardian.clock import Clock
 from guardian.desk import Answer, Refused
@@ -65,11 +67,10 @@ def encode(wanted: Wanted) -> bytes:
 
 def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
     """Check and store one silence; give it as `listing` does. Raises Refused with every mistake."""
-    found = roster.newest(tx)
-    if found is None:
+    if newest_version(tx) is None:
         raise Refused(["no roster has been imported yet"])
     problems: list[str] = []
-    if wanted.home not in found.homes:
+    if not knows_home(tx, wanted.home):
         problems.append(f"home: {wanted.home} is not in the roster")
     kind = next((k for k in KINDS if k == wanted.kind), None)
     if kind is None:
@@ -78,7 +79,7 @@ def note(tx: Tx, wanted: Wanted, now_ms: int) -> Answer:
         problems.append("home: this kind is silenced there; it cannot be lengthened, only ended")
     elif any((c.home, c.kind) == (wanted.home, kind) for c in held_concerns(tx)):
         problems.append("home: what was silenced there is being told; ask again in a moment")
-    until_ms = local_ms("until", wanted.until, ZoneInfo(found.duty.timezone), problems)
+    until_ms = local_ms("until", wanted.until, ZoneInfo(site_timezone(tx)), problems)
     if until_ms is not None and until_ms <= now_ms:
         problems.append("until: past")
     elif until_ms is not None and until_ms - now_ms > MOST / timedelta(milliseconds=1):
@@ -96,8 +97,7 @@ def pause(tx: Tx, wanted: Pause, now_ms: int) -> int:
 
     Kinds that are silenced there already keep their end.
     """
-    found = roster.newest(tx)
-    zone = ZoneInfo(found.duty.timezone if found else "UTC")
+    zone = ZoneInfo(site_timezone(tx))
     until = local_text(now_ms + wanted.hours * 3_600_000, zone)
     told = {c.kind for c in held_concerns(tx) if c.home == wanted.home}
     new = [k for k in KINDS if k not in told and silence_of(tx, wanted.home, k, now_ms) is None]
@@ -114,8 +114,7 @@ def pause(tx: Tx, wanted: Pause, now_ms: int) -> int:
 
 def listing(tx: Tx, now_ms: int) -> Answer:
     """Give all that hold now, with local times, and how many findings wait for the end of each."""
-    found = roster.newest(tx)
-    zone = ZoneInfo(found.duty.timezone if found else "UTC")
+    zone = ZoneInfo(site_timezone(tx))
     return {
         "silences": [
             {

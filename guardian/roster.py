@@ -18,7 +18,16 @@ from typing import Any, Final
 import tomli_w
 
 from alerting.duty import Duty, Responder, Shift
-from alerting.ledger import RosterRows, Tx, newest_roster, save_roster
+from alerting.ledger import (
+    Piece,
+    RosterRows,
+    Tx,
+    begin_roster,
+    end_roster,
+    newest_roster,
+    pieces,
+    put_piece,
+)
 from detectors.zones import Box
 from guardian.board import SensorSpec
 from guardian.lookout import Furniture
@@ -70,6 +79,13 @@ class Prepared:
     changes: tuple[str, ...]
     digest: str
     is_first: bool
+    pieces: tuple[Piece, ...]
+    """What is to be written."""
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether there is anything to store."""
+        return bool(self.changes) or self.is_first
 
     def roster(self) -> Roster:
         """Give it as the daemon would have it."""
@@ -89,14 +105,17 @@ def prepare(file: RosterFile, old: RosterRows | None) -> Prepared:
     """Compare a roster file with the newest version; seconds with 10,000 homes, and the ledger is free."""
     rows = _rows(file, old)
     digest = hashlib.sha256(file.model_dump_json(by_alias=True).encode()).hexdigest()
-    return Prepared(rows, tuple(_changes(old, rows)), digest, is_first=old is None)
+    return Prepared(rows, tuple(_changes(old, rows)), digest, old is None, tuple(pieces(old, rows)))
 
 
 def store(tx: Tx, new: Prepared, source: str, now_ms: int, *, dry_run: bool = False) -> Imported:
-    """Store what was prepared, if it changes anything."""
-    if dry_run or not (new.changes or new.is_first):
+    """Store what was prepared in one transaction, if it changes anything (beside a daemon: roster_store)."""
+    if dry_run or not new.changes_anything:
         return Imported(new.changes, None)
-    return Imported(new.changes, save_roster(tx, new.rows, source, new.digest, now_ms))
+    version = begin_roster(tx, source, new.digest, now_ms)
+    for piece in new.pieces:
+        put_piece(tx, piece, version)
+    return Imported(new.changes, end_roster(tx, version))
 
 
 def newest(tx: Tx) -> Roster | None:

@@ -6,7 +6,7 @@ Takes TOML text; gives a `RosterFile`. Knows nothing of the ledger.
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
@@ -229,6 +229,11 @@ def read(text: str, name: str = "roster") -> RosterFile:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as e:  # also numbers and nests that no roster has
         raise SettingsError([f"{name}: not TOML: {e}"]) from e
+    return checked(table, name)
+
+
+def checked(table: Mapping[str, object], name: str = "roster") -> RosterFile:
+    """Check a roster as it would stand in a file. Raises SettingsError, as `read`."""
     try:
         roster = RosterFile.model_validate(table)
     except ValidationError as e:
@@ -269,7 +274,7 @@ def _doubled(what: str, ids: Iterable[str]) -> Iterable[str]:
             yield f"{what} {value} stands there {n} times"
 
 
-def _by_name(line: str, table: dict[str, object]) -> str:
+def _by_name(line: str, table: Mapping[str, object]) -> str:
     """`homes.3.sensors.0` says little; add the id where there is one."""
     found = re.search(r"\b(homes)\.(\d+)", line)
     homes = table.get("homes")

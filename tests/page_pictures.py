@@ -2,8 +2,10 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from playwright.async_api import Page
@@ -101,7 +103,7 @@ def facts(home: str) -> Facts | None:
     )
 
 
-async def nothing(_text: str, _dry_run: bool, _source: str) -> Answer:
+async def nothing(_whole: str | Mapping[str, Any], _dry_run: bool, _source: str) -> Answer:
     """Store nothing."""
     return {"changes": [], "version": None}
 

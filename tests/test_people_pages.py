@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from alerting import ledger as records
 from guardian import roster, roster_csv
 from guardian.desk import Answer, Refused
 from guardian.roster_csv import COLUMNS, TableError, merge, write
-from guardian.roster_file import RosterFile
+from guardian.roster_file import RosterFile, checked
 from guardian.roster_file import read as read_roster
 from guardian.settings import CONFIG, SettingsError
 from guardian.web.access import Role
@@ -32,10 +32,10 @@ def file() -> RosterFile:
 async def site() -> AsyncIterator[Site]:
     made: Site
 
-    async def take(text: str, dry_run: bool, source: str) -> Answer:
+    async def take(whole: str | Mapping[str, Any], dry_run: bool, source: str) -> Answer:
         """As guardian/book.py does, but for what is watched."""
         try:
-            wanted = read_roster(text)
+            wanted = read_roster(whole) if isinstance(whole, str) else checked(whole)
         except SettingsError as e:
             raise Refused(e.problems) from e
         old = await made.ledger.transact(records.newest_roster)

@@ -1,7 +1,8 @@
 """A small site for the tests of the board: five homes, three responders, incidents of every kind."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 from argon2 import PasswordHasher
@@ -133,7 +134,7 @@ async def make_site(
     history: History | None = None,
     drills: pages.Drilling | None = None,
     walks: WalkTests | None = None,
-    import_roster: Callable[[str, bool, str], Awaitable[Answer]] | None = None,
+    import_roster: Callable[[str | Mapping[str, Any], bool, str], Awaitable[Answer]] | None = None,
     ledger: Ledger | None = None,
     forecast: Callable[[], Forecast | None] = lambda: None,
     look_back: Callable[[int], Unseen] = lambda _since_ms: Unseen(0, 0, (), {}),

@@ -7,7 +7,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
   checking, migrating. spare.py: spares, and what stands in the place of a damaged ledger. lost.py: numbers
   after a loss. lock.py: one daemon for one state directory.
 - incidents.py: incidents, their moves and concerns. outbox.py: texts out and in.
-- people.py: the roster, phone numbers, codes. absences.py: who is expected to be away.
+- rosters.py: the roster's versions. people.py: phone numbers, codes. absences.py: who is expected to be away.
 - drills.py: who was drilled when, who has answered when.
 - areas.py: homes that went dark together. silences.py: what staff do not want to hear of for some hours.
 - sent.py: who was told at the start of a shift, how many texts a channel has carried.
@@ -112,16 +112,29 @@ from alerting.ledger.outbox import (
 )
 from alerting.ledger.past import past
 from alerting.ledger.people import (
-    RosterRows,
-    RosterVersion,
     closed_codes,
     code_for,
     codes,
-    newest_roster,
     person_phone,
     responder_language,
     responder_of_phone,
+)
+from alerting.ledger.rosters import (
+    PEOPLE,
+    PIECE,
+    TABLES,
+    Piece,
+    RosterRows,
+    RosterVersion,
+    begin_roster,
+    end_roster,
+    knows_home,
+    newest_roster,
+    newest_version,
+    pieces,
+    put_piece,
     roster_at,
+    roster_page,
     roster_versions,
     save_roster,
     site_timezone,
@@ -144,6 +157,9 @@ from alerting.ledger.walks import Passed, note_walked, unpacked, walked, walked_
 
 __all__ = [
     "ALIKE",
+    "PEOPLE",
+    "PIECE",
+    "TABLES",
     "Absence",
     "AccountRow",
     "AreaCount",
@@ -157,6 +173,7 @@ __all__ = [
     "Move",
     "Opened",
     "Passed",
+    "Piece",
     "Restored",
     "RosterRows",
     "RosterVersion",
@@ -174,6 +191,7 @@ __all__ = [
     "area_count",
     "area_homes",
     "beats_since",
+    "begin_roster",
     "begin_session",
     "carried",
     "carried_hourly",
@@ -191,6 +209,7 @@ __all__ = [
     "due_messages",
     "due_responders",
     "end_absence",
+    "end_roster",
     "end_session",
     "end_sessions",
     "end_silence",
@@ -209,6 +228,7 @@ __all__ = [
     "incident",
     "incident_of",
     "incidents_to_look_at",
+    "knows_home",
     "last_answers",
     "last_beat",
     "last_high",
@@ -223,6 +243,7 @@ __all__ = [
     "messages",
     "moves",
     "newest_roster",
+    "newest_version",
     "next_due_ms",
     "next_for",
     "note",
@@ -238,7 +259,9 @@ __all__ = [
     "past",
     "people_drilled",
     "person_phone",
+    "pieces",
     "postpone",
+    "put_piece",
     "recent_incidents",
     "record_failed",
     "record_receipt",
@@ -249,6 +272,7 @@ __all__ = [
     "responder_language",
     "responder_of_phone",
     "roster_at",
+    "roster_page",
     "roster_versions",
     "save_beat",
     "save_roster",

@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import tomli_w
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from alerting import ledger as records
 from alerting.ledger import Tx
-from guardian import roster
+from guardian import roster, roster_store
 from guardian.desk import Refused
 from guardian.roster_file import HomeRow, RosterFile
 from guardian.web.access import account_of, form_fields
@@ -26,17 +25,19 @@ from guardian.web.words import N_
 
 LOOKS, LOOK_MS = 8, 30 * 60_000
 """So many looks are held, for half an hour."""
+KEPT_S: Final = 300.0
+"""A roster that was read stays at hand for so long; with ten thousand homes reading it takes seconds."""
 CHANGES_SHOWN: Final = 500
 CHANGED_MEANWHILE: Final = N_(
     "Somebody else has changed the roster meanwhile. Look again at what would change."
 )
 
-Store = Callable[[str, bool, str], Awaitable[Mapping[str, Any]]]
+Store = Callable[[str | Mapping[str, Any], bool, str], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    text: str
+    whole: Mapping[str, Any] | str
     version: int
     account: str
     until_ms: int
@@ -49,18 +50,25 @@ class Drafts:
     def __init__(self, site: Site, pages: Pages, store: Store) -> None:
         self._site, self._pages, self._store = site, pages, store
         self._looks: dict[str, _Look] = {}
+        self._read: tuple[int, RosterFile] | None = None
+        self._forget: asyncio.TimerHandle | None = None
 
     async def now(self) -> tuple[int, RosterFile]:
         """Give the version that holds, and the roster as a file. Raises HTTPException 404: there is none."""
+        newest = await self._site.ledger.transact(records.newest_version)
+        if self._read is None or self._read[0] != newest:
+            held = await roster_store.read(self._site.ledger)
+            if held is None:
+                raise HTTPException(404)
+            self._read = held[0], await asyncio.to_thread(roster.file_of, held[1])
+        read = self._read
+        if self._forget is not None:
+            self._forget.cancel()
+        self._forget = asyncio.get_running_loop().call_later(KEPT_S, self._drop)
+        return read
 
-        def work(tx: Tx) -> tuple[int, records.RosterRows | None]:
-            versions = records.roster_versions(tx, 1)
-            return (versions[0].version if versions else 0), records.newest_roster(tx)
-
-        version, rows = await self._site.ledger.transact(work)
-        if rows is None:
-            raise HTTPException(404)
-        return version, await asyncio.to_thread(roster.file_of, rows)
+    def _drop(self) -> None:
+        self._read = None
 
     async def home(self, home: str) -> tuple[RosterFile, HomeRow]:
         """Give the roster and one home of it. Raises HTTPException 404."""
@@ -83,9 +91,8 @@ class Drafts:
         self, request: Request, whole: Mapping[str, Any] | str, version: int, source: str
     ) -> Response:
         """Show what a roster would change; nothing is stored yet."""
-        text = whole if isinstance(whole, str) else await asyncio.to_thread(tomli_w.dumps, whole)
         try:
-            answer = await self._store(text, True, source)
+            answer = await self._store(whole, True, source)
         except Refused as e:
             return self.refused(request, e.problems)
         now_ms = self._site.clock.now_ms()
@@ -94,7 +101,7 @@ class Drafts:
         while len(self._looks) >= LOOKS:
             del self._looks[next(iter(self._looks))]
         key = secrets.token_urlsafe(16)
-        self._looks[key] = _Look(text, version, account_of(request).id, now_ms + LOOK_MS, source)
+        self._looks[key] = _Look(whole, version, account_of(request).id, now_ms + LOOK_MS, source)
         return self._page(request, changes=answer["changes"], key=key)
 
     async def store(self, request: Request) -> Response:
@@ -108,7 +115,7 @@ class Drafts:
             return self.refused(request, [self._pages.words(request).text(CHANGED_MEANWHILE)], 409)
         del self._looks[key]
         try:
-            answer = await self._store(held.text, False, f"{account.by} {held.source}")
+            answer = await self._store(held.whole, False, f"{account.by} {held.source}")
         except Refused as e:
             return self.refused(request, e.problems)
         stored, told = answer["version"], {"changes": len(answer["changes"]), "by": held.source}

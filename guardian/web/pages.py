@@ -119,8 +119,9 @@ class Site:
     drills: Drilling | None = None
     """Drills, readiness and shifts."""
     walks: WalkTests | None = None
-    import_roster: Callable[[str, bool, str], Awaitable[Mapping[str, Any]]] | None = None
-    """Takes a roster as TOML, whether to store nothing, and where it comes from; may raise `desk.Refused`."""
+    import_roster: Callable[[str | Mapping[str, Any], bool, str], Awaitable[Mapping[str, Any]]] | None = None
+    """Takes a roster, as TOML or as what would stand in it, whether to store nothing, and where it comes
+    from; may raise `desk.Refused`."""
     passwords: Passwords = field(default_factory=Passwords)
     welcome: Welcome | None = None
     """How the first account is made."""

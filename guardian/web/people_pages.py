@@ -17,10 +17,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from alerting import ledger as records
-from guardian import roster, roster_csv
+from guardian import roster, roster_csv, roster_store
 from guardian.roster_csv import TableError
 from guardian.web.access import Role, account_of, at, form_fields, form_file
-from guardian.web.drafts import Drafts
+from guardian.web.drafts import Drafts, written
 from guardian.web.pages import Pages, Site, asked_for, whole_number
 from guardian.web.place_forms import form_routes
 
@@ -118,16 +118,14 @@ def people_routes(site: Site, pages: Pages) -> list[BaseRoute]:
     async def post_restore(request: Request) -> Response:
         wanted = request.path_params["version"]
         version, _ = await drafts.now()
-        rows = await site.ledger.transact(lambda tx: records.roster_at(tx, wanted))
-        if not rows.sites:
+        held = await roster_store.read(site.ledger, wanted)
+        if held is None:
             raise HTTPException(404)
         try:
-            old = await asyncio.to_thread(roster.file_of, rows)
+            old = await asyncio.to_thread(roster.file_of, held[1])
         except (KeyError, ValidationError) as e:  # somebody in it has been erased
             raise HTTPException(409) from e
-        return await drafts.look(
-            request, await asyncio.to_thread(roster.to_toml, old), version, f"version {wanted}"
-        )
+        return await drafts.look(request, written(old), version, f"version {wanted}")
 
     limits = {"files": 1}
     return [

@@ -13,6 +13,17 @@ def upgrade() -> None:
     """Move the schema forward."""
     for name in ("key_at", "door_code", "animals", "medical"):
         op.add_column("person", sa.Column(name, sa.Text()))
+    op.add_column(
+        "roster_version", sa.Column("whole", sa.Boolean(), nullable=False, server_default=sa.text("1"))
+    )
+    for name in ("site", "home", "room", "zone", "sensor", "responder", "shift", "travel"):
+        op.add_column(name, sa.Column("ended", sa.Integer()))
+        op.create_index(f"ix_{name}_id", name, ["id"])
+        # each version had all its rows: they hold until the next one
+        op.execute(
+            f"UPDATE {name} SET ended = (SELECT min(v.version) FROM roster_version v "  # noqa: S608  # names of ours
+            f"WHERE v.version > {name}.version)"
+        )
     op.create_table(
         "consent",
         sa.Column("id", sa.Integer(), primary_key=True),
