@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiomqtt
 import httpx
 import pytest
 from playwright.async_api import Page, expect
 
 from guardian.broker import mosquitto
 from guardian.clock import LiveClock
+from guardian.link import BrokerAddress
 from simulator import demo
 from simulator.private import Configuration, Place, connected, daemon, free_port, prepare
 from simulator.providers import FakeTwilio
@@ -30,6 +32,7 @@ class Centre:
     url: str
     begin: Callable[[], None]
     """Let the homes send."""
+    broker: BrokerAddress
 
 
 @asynccontextmanager
@@ -60,7 +63,7 @@ async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
             sending.append(asyncio.create_task(start))
 
         try:
-            yield Centre(place, f"http://127.0.0.1:{board_port}", begin)
+            yield Centre(place, f"http://127.0.0.1:{board_port}", begin, broker)
         finally:
             for task in sending:
                 task.cancel()
@@ -149,3 +152,51 @@ async def test_a_dead_daemon_is_said_on_the_screen_and_the_session_outlives_it(t
             await expect(page.locator("#lost")).to_be_hidden(timeout=30_000)
             await page.goto(f"{url}/accounts")
             await expect(page.locator("tbody")).to_contain_text("boss")
+
+
+async def test_a_sensor_is_added_by_a_form_walked_past_and_no_longer_due(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c, daemon(c.place), browser() as context:
+        page, url = context.pages[0], c.url
+        await connected(c.place)
+        await first_account(page, url, c.place)
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await page.goto(f"{url}/places/home/home-02/sensor")
+        await page.get_by_label("Sensor").first.fill("Move")
+        await page.locator("select[name=kind]").select_option("pir")
+        await page.get_by_role("button", name="See what would change").click()
+        await expect(page.get_by_role("alert")).to_contain_text("mistakes")
+        await page.get_by_label("Sensor").first.fill("move")
+        await page.get_by_role("button", name="See what would change").click()
+        await expect(page.locator(".changes")).to_contain_text("+ sensor home-02/move")
+        await page.get_by_role("button", name="Store it").click()
+        await page.goto(f"{url}/homes/home-02/walk")
+        await page.get_by_role("button", name="Begin").click()
+        await expect(page.locator("#walk .wanted")).to_have_count(3)  # the array's two, and the new one's
+        async with aiomqtt.Client(c.broker.host, c.broker.port) as device:
+            await device.publish("guardian/demo/home-02/move/event", b'{"value": 1}', qos=1)
+            await expect(page.locator("#walk .passed")).to_contain_text("motion", timeout=10_000)
+        await page.get_by_role("button", name="End the test").click()
+        await expect(page.get_by_role("status")).to_contain_text("1 of 2 sensors have passed.")
+        await page.goto(f"{url}/readiness")
+        await expect(page.locator("li", has_text="home-02").last).to_contain_text("1 sensors")
+
+
+async def test_a_table_with_mistakes_stores_nothing_and_names_each(tmp_path: Path) -> None:
+    async with centre(tmp_path) as c, daemon(c.place), browser() as context:
+        page, url = context.pages[0], c.url
+        await connected(c.place)
+        await first_account(page, url, c.place)
+        for text, found in (
+            ("home,card,entry_s\nhome-01,much too long,soon\nhome-99,7,60\n", "2 mistakes"),
+            ("home,card\nhome-01,88\n", "What would change"),
+        ):
+            await page.goto(f"{url}/places")
+            file = {"name": "homes.csv", "mimeType": "text/csv", "buffer": text.encode()}
+            await page.locator("input[type=file]").set_input_files(file)  # type: ignore[arg-type]
+            await page.get_by_role("button", name="See what would change").click()
+            await expect(page.locator("#page")).to_contain_text(found)
+        await page.get_by_role("button", name="Store it").click()
+        await page.goto(f"{url}/homes/home-01")
+        await expect(page.get_by_role("heading", name="Card 88")).to_be_visible()
+        await page.goto(f"{url}/homes/home-99")
+        await expect(page.locator("main")).to_contain_text("There is no such page")
