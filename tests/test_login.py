@@ -14,8 +14,8 @@ from alerting import ledger as records
 from alerting.concern import Kind
 from alerting.ledger import Deed, LoginTakenError
 from guardian.web.access import BUCKET, IDLE_MS, LONGEST_MS, Role, digest_of
+from guardian.web.names import DEEDS
 from guardian.web.passwords import LOCK_MS, TRIES, Passwords, Welcome, is_login, wrong_with
-from guardian.web.words import DEEDS
 from tests.logged_in import PASSWORD, QUICK, Browser, account, logged_in, stranger
 from tests.web_people import MIN, S, Site, make_site
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerting.concern import Kind
-from guardian.web.words import N_, Words, _p
+from guardian.web.names import _p
+from guardian.web.words import N_, Words
 
 K = Kind
 _FALLS = (K.FALL_SUSPECTED, K.FALL_CONFIRMED, K.LONG_LIE)

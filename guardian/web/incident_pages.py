@@ -32,10 +32,11 @@ from alerting.incident import (
 from alerting.ledger import AreaCount, Tx
 from guardian.web.access import Role, account_of, at, form_fields
 from guardian.web.evidence_words import numbers, sentences
+from guardian.web.names import FALSE_CAUSES
 from guardian.web.pages import Pages, Site, seen
 from guardian.web.plan import Plan, plan
 from guardian.web.view import AREA_SHOWN, People, card, local_time, responders
-from guardian.web.words import FALSE_CAUSES, Words
+from guardian.web.words import Words
 
 Fields = Mapping[str, str]
 MOST_MINUTES: Final = 99

@@ -32,9 +32,10 @@ from guardian.walk import WalkTests
 from guardian.web.access import Role, whoever
 from guardian.web.feed import Feed
 from guardian.web.fence import LOOPBACK_NAMES
+from guardian.web.names import FALSE_CAUSES
 from guardian.web.passwords import Passwords, Welcome
 from guardian.web.view import HURRY_MS, SEGMENTS, HomeRow, People
-from guardian.web.words import FALSE_CAUSES, LANGUAGES, N_, WORDS, Words, choose
+from guardian.web.words import LANGUAGES, N_, WORDS, Words, choose
 
 HERE: Final = Path(__file__).parent
 GAPS_SHOWN: Final = 500
