@@ -37,10 +37,11 @@ from guardian.history.embedded import Embedded
 from guardian.history.influx import InfluxHistory
 from guardian.history.pack import minute_of
 from guardian.home_facts import Facts, facts
-from guardian.home_rows import rows_of, status
+from guardian.home_rows import HomeRow, rows_of, status
 from guardian.link import BrokerAddress, Link
 from guardian.memory import keep_built
 from guardian.named import Named
+from guardian.people import People
 from guardian.pulse import Pulse
 from guardian.quiet import Silences
 from guardian.quotas import QuotaWatch
@@ -57,7 +58,6 @@ from guardian.web.pages import Site
 from guardian.web.passwords import Passwords, Welcome
 from guardian.web.serve import Tcp, serve
 from guardian.web.staff import staff_app
-from guardian.web.view import HomeRow, People
 
 if TYPE_CHECKING:
     from alerting.channels.apprise import Informer

@@ -19,10 +19,10 @@ from alerting.policy import Policy
 from guardian import desk, roster, roster_file, roster_store
 from guardian.clock import Clock
 from guardian.exchange import Exchange
+from guardian.people import People
 from guardian.roster import Imported, Roster
 from guardian.roster_file import read as read_roster
 from guardian.settings import Loaded, SettingsError
-from guardian.web.view import People
 
 log = structlog.get_logger("book")
 

@@ -8,8 +8,8 @@ from alerting.ledger import Tx, newest_roster
 from guardian import desk, named, roster
 from guardian.cli_homes import asked
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption
+from guardian.people import People
 from guardian.settings import load
-from guardian.web.view import People
 
 incidents_app = typer.Typer(no_args_is_help=True, help="Open incidents: who takes over, who goes too.")
 

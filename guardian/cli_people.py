@@ -17,9 +17,9 @@ from guardian import desk, drills, foresight, roster, unseen
 from guardian.book import LOOK_BACK_MS
 from guardian.cli_homes import asked
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption, fail
+from guardian.people import People
 from guardian.settings import load
 from guardian.shifts import listing
-from guardian.web.view import People
 
 WIDE = 120
 """Columns of tables that go into a file."""

@@ -24,9 +24,9 @@ from guardian import quotas
 from guardian.clock import Clock
 from guardian.desk import Answer, Refused
 from guardian.foresight import local
+from guardian.people import People
 from guardian.roster import Roster
 from guardian.shifts import listing
-from guardian.web.view import People
 
 AHEAD_H: Final = 24
 """Whoever is on shift within so many hours should be ready."""

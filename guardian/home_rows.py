@@ -1,6 +1,7 @@
 """All homes as the staff's pages list them, out of the arrays; and what the daemon says about itself."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,26 @@ from guardian.clock import Clock
 from guardian.link import Link
 from guardian.protection import Protection
 from guardian.watch import Watch
-from guardian.web.view import HomeRow
+
+
+@dataclass(frozen=True, slots=True)
+class HomeRow:
+    """One home as the board knows it now."""
+
+    home: str
+    card: str | None
+    room: str | None
+    """Where the resident is; None = unknown."""
+    activity: str
+    """One of the board's activity states, such as `walking` or `lying-in-bed`; `unknown` is one of them."""
+    temperature_c: float | None
+    """Room temperature; None = no sensor, or silent."""
+    last_life_ms: int | None
+    """Last proof of life; None = none since the start."""
+    blind: bool
+    """No valid data now."""
+    degraded: bool = False
+    """A room is about as warm as a body: a fall there could be missed."""
 
 
 def rows_of(

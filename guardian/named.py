@@ -15,7 +15,7 @@ from alerting.ledger import Ledger, Tx, open_incidents
 from alerting.policy import Policy
 from guardian.clock import Clock
 from guardian.desk import Answer, Refused
-from guardian.web.view import People
+from guardian.people import People
 
 BY = "desk"
 MOST_OWNER = 64

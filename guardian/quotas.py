@@ -17,7 +17,7 @@ from alerting.policy import Policy
 from alerting.quota import DAY_MS, Cap, Outlook, outlook, worth_telling
 from guardian.clock import Clock
 from guardian.foresight import local
-from guardian.web.view import People
+from guardian.people import People
 
 log = structlog.get_logger("quotas")
 

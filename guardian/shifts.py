@@ -12,8 +12,8 @@ from alerting.ledger import Tx, handed_over, open_incidents
 from alerting.shifts import ends_ms
 from guardian.desk import Answer
 from guardian.foresight import local
+from guardian.people import People
 from guardian.roster import Roster
-from guardian.web.view import People
 
 AHEAD_H: Final = 24
 HOUR_MS: Final = 3_600_000

@@ -14,11 +14,11 @@ from playwright.async_api import BrowserContext, Page, async_playwright
 
 from alerting.concern import Kind
 from alerting.incident import Accepted, Arrived, Closed, EnRoute, LastResort
+from guardian.home_rows import HomeRow
 from guardian.homes import Activity
 from guardian.protection import Gap, Reach, Reason
 from guardian.unseen import Unseen
 from guardian.web.serve import Tcp, serve
-from guardian.web.view import HomeRow
 from tests.alerting_people import T0
 from tests.web_people import MIN, S, Site, make_site
 

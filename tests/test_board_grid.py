@@ -11,10 +11,11 @@ import pytest
 
 from alerting.concern import Kind
 from alerting.incident import Accepted
+from guardian.home_rows import HomeRow
 from guardian.web import board_pages
 from guardian.web.access import Role
 from guardian.web.codes import LETTERS, grid, state_of
-from guardian.web.view import HomeRow, view
+from guardian.web.view import view
 from tests.logged_in import account, logged_in
 from tests.web_people import MIN, Site, make_site
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import expect
 
+from guardian.home_rows import HomeRow
 from guardian.web.serve import Tcp, serve
-from guardian.web.view import HomeRow
 from tests.board_pictures import browser
 from tests.web_people import MIN, make_site
 

@@ -12,8 +12,8 @@ from alerting.incident import Accepted, Closed
 from alerting.learning import Past, PastPage
 from alerting.ledger import Ledger, Message, Tx, apply, enqueue, open_new, record_sent
 from guardian.book import LEARN_S, LOOK_BACK_MS, Book
+from guardian.people import People
 from guardian.roster import Roster
-from guardian.web.view import People
 from tests.alerting_people import T0, concern, duty, responder, shipped_policy
 
 DAY = 86_400_000

@@ -13,8 +13,8 @@ from alerting.incident import Closed
 from alerting.ledger import Ledger, codes, handed_over, open_incidents, sent
 from alerting.recognise import recognise
 from guardian import shifts
+from guardian.people import People
 from guardian.roster import Roster
-from guardian.web.view import People
 from tests.alerting_people import duty, responder
 from tests.courier_world import Centre, centre
 from tests.test_planner import NOW

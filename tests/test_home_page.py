@@ -18,12 +18,12 @@ from detectors.fault import Cause
 from guardian.history.embedded import Embedded
 from guardian.history.pack import BLIND, DAY, MINUTE, MINUTE_MS, NONE_CENTI, SEEN, Minutes
 from guardian.home_facts import Eye, Facts
+from guardian.home_rows import HomeRow
 from guardian.homes import Activity
 from guardian.quiet import KINDS
 from guardian.web.access import Role
 from guardian.web.charts import changes, columns, strip
 from guardian.web.pages import HERE
-from guardian.web.view import HomeRow
 from tests.logged_in import Browser, account, logged_in
 from tests.test_ledger import roster
 from tests.web_people import DOOR, MIN, Site, make_site

@@ -23,8 +23,8 @@ from alerting.concern import Concern, Kind
 from guardian.clock import LiveClock
 from guardian.history import influx
 from guardian.history.influx import InfluxHistory
+from guardian.home_rows import HomeRow
 from guardian.web.serve import Tcp, serve
-from guardian.web.view import HomeRow
 from tests.alerting_people import T0, SetClock, concern
 
 NOBODY = "http://127.0.0.1:1"  # nothing listens on port 1

@@ -31,9 +31,9 @@ from alerting.ledger import (
 from alerting.quota import DAY_MS, HOUR_MS, Cap, Quotas, kept, outlook, worth_telling
 from alerting.readiness import AGAIN_MS
 from guardian import quotas, ways
+from guardian.people import People
 from guardian.quotas import QuotaWatch
 from guardian.settings import SettingsError, load
-from guardian.web.view import People
 from tests.alerting_people import concern, duty, responder, shipped_policy, with_policy
 from tests.courier_world import NOW, Centre, FakeProvider, centre
 from tests.test_paths import Caller

@@ -24,8 +24,9 @@ from alerting.incident import (
 )
 from alerting.ledger import LedgerError, RosterRows
 from guardian.homes import Activity
+from guardian.people import People
 from guardian.web.names import FALSE_CAUSES
-from guardian.web.view import CARDS_SHOWN, HOMES_SHOWN, People, view
+from guardian.web.view import CARDS_SHOWN, HOMES_SHOWN, view
 from guardian.web.words import EN, WORDS, choose
 from tests.alerting_people import T0, duty, responder
 from tests.web_people import NAMES, S, Site, make_site

@@ -21,10 +21,10 @@ from guardian.desk_people import people_routes
 from guardian.drills import Drills
 from guardian.foresight import Foresight
 from guardian.named import Named
+from guardian.people import People
 from guardian.roster import Roster
 from guardian.web.pages import GAPS_SHOWN
 from guardian.web.serve import serve
-from guardian.web.view import People
 from tests.alerting_people import EVERY_DAY, T0, SetClock, concern, duty, responder, shipped_policy
 from tests.courier_world import FakeProvider
 from tests.web_people import S, make_site

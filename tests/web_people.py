@@ -19,6 +19,8 @@ from guardian.desk import Answer
 from guardian.evidence import Evidence
 from guardian.history.pack import History
 from guardian.home_facts import Facts
+from guardian.home_rows import HomeRow
+from guardian.people import Door, People
 from guardian.preroll import Strip
 from guardian.unseen import Unseen
 from guardian.walk import WalkTests
@@ -26,7 +28,6 @@ from guardian.web import pages
 from guardian.web.feed import Feed
 from guardian.web.passwords import Passwords, Welcome
 from guardian.web.staff import staff_app
-from guardian.web.view import Door, HomeRow, People
 from tests.alerting_people import T0, SetClock, duty, responder, shipped_policy
 
 S = 1000

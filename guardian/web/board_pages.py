@@ -20,10 +20,11 @@ from starlette.routing import BaseRoute
 from alerting import ledger as records
 from alerting.incident import Incident
 from alerting.ledger import LedgerError, Tx
+from guardian.home_rows import HomeRow
 from guardian.web import codes
 from guardian.web.access import Account, Role, account_of, at, is_still_in
 from guardian.web.pages import CSRF_MARK, Pages, Site, asked_for
-from guardian.web.view import Beside, HomeRow, View, as_json, view
+from guardian.web.view import Beside, View, as_json, view
 
 HEARTBEAT_S = 5.0
 """The stream says something at least so often; the page calls the line dead after three of them."""

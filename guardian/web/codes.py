@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from guardian.web.view import HomeRow
+    from guardian.home_rows import HomeRow
 
 LETTERS: Final = {
     "incident": "i",

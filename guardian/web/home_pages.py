@@ -18,11 +18,12 @@ from alerting.concern import Kind
 from alerting.ledger import Consent, Silence, Tx
 from guardian import away, quiet
 from guardian.desk import Refused
+from guardian.home_rows import HomeRow
 from guardian.web import codes
 from guardian.web.access import Role, account_of, at, form_fields
 from guardian.web.charts import Piece, changes, columns, strip
 from guardian.web.pages import Pages, Site, asked_for, begin_ms, seen, whole_number
-from guardian.web.view import HomeRow, local_time
+from guardian.web.view import local_time
 from guardian.web.words import N_
 
 PAGE: Final = 100

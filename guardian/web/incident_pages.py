@@ -30,12 +30,13 @@ from alerting.incident import (
     ReportedFalse,
 )
 from alerting.ledger import AreaCount, Tx
+from guardian.people import People
 from guardian.web.access import Role, account_of, at, form_fields
 from guardian.web.evidence_words import numbers, sentences
 from guardian.web.names import FALSE_CAUSES
 from guardian.web.pages import Pages, Site, seen
 from guardian.web.plan import Plan, plan
-from guardian.web.view import AREA_SHOWN, People, card, local_time, responders
+from guardian.web.view import AREA_SHOWN, card, local_time, responders
 from guardian.web.words import Words
 
 Fields = Mapping[str, str]

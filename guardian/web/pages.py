@@ -25,7 +25,9 @@ from guardian.clock import Clock
 from guardian.evidence import Evidence
 from guardian.history.pack import History
 from guardian.home_facts import Facts
+from guardian.home_rows import HomeRow
 from guardian.lookout import Furniture
+from guardian.people import People
 from guardian.preroll import Strip
 from guardian.unseen import Unseen
 from guardian.walk import WalkTests
@@ -34,7 +36,7 @@ from guardian.web.feed import Feed
 from guardian.web.fence import LOOPBACK_NAMES
 from guardian.web.names import FALSE_CAUSES
 from guardian.web.passwords import Passwords, Welcome
-from guardian.web.view import HURRY_MS, SEGMENTS, HomeRow, People
+from guardian.web.view import HURRY_MS, SEGMENTS
 from guardian.web.words import LANGUAGES, N_, WORDS, Words, choose
 
 HERE: Final = Path(__file__).parent

@@ -12,12 +12,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerting.concern import Kind
-from alerting.duty import Duty
 from alerting.in_time import latest_pages
 from alerting.incident import Incident, State
-from alerting.ledger import AreaCount, RosterRows, Silence, Tx, area_count, listed_dark, silences
+from alerting.ledger import AreaCount, Silence, Tx, area_count, listed_dark, silences
 from alerting.policy import Policy
 from alerting.shifts import on_duty
+from guardian.home_rows import HomeRow
+from guardian.people import People
 from guardian.web import codes
 
 HOMES_SHOWN = 240
@@ -35,79 +36,6 @@ HURRY_MS = 120_000
 
 SEGMENTS = ("onset", "suspected", "decided", "provider", "accepted", "en_route", "on_scene", "closed")
 _FIRE = frozenset({Kind.FIRE.value, Kind.SMOKE.value, Kind.GAS.value})
-
-
-@dataclass(frozen=True, slots=True)
-class HomeRow:
-    """One home as the board knows it now."""
-
-    home: str
-    card: str | None
-    room: str | None
-    """Where the resident is; None = unknown."""
-    activity: str
-    """One of the board's activity states, such as `walking` or `lying-in-bed`; `unknown` is one of them."""
-    temperature_c: float | None
-    """Room temperature; None = no sensor, or silent."""
-    last_life_ms: int | None
-    """Last proof of life; None = none since the start."""
-    blind: bool
-    """No valid data now."""
-    degraded: bool = False
-    """A room is about as warm as a body: a fall there could be missed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Who lives in a home, and how to get in; None = nobody has noted it."""
-
-    name: str
-    phone: str | None = None
-    address: str | None = None
-    key_at: str | None = None
-    door_code: str | None = None
-    animals: str | None = None
-    medical: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Who can go, and what staff call people and places. Names and addresses stay on this board."""
-
-    duty: Duty
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Responder id → name."""
-    addresses: Mapping[str, str] = field(default_factory=dict)
-    """Home → address, shown only when 120 has to be called."""
-    doors: Mapping[str, "Door"] = field(default_factory=dict)
-    """Home → what somebody at the door must know."""
-    phones: Mapping[str, str] = field(default_factory=dict)
-    """Responder id → number."""
-
-    @classmethod
-    def of(cls, duty: Duty, rows: RosterRows | None) -> "People":
-        """Take names and addresses from the roster's rows."""
-        if rows is None:
-            return cls(duty)
-        person = {p["id"]: p for p in rows.people}  # without those who have been erased
-        homes = [(h["id"], person.get(h["resident"])) for h in rows.homes]
-        return cls(
-            duty,
-            names={r["id"]: person[r["id"]]["name"] for r in rows.responders if r["id"] in person},
-            addresses={home: who["address"] for home, who in homes if who is not None and who["address"]},
-            doors={
-                home: Door(who["name"], *(who.get(f) for f in Door.__slots__[1:]))
-                for home, who in homes
-                if who is not None
-            },
-            phones={
-                r["id"]: person[r["id"]].get("phone") or "" for r in rows.responders if r["id"] in person
-            },
-        )
-
-    def name(self, responder: str) -> str:
-        """Give the name, or the id of somebody who has left the roster."""
-        return self.names.get(responder, responder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,13 @@ from alerting.concern import SEVERITY, Concern, Kind
 from alerting.duty import Duty, Responder, Shift
 from alerting.ledger import Ledger, Tx
 from guardian.clock import LiveClock
+from guardian.home_rows import HomeRow
+from guardian.people import People
 from guardian.settings import CONFIG, load
 from guardian.web.feed import Feed
 from guardian.web.pages import Site
 from guardian.web.serve import Tcp, serve
 from guardian.web.staff import staff_app
-from guardian.web.view import HomeRow, People
 from simulator.bench.road_plan import resident_kb
 
 WARM_S: Final = 3.0
