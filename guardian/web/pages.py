@@ -6,6 +6,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -34,6 +35,7 @@ from guardian.walk import WalkTests
 from guardian.web.access import Role, whoever
 from guardian.web.feed import Feed
 from guardian.web.fence import LOOPBACK_NAMES
+from guardian.web.mistakes import told
 from guardian.web.names import FALSE_CAUSES
 from guardian.web.passwords import Passwords, Welcome
 from guardian.web.view import HURRY_MS, SEGMENTS
@@ -160,6 +162,7 @@ class Pages:
             w=words,
             _=words.text,
             pgettext=words.in_context,
+            told=partial(told, words),
             site=site.name,
             account=account,
             Role=Role,
