@@ -61,7 +61,7 @@ _NUMBERS: Final = frozenset(
     name
     for model in (HomeRow, SensorRow, ResponderRow, ZoneRow)
     for name, f in model.model_fields.items()
-    if "float" in str(f.annotation) or "int" in str(f.annotation)
+    if re.search(r"\b(float|int)\b", str(f.annotation))  # and not what is called int16
 ) | {"travel_s"}
 
 

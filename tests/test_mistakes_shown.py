@@ -95,7 +95,7 @@ def table(*lines: str) -> str:
 
 
 FILES: Final = {
-    "sensors": ("sensors", table(COLUMNS, *SENSORS), 14),
+    "sensors": ("sensors", table(COLUMNS, *SENSORS), 13),
     "homes": ("homes", "home,card,entry_s,keyholders,phone\nh01,1234567890,-5,12,13\nH,1,soon,,\n", 7),
     "a head": ("homes", "home,colour,,card,card\nh01,1,2,3,4\n", 3),
     "lines": ("travel", "phone,home,travel_s\n,h01,1\n,h01,1\na,b,c,d\n", 4),

@@ -89,6 +89,14 @@ def test_what_was_written_comes_back_the_same(
     assert merged == file
 
 
+def test_an_array_of_another_maker_keeps_the_format_of_its_pictures(file: RosterFile) -> None:
+    columns = "home,sensor,kind,room,rows,cols,dialect,topic,format,endianness"
+    text = f"{columns}\nh01,cam,thermal,living,8,8,thermal,cam/1,base64-int16,little\n"
+    merged = RosterFile.model_validate(merge(file, "sensors", text.encode()))
+    assert merged.homes[0].sensors[-1].format == "base64-int16"
+    assert RosterFile.model_validate(merge(file, "sensors", write(merged, "sensors").encode())) == merged
+
+
 def test_a_cell_that_a_spreadsheet_would_work_out_is_text_and_comes_back(file: RosterFile) -> None:
     first = file.homes[0]
     assert first.resident is not None
