@@ -14,7 +14,8 @@ from typing import Any, Final
 import pytest
 from pydantic import ValidationError
 
-from guardian import book, plan, roster_csv, roster_file, roster_source, settings
+from alerting import drill
+from guardian import away, book, plan, quiet, roster_csv, roster_file, roster_source, settings
 from guardian.web import people_pages, place_forms
 from guardian.web.mistakes import AT, BOTH, HEADS, LONGEST, SAID, told
 from guardian.web.words import EN, ZH
@@ -23,7 +24,7 @@ from tests.test_words import CHINESE
 HOLE: Final = re.compile(r"%\(\w+\)s")
 SENTENCE: Final = re.compile(r"[a-z]{2,} [a-z]{2,}", re.IGNORECASE)
 """Two words of English in a row; names of keys, and ids, stand alone."""
-RAISED: Final = {"ValueError", "TableError", "SettingsError", "Refused"}
+RAISED: Final = {"ValueError", "TableError", "SettingsError", "Refused", "DrillRefused"}
 THERE: Final = ast.parse('f" {value} stands there {times} times"', mode="eval").body
 
 
@@ -126,6 +127,10 @@ OURS: Final = (
     *samples(book.import_roster),
     *samples(people_pages),
     *samples(place_forms, n="7", **{"ids.index(one) + 1": "7"}),
+    *samples(away, why="why they are away", what="until"),
+    *samples(away.who_and_why, why="why nobody needs to hear of it"),
+    *samples(quiet),
+    *samples(drill, home="h01"),
     shape_sample(),
 )
 HINTS: Final = tuple(f"attribute: {words}" for _, words in roster_source._ATTRIBUTES.values())

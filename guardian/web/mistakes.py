@@ -25,6 +25,25 @@ HEADS: Final = (
 )
 """Where a mistake is, from the outside in; `%(why)s` is the mistake by itself."""
 SAID: Final = (
+    # guardian/away.py, guardian/quiet.py, guardian/drills.py and alerting/drill.py
+    N_("no roster has been imported yet"),
+    N_("home: %(home)s is not in the roster"),
+    N_("until: not after the begin, or past"),
+    N_("until: more than %(days)s days after the begin"),
+    N_("until: past"),
+    N_("until: more than %(hours)s hours from now"),
+    N_("no absence %(number)s that could end"),
+    N_("no silence %(number)s that could end"),
+    N_("owner: who says so, 1 to %(letters)s letters"),
+    N_("reason: why they are away, 1 to %(letters)s letters"),
+    N_("reason: why nobody needs to hear of it, 1 to %(letters)s letters"),
+    N_("%(key)s: %(text)s is no time such as 2026-12-06T18:00"),
+    N_("kind: one of %(kinds)s; nothing else can be silenced"),
+    N_("home: this kind is silenced there; it cannot be lengthened, only ended"),
+    N_("home: what was silenced there is being told; ask again in a moment"),
+    N_("home: all that can be silenced there is; it cannot be lengthened, only ended"),
+    N_("nobody is on shift now"),
+    N_("%(home)s: incident %(number)s (%(kind)s) is open"),
     # guardian/settings.py, guardian/book.py, guardian/web/people_pages.py
     N_("not an international phone number (+country number): %(phone)s"),
     N_("not a possible phone number: %(phone)s"),
