@@ -113,6 +113,8 @@ class WalkTests:
         self._board, self._ledger, self._clock = board, ledger, clock
         self._walks: dict[str, Walk] = {}
         self._begun = asyncio.Event()
+        self._rows_of: Board | None = None
+        self._rows: dict[str, Sequence[tuple[int, str]]] = {}
 
     def running(self, home: str) -> Walk | None:
         """Give the test that runs in a home."""
@@ -141,14 +143,24 @@ class WalkTests:
         """Take what the cameras of these homes see now."""
         board = self._board()
         seen_ms, posture = board.last_seen
-        for row, (home, sensor) in enumerate(board.camera_names):
-            walk = self._walks.get(home)
-            if walk is None or seen_ms[row] < walk.begun_ms:
-                continue
-            if posture[row] == Posture.UPRIGHT:
-                walk.show(sensor, Sign.UPRIGHT, int(seen_ms[row]))
-            elif posture[row] in LYING:
-                walk.show(sensor, Sign.LYING, int(seen_ms[row]))
+        for walk in self._walks.values():
+            for row, sensor in self._cameras(board, walk.home):
+                if seen_ms[row] < walk.begun_ms:
+                    continue
+                if posture[row] == Posture.UPRIGHT:
+                    walk.show(sensor, Sign.UPRIGHT, int(seen_ms[row]))
+                elif posture[row] in LYING:
+                    walk.show(sensor, Sign.LYING, int(seen_ms[row]))
+
+    def _cameras(self, board: Board, home: str) -> Sequence[tuple[int, str]]:
+        """Give the rows of a home's cameras with their names; looked for once, and after each exchange."""
+        if self._rows_of is not board:
+            self._rows_of, self._rows = board, {}
+        known = self._rows.get(home)
+        if known is None:
+            names = enumerate(board.camera_names)
+            known = self._rows[home] = [(row, sensor) for row, (of, sensor) in names if of == home]
+        return known
 
     async def run(self) -> None:
         """Look at the cameras while a test runs, and end those that nobody has ended."""
