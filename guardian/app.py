@@ -46,6 +46,7 @@ from guardian.pulse import Pulse
 from guardian.quiet import Silences
 from guardian.quotas import QuotaWatch
 from guardian.settings import Loaded, Mqtt, SettingsError
+from guardian.subject import Subjects, subject_routes
 from guardian.trace import Trace
 from guardian.unseen import Unseen
 from guardian.walk import WalkTests
@@ -308,6 +309,7 @@ async def run(
             more=[
                 *people_routes(foresight, drills, named, protection),
                 *account_routes(ledger, clock, passwords),
+                *subject_routes(Subjects(ledger, clock, past, evidence)),
                 reload_route(exchange),
             ],
             silences=Silences(ledger, clock, changed),

@@ -28,6 +28,7 @@ from guardian.cli_accounts import accounts_app, make_certificate
 from guardian.cli_homes import away_app, quiet_app, roster_app
 from guardian.cli_incidents import incidents_app
 from guardian.cli_parts import DEFAULT_CONFIG, err, fail
+from guardian.cli_subject import subject_app
 from guardian.link import BrokerAddress
 from guardian.memory import keep_freed
 from guardian.roster_file import read as read_roster
@@ -52,6 +53,7 @@ for _command in _TOP:
 app.add_typer(quiet_app, name="quiet")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(accounts_app, name="account")
+app.add_typer(subject_app, name="subject")
 app.command("certificate")(make_certificate)
 train_app = typer.Typer(no_args_is_help=True, help="Make the shipped weights anew, from simulated frames.")
 app.add_typer(bench_app, name="bench")

@@ -13,6 +13,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
 - sent.py: who was told at the start of a shift, how many texts a channel has carried.
 - accounts.py: who uses the pages, and their sessions. audit.py: who saw and did what. consents.py:
   what residents have agreed to. walks.py: which sensors were seen to see.
+  subjects.py: all that is kept of one person, and its end.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
   months.py: what went out in a month.
 """
@@ -126,6 +127,7 @@ from alerting.ledger.rosters import (
     Piece,
     RosterRows,
     RosterVersion,
+    Row,
     begin_roster,
     end_roster,
     knows_home,
@@ -152,6 +154,15 @@ from alerting.ledger.silences import (
     silences,
 )
 from alerting.ledger.spare import Restored
+from alerting.ledger.subjects import (
+    erase_home,
+    erase_responder,
+    is_awaited,
+    residents,
+    responders_of,
+    told_of_home,
+    told_of_responder,
+)
 from alerting.ledger.transaction import LedgerError
 from alerting.ledger.walks import Passed, note_walked, unpacked, walked, walked_after
 
@@ -177,6 +188,7 @@ __all__ = [
     "Restored",
     "RosterRows",
     "RosterVersion",
+    "Row",
     "SessionRow",
     "Silence",
     "Tx",
@@ -215,6 +227,8 @@ __all__ = [
     "end_silence",
     "ended",
     "enqueue",
+    "erase_home",
+    "erase_responder",
     "go_on_after",
     "group_high",
     "group_low",
@@ -228,6 +242,7 @@ __all__ = [
     "incident",
     "incident_of",
     "incidents_to_look_at",
+    "is_awaited",
     "knows_home",
     "last_answers",
     "last_beat",
@@ -269,8 +284,10 @@ __all__ = [
     "release",
     "release_held",
     "reroute",
+    "residents",
     "responder_language",
     "responder_of_phone",
+    "responders_of",
     "roster_at",
     "roster_page",
     "roster_versions",
@@ -289,6 +306,8 @@ __all__ = [
     "to_stand_down",
     "to_tell_over",
     "told_of_area",
+    "told_of_home",
+    "told_of_responder",
     "uncleared_suspicions",
     "ungroup",
     "unpacked",

@@ -239,7 +239,7 @@ class Embedded:
         if self._connection is None:
             db = sqlite3.connect(self._path, check_same_thread=False, timeout=1.0)
             db.executescript(
-                "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = NORMAL;"
+                "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;"
                 "CREATE TABLE IF NOT EXISTS home (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
                 "CREATE TABLE IF NOT EXISTS room (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
                 "CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"

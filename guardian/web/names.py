@@ -261,6 +261,7 @@ DEEDS: Final = {
     "consent": _p("deeds", "consent changed"),
     "pause": _p("deeds", "pause of small notices"),
     "walk-test": _p("deeds", "walk test"),
+    "erased": _p("deeds", "erased all that names somebody"),
 }
 
 FURNITURE: Final = {
