@@ -31,7 +31,6 @@ CHUNK_PX: Final = 256 * 768  # smoothed, compared and summed together; 64 to 256
 WIDE_PX: Final = (
     512  # numpy copies "a number a row" into its buffer first: from here on that doubles the time
 )
-GEMM: Final = 16  # pictures a matrix product, always as many: BLAS rounds the odd ones at the end differently
 HALF: Final = np.float32(0.5)
 
 
@@ -150,8 +149,8 @@ class _Desk:
 def _desk(params: BlobParams, m: int, rows: int, cols: int) -> _Desk:
     pixels = rows * cols
     large = pixels >= SMOOTH_FROM
-    chunk = max(1, CHUNK_PX // pixels // GEMM) * GEMM
-    most = min(chunk, -(-m // GEMM) * GEMM)
+    chunk = max(1, CHUNK_PX // pixels)
+    most = min(chunk, m)
     return _Desk(
         rows,
         cols,
@@ -316,9 +315,8 @@ def _measured(
         weight = desk.room[:k]
         weight[...] = held
         weight *= part
-        full = -(-k // GEMM)
-        products = desk.room[: full * GEMM].reshape(full, GEMM, -1) @ fixed.basis
-        sums[now] = products.reshape(-1, 6)[:k]
+        # a product a picture: what BLAS makes of one among many depends on where it stands among them
+        np.matmul(fixed.basis, weight[..., np.newaxis], out=sums[now, :, np.newaxis])
 
     counted = np.empty((3, *patch.shape), patch.dtype)
     counted[0] = patch
@@ -353,7 +351,7 @@ class _Fixed:
     """What depends on the shape of the picture only."""
 
     basis: F32
-    """(P, 6) one, x, y, x², y², xy; laid out by columns, which BLAS multiplies a fifth faster."""
+    """(6, P) one, x, y, x², y², xy."""
     rim: Words
     """(rows, 1) the outermost pixels."""
     row: Words
@@ -373,4 +371,4 @@ def _fixed(rows: int, cols: int) -> _Fixed:
     rim[:, 0] = [(1 << cols) - 1 if r in {0, rows - 1} else 1 | 1 << (cols - 1) for r in range(rows)]
     row[:, 0] = [1 << r for r in range(rows)]
     middle = np.array([mid_x, mid_y, mid_x, mid_x, mid_y, mid_y], np.float32)[:, None]
-    return _Fixed(sums.T, rim, row, middle)
+    return _Fixed(sums, rim, row, middle)

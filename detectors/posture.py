@@ -24,10 +24,6 @@ MODELS: Final = Path(__file__).parent / "models"
 UNSCALED: Final = "unscaled"
 COARSE_PX: Final = 128
 """Arrays of fewer pixels are coarse (8x8), of fewer than SMOOTH_FROM middle (12x16), else fine."""
-BLOCK: Final = 64
-"""Rows of one matrix product: its rounding depends on their number, and chunks must equal the whole."""
-
-
 FARTHEST: Final = 8.0
 """Standard deviations; an input further out counts as that far."""
 
@@ -93,16 +89,12 @@ class Network:
 
     def __call__(self, x: F32) -> F32:
         """(L, len(Doing) + 1) logits of the first D inputs; every row's result is that of the row alone."""
-        n, d = len(x), len(self.centre)
-        blocks = -(-n // BLOCK)
-        z = np.zeros((blocks * BLOCK, d), np.float32)
-        np.subtract(x[:, :d], self.centre, out=z[:n])
-        z *= self.scale
+        z = (x[:, : len(self.centre)] - self.centre) * self.scale
         np.clip(z, -FARTHEST, FARTHEST, out=z)
-        layer = np.matmul(z.reshape(blocks, BLOCK, d), self.hidden) + self.hidden_bias
+        # a product a row: what BLAS makes of one among many depends on where it stands among them
+        layer = np.matmul(z[:, np.newaxis], self.hidden) + self.hidden_bias
         np.maximum(layer, layer.dtype.type(0), out=layer)
-        logits = np.matmul(layer, self.out) + self.out_bias
-        return np.asarray(logits.reshape(blocks * BLOCK, len(self.out_bias))[:n])
+        return np.asarray((np.matmul(layer, self.out) + self.out_bias)[:, 0])
 
 
 def tier(rows: int, cols: int) -> str:
