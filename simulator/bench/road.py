@@ -31,6 +31,8 @@ FALLS_SHARE: Final = 0.01  # of the homes, but no fewer than FALLS_LEAST
 FALLS_LEAST: Final = 20
 PATIENCE_S: Final = 300.0
 """For a child process to say its next line; playing the first minute of 10,000 homes takes half a minute."""
+LATEST_FALL_S: Final = 300.0
+"""In a long run: their pictures are kept, up to a bound, and what grows after that is a leak."""
 GROWTH_S: Final = 5.0
 """Between two looks at the daemon's memory."""
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
@@ -89,7 +91,7 @@ def run_road(
 
 
 def plan_of(homes: int, options: Options, film: Path) -> Plan:
-    """Give the plan of one size: falls in the first half, so that they are confirmed within the rest."""
+    """Give the plan of one size: falls early, so that they are confirmed within the rest."""
     falls = options.falls if options.falls is not None else max(FALLS_LEAST, round(homes * FALLS_SHARE))
     return Plan(
         folder="",
@@ -103,7 +105,7 @@ def plan_of(homes: int, options: Options, film: Path) -> Plan:
         burst=options.burst,
         burst_s=options.seconds if options.burst != 1 else 0.0,
         calm_s=options.calm_s if options.burst != 1 else 0.0,
-        fall_s=(0.0, options.seconds / 2),
+        fall_s=(0.0, min(options.seconds / 2, LATEST_FALL_S)),
     )
 
 

@@ -16,9 +16,9 @@ CALM_MS: Final = 500
 """Beats look at frames no older than this (the median sensor's newest): nothing waits any more."""
 FULL: Final = 0.9
 """Share of a core from which a process is the limit."""
-SOAK_H: Final = 0.25
-WARM_UP_H: Final = 0.17
-"""Until all that is kept for a while is full: pre-rolls, known events, pools, the heap."""
+SOAK_H: Final = 0.4
+WARM_UP_H: Final = 0.25
+"""Until all that is kept for a while is full: pre-rolls, pictures of falls, known events, pools, the heap."""
 LATE_MS: Final = 50.0
 """A tick of the load generator; 1 in 100 later than this, and the load was not what it was meant to be."""
 
@@ -81,7 +81,9 @@ def _growth(grown: Sequence[tuple[float, int, int]]) -> dict[str, Any]:
     warm = hours >= WARM_UP_H
     if hours[-1] < SOAK_H:
         return {}
+    minutes = np.arange(0, hours[-1], 1 / 60)
     return {
+        "rss_mb_by_minute": np.interp(minutes, hours, kb / 1024).round(1).tolist(),
         "rss_mb_per_hour": round(float(np.polyfit(hours[warm], kb[warm] / 1024, 1)[0]), 2),
         "rss_mb_from_to": [round(kb[warm][0] / 1024, 1), round(kb[warm][-1] / 1024, 1)],
         "files_least_most": [int(files[warm].min()), int(files[warm].max())],
