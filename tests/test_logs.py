@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +104,9 @@ async def test_an_incident_leaves_nobodys_name_number_or_address_in_logs_and_fig
     )
     assert 'guardian_provider_results_total{channel="twilio",outcome="refused"} 1.0' in figures
     assert 'guardian_findings_total{kind="sos"} 1.0' in figures
+    assert 'guardian_link_up{connection="events"} 1.0' in figures
+    assert re.search(r"^guardian_beat_length_seconds_count [1-9]", figures, re.MULTILINE)
+    assert re.search(r"^guardian_beat_lag_seconds_count [1-9]", figures, re.MULTILINE)
     assert told(f"x {PHONE} x"), "the check can fail"
     assert told(json.dumps(HELPER)), "escaped, too"
 
