@@ -13,7 +13,7 @@ ONCE ?=
 # random: what is reached must not be luck.
 CORE_TESTS := $(patsubst %,tests/test_%.py,acceptance area arrival backup book calls courier courier_ways coverage \
 	drill goes_too handover home_page incident learning ledger ledger_disk ledger_plans ledger_refusals \
-	ledger_restored ledger_spare login look month naming overtaken paths people_pages planner policy quiet quota \
+	ledger_restored ledger_spare login look metrics month naming overtaken paths people_pages planner policy quiet quota \
 	recognise replies rosters shifts spoken standing subject together triage urgent_first walk wording)
 
 .PHONY: demo test test-all cover lint bench pictures clean lock

@@ -17,6 +17,7 @@ For each text:
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -61,6 +62,9 @@ CRASH_POINTS: Final = ("planning", "planned", "before-lease", "leased", "sending
 """Where a test may kill the process: `planning` inside the transaction that holds a new wave, `planned`
 after it; `before-lease` and `leased` around the lease; `sending` just before the text is handed over,
 `sent` just after, `recorded` after the commit that says so."""
+
+OUTCOMES: Final = ("taken", "no-answer", "refused", "failed")
+"""What comes of handing a text over: the provider has it, may have it, will never take it, not now."""
 
 AT_ONCE: Final = 32
 """Texts in flight at the same time; a hung provider holds no more than these, and as many HIGH pages."""
@@ -116,6 +120,8 @@ class Courier:
         self.alarm = True
         """Somebody is called for as a last resort; at the start, as long as nobody knows better."""
         self._caps = caps
+        self.results: Counter[tuple[str, str]] = Counter()
+        """(channel, one of OUTCOMES) → texts and calls handed over since the start."""
         self._health = Health()
         self._before: dispatch.Before | None = None
         self._known_ways: tuple[Duty, Sequence[str], dict[str, list[Way]]] | None = None
@@ -277,15 +283,18 @@ class Courier:
                 self._crash_point("sending")
                 sid = await ready.channel.send(ready.phone, ready.body, valid_s)
         except TimeoutError:
+            self.results[ready.channel.name, "no-answer"] += 1
             self._health.failed(ready.channel.name, self._clock.now_ms())
             await self._try_again(ready.message, "no answer in time", maybe_taken=True)
         except ChannelError as e:
+            self.results[ready.channel.name, "refused" if e.permanent else "failed"] += 1
             if e.permanent:
                 await self._fail(ready.message, e.reason)
             else:
                 self._health.failed(ready.channel.name, self._clock.now_ms())
                 await self._try_again(ready.message, e.reason, maybe_taken=e.maybe_taken)
         else:
+            self.results[ready.channel.name, "taken"] += 1
             self._health.took(ready.channel.name)
             self._crash_point("sent")
             await self._record(ready.message, sid, ready.behind)

@@ -40,6 +40,7 @@ from guardian.home_facts import Facts, facts
 from guardian.home_rows import HomeRow, rows_of, status
 from guardian.link import BrokerAddress, Link
 from guardian.memory import keep_built
+from guardian.metrics import Sources, Tally, metrics_app
 from guardian.named import Named
 from guardian.people import People
 from guardian.pulse import Pulse
@@ -150,7 +151,7 @@ async def run(
         # beside the road: the board, history that may fail, the pulse that must not lie
         feed = Feed()
         history = InfluxHistory.of(settings.history, clock, site=people.site) if settings.history else None
-        pulse = Pulse(clock)
+        pulse, tally = Pulse(clock), Tally(clock)
 
         def changed() -> None:
             courier.wake.set()
@@ -158,10 +159,15 @@ async def run(
 
         def noticed(what: Noticed) -> None:
             changed()
+            tally.noticed(what.concerns)
             for concern in what.concerns:
                 log.info("noticed", home=concern.home, kind=concern.kind, onset_ms=concern.onset_ms)
                 if history is not None:
                     history.offer_finding(concern)
+
+        def beaten(now_ms: int) -> None:
+            pulse.mark("beat", now_ms)
+            tally.beat(now_ms)
 
         def memory_said(why: str | None) -> None:
             feed.changed()
@@ -185,7 +191,7 @@ async def run(
             voice=control,
             state_directory=state if people.homes else None,  # one who knows nobody learns nothing
             on_noticed=noticed,
-            on_beat=lambda now_ms: pulse.mark("beat", now_ms),
+            on_beat=beaten,
             on_heard=lambda readings: walks.hear(readings),  # noqa: PLW0108  # they are built below
             crash_point=crash_point,
         )
@@ -301,6 +307,10 @@ async def run(
         if hooks:
             door = serve(Starlette(routes=hooks), Tcp(settings.web.hooks_port))
             hooks_port = (await stack.enter_async_context(door)).port
+        if web.metrics_port is not None:
+            sources = Sources(link, watch, ledger, courier, duty, loaded.policy, tuple(channels))
+            watched = serve(metrics_app(sources, tally, clock), Tcp(web.metrics_port))
+            await stack.enter_async_context(watched)
         commands = desk.desk_app(
             status=partial(status, link, watch, ledger, clock),
             import_roster=partial(import_roster, ledger, book, clock, exchange),
@@ -326,7 +336,7 @@ async def run(
         parts: dict[str, Coroutine[Any, Any, None]] = {
             "pulse": pulse.run(),
             "vitals": vitals.run(ledger, courier, pulse, clock, memory_said),
-            **({"history": history.run(), "minutes": _minutes(history, home_rows, clock)} if history else {}),
+            **({"history": history.run(), "minutes": history.offer_minutes(home_rows)} if history else {}),
             **({"informer": informer.run()} if informer else {}),
             **({} if replay else {"spares": spares.run(ledger, clock)}),
             **({"lost": spares.tell(lost, control, informer, clock, lambda: courier.alarm)} if lost else {}),
@@ -365,15 +375,6 @@ def _evidence(state: Path) -> Evidence | None:
     except OSError as e:
         log.error("pictures of incidents are not kept", why=str(e))  # noqa: TRY400  # it is in the words
         return None
-
-
-async def _minutes(history: InfluxHistory, rows: Callable[[], Sequence[HomeRow]], clock: Clock) -> None:
-    """Offer the state of every home to the history, each minute."""
-    never = asyncio.Event()
-    while True:
-        now_ms = clock.now_ms()
-        history.offer_states(now_ms, rows())
-        await clock.wait(never, (now_ms // 60_000 + 1) * 60_000)
 
 
 async def _last_resort(control: Control, clock: Clock, informer: "Informer | None", one: Incident) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import platform
 import sys
@@ -16,13 +15,12 @@ from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from alerting.ledger import LedgerError
-from guardian import cli_devices, cli_people, desk
+from guardian import cli_devices, cli_people, desk, logs
 from guardian.broker import BrokerError
 from guardian.cli_accounts import accounts_app, make_certificate
 from guardian.cli_homes import away_app, quiet_app, roster_app
@@ -121,18 +119,6 @@ def _write(file: Path | None, figures: Mapping[str, Any], seed: int | None = Non
     file.write_text(json.dumps({**figures, "machine": machine, "seed": seed}, indent=2) + "\n", "utf-8")
 
 
-def _logs() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
-
-
 @app.command()
 def run(
     config: ConfigFile = DEFAULT_CONFIG,
@@ -148,7 +134,7 @@ def run(
 
     if clock not in {"live", "replay"}:
         raise typer.BadParameter("live or replay", param_hint="--clock")
-    _logs()
+    logs.configure(os.environ, sys.stderr)
     keep_freed()
     asyncio.run(daemon.run(load(config), replay=clock == "replay", trace=roster_from))
 

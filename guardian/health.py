@@ -110,6 +110,11 @@ class HealthWatch:
         self.protection.minute(self.now, self.state.cameras, known, bathroom, moment, off=self._bench)
         return found
 
+    @property
+    def batteries_low(self) -> int:
+        """How many sensors say that their battery is nearly empty."""
+        return int((self._board.battery <= self._params.eventhealth.battery_low).sum())
+
     def in_sight(self, dark: Mapping[str, int]) -> list[str]:
         """Give those of these homes (→ dark since, ms since 1970) that are dark no more, as of this minute.
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerting.ledger import Ledger
 from guardian import desk
-from guardian.board import Activity, Board
+from guardian.board import Activity, Board, StateOfHomes
 from guardian.clock import Clock
 from guardian.link import Link
 from guardian.protection import Protection
@@ -34,20 +35,25 @@ class HomeRow:
     """A room is about as warm as a body: a fall there could be missed."""
 
 
-def rows_of(
-    board: Board, cards: Mapping[str, str], now_ms: int, protection: Protection | None = None
-) -> list[HomeRow]:
-    """Give the homes as the staff board shows them. A home without fresh data is blind, never fine.
+def sight(state: StateOfHomes, protection: Protection | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(H,) homes that are blind, and homes whose sight is poor.
 
     With `protection` a home without cameras is blind while its silence would not be noticed, and one with
     cameras also while none of them shows a picture of its room.
     """
-    state = board.state(now_ms)
     blind, degraded = state.people < 0, state.degraded
-    if protection is not None:
-        seeing = blind & protection.sees_falls  # the board knows within seconds, protection within minutes
-        blind = seeing | protection.state.blind
-        degraded = degraded | protection.state.degraded
+    if protection is None:
+        return blind, degraded
+    seeing = blind & protection.sees_falls  # the board knows within seconds, protection within minutes
+    return seeing | protection.state.blind, degraded | protection.state.degraded
+
+
+def rows_of(
+    board: Board, cards: Mapping[str, str], now_ms: int, protection: Protection | None = None
+) -> list[HomeRow]:
+    """Give the homes as the staff board shows them. A home without fresh data is blind, never fine."""
+    state = board.state(now_ms)
+    blind, degraded = sight(state, protection)
     return [
         HomeRow(
             home=home,

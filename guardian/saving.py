@@ -47,6 +47,8 @@ class Saving:
         self.queue: asyncio.Queue[tuple[Save, Snapshot]] = asyncio.Queue(maxsize=1)
         self.due_ms = 0
         """When the next whole one is due."""
+        self.kept_ms = 0
+        """When the newest whole one that is written was taken; until one is, when all began."""
         self._writing = False
         self._copies = _Copies()
         self._whole_ms = self._part_ms = 0
@@ -55,7 +57,7 @@ class Saving:
 
     def begin(self, lookout: Lookout, now_ms: int) -> None:
         """Have memory ready before the first beat, which it would hold up; the first one is due soon."""
-        self.due_ms = now_ms + FIRST_MS
+        self.due_ms, self.kept_ms = now_ms + FIRST_MS, now_ms
         if self._directory is not None:
             self._copies.of(lookout.snapshot(live=True))
 
@@ -88,6 +90,11 @@ class Saving:
             await self.queue.join()
 
     @property
+    def size_bytes(self) -> int:
+        """How large the larger one of both files is; 0 without any."""
+        return 0 if self._directory is None else snapshot.size_bytes(self._directory)
+
+    @property
     def _may(self) -> bool:
         return self._directory is not None and self._ledger.on_memory is None  # the file lacks its beats
 
@@ -118,6 +125,8 @@ class Saving:
             finally:
                 self._writing = False
                 self.queue.task_done()
+            if save is snapshot.save:
+                self.kept_ms = held.taken_ms
             if droppable:
                 await self._ledger.transact(partial(drop_beats, upto=droppable))
 

@@ -52,13 +52,13 @@ class SettingsError(Exception):
 
 
 def phone_number(text: str) -> str:
-    """Give a phone number in E.164, or raise ValueError."""
+    """Give a phone number in E.164, or raise ValueError, which does not repeat it: logs may show it."""
     try:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException as e:
-        raise ValueError(f"not an international phone number (+country number): {text}") from e
+        raise ValueError("not an international phone number (+country number)") from e
     if not phonenumbers.is_possible_number(number):
-        raise ValueError(f"not a possible phone number: {text}")
+        raise ValueError("not a possible phone number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -124,6 +124,8 @@ class Web(Strict):
     """Whether people log in; without, whoever reaches the port may do everything: on loopback only."""
     hooks_port: Port = 8081
     """On loopback, behind a proxy with TLS."""
+    metrics_port: Port | None = None
+    """On loopback, for Prometheus; none = figures are not served."""
 
     @property
     def is_loopback(self) -> bool:

@@ -124,6 +124,12 @@ def save(directory: Path, snapshot: Snapshot) -> int:
     return min(snapshot.beat, other.index.beat) if other else 0
 
 
+def size_bytes(directory: Path) -> int:
+    """Give the size of the larger file, 0 without any."""
+    files = [directory / name for name in _NAMES]
+    return max((file.stat().st_size for file in files if file.exists()), default=0)
+
+
 def save_part(directory: Path, snapshot: Snapshot) -> None:
     """Write what single cameras have learnt since the newest snapshot. Raises OSError."""
     _replace(directory / _PART, snapshot, 0)

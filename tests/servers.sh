@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes ready what the slow tests talk to: Chromium and the tools of the build from the system's
-# packages, Prism, Zigbee2MQTT and axe-core from npm where Node is installed (their tests are left out otherwise), and a real
-# InfluxDB 2.7 built from source (about five minutes, once). All are kept outside the tree.
+# packages, Prism, Zigbee2MQTT and axe-core from npm where Node is installed (their tests are left out otherwise), promtool (two minutes)
+# and a real InfluxDB 2.7 (about five minutes) built from source, once. All are kept outside the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/guardian-care
@@ -9,6 +9,7 @@ influxd=$cache/influxd-2.7.12
 prism=$cache/prism-5.16.0
 zigbee2mqtt=$cache/zigbee2mqtt-2.14.1
 axe=$cache/axe-4.14.1
+promtool=$cache/promtool-0.53.4
 
 install_packages() {
   if [ "$(id -u)" = 0 ]; then sudo=""
@@ -58,6 +59,21 @@ if [ ! -d "$zigbee2mqtt/node_modules/zigbee2mqtt" ] && command -v npm >/dev/null
   rm -rf "$zigbee2mqtt"
   mv "$zigbee2mqtt.new" "$zigbee2mqtt"
 fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$cache"
+if [ ! -x "$promtool" ]; then
+  command -v go >/dev/null 2>&1 || {
+    echo "guardian: the test of the alert rules needs go (Go 1.23 or newer)" >&2
+    exit 1
+  }
+  echo "guardian: building promtool 0.53.4 for the tests, about two minutes, only once"
+  mkdir "$work/promtool"
+  cp "$here"/promtool/go.mod "$here"/promtool/go.sum "$here"/promtool/tools.go "$work/promtool"
+  (cd "$work/promtool" && nice go build -mod=mod -trimpath -ldflags '-s -w' -o promtool github.com/prometheus/prometheus/cmd/promtool)
+  mv "$work/promtool/promtool" "$promtool"
+fi
 [ ! -x "$influxd" ] || exit 0
 
 for tool in go cargo; do
@@ -67,9 +83,6 @@ for tool in go cargo; do
   }
 done
 echo "guardian: building InfluxDB 2.7.12 for the tests, about five minutes, only once"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$cache"
 cp "$here"/influxd/go.mod "$here"/influxd/go.sum "$here"/influxd/tools.go "$here"/influxd/rustc-lenient "$work"
 cd "$work"
 GOBIN="$work/bin" go install github.com/influxdata/pkg-config@v0.2.14

@@ -170,7 +170,7 @@ def test_growth_is_told_of_long_runs_after_warm_up() -> None:
     of = figures(PLAN, told(grown=rising))
     assert of["rss_mb_per_hour"] == pytest.approx(3.03, abs=0.01)
     assert of["rss_mb_from_to"] == pytest.approx([225.0, 227.3], abs=0.1)
-    assert of["rss_mb_by_minute"][::30] == pytest.approx([200, 225.8], abs=0.5)
+    assert of["rss_mb_by_minute"][::30] == pytest.approx([200, 225.8], abs=1.0)
     assert of["files_least_most"] == [40, 40], "one file more for a moment while warming up is no leak"
     assert "+3.03 MB an hour; 40 to 40 files open" in table({"homes": {"2": of}})
     assert "rss_mb_per_hour" not in figures(PLAN, told()), "ten seconds tell nothing"

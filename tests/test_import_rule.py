@@ -25,6 +25,7 @@ HOMES_OF = {  # third party → the only files or folders of guardian, alerting 
     "darabonba": {"alerting/channels/aliyun.py"},
     "urllib3": {"alerting/channels/aliyun.py"},
     "influxdb_client": {"guardian/history/influx.py"},
+    "prometheus_client": {"guardian/metrics.py"},
     "sqlalchemy": {"alerting/schema.py", "alerting/ledger", "alerting/migrations"},
     "alembic": {"alerting/ledger", "alerting/migrations"},
 }

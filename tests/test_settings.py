@@ -55,7 +55,7 @@ from_number = "110"
         "guardian.toml: mqtt.port: Input should be less than or equal to 65535",
         "guardian.toml: mqtt.prot: unknown key",
         "guardian.toml: twilio.account_sid: String should match pattern '^AC[0-9a-f]{32}$'",
-        "guardian.toml: twilio.from_number: not an international phone number (+country number): 110",
+        "guardian.toml: twilio.from_number: not an international phone number (+country number)",
     ]
     assert "guardian.toml: twilio.auth_token: missing" in found
     assert "mine.toml: fall.nonsense: unknown key" in found
@@ -125,7 +125,7 @@ def test_nobody_is_called_unless_the_settings_say_so(tmp_path: Path) -> None:
 def test_a_caller_that_is_no_phone_number_is_named(tmp_path: Path) -> None:
     found = problems(tmp_path, GOOD + TWILIO + 'voice_from_number = "110"\n', twilio_auth_token="t")
     assert found == [
-        "guardian.toml: twilio.voice_from_number: not an international phone number (+country number): 110"
+        "guardian.toml: twilio.voice_from_number: not an international phone number (+country number)"
     ]
 
 

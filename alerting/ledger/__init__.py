@@ -15,7 +15,7 @@ Functions take an open transaction (`Tx`) and plain frozen types, so that nobody
   what residents have agreed to. walks.py: which sensors were seen to see.
   subjects.py: all that is kept of one person, and its end.
 - beats.py: what came in since the last snapshot. past.py: what people did when they were asked.
-  months.py: what went out in a month.
+  months.py: what went out in a month. figures.py: what is open and what waits, in numbers.
 """
 
 from alerting.ledger.absences import Absence, absences, end_absence, note_absence
@@ -52,6 +52,7 @@ from alerting.ledger.beats import beats_since, drop_beats, last_beat, save_beat
 from alerting.ledger.consents import Consent, consents, note_consent, withdraw_consent
 from alerting.ledger.drills import drills_begun, homes_drilled, last_answers, people_drilled
 from alerting.ledger.engine import Ledger, Tx
+from alerting.ledger.figures import Figures, Times, figures
 from alerting.ledger.groups import (
     ALIKE,
     group_high,
@@ -177,6 +178,7 @@ __all__ = [
     "AreaHome",
     "Consent",
     "Deed",
+    "Figures",
     "Ledger",
     "LedgerError",
     "LoginTakenError",
@@ -191,6 +193,7 @@ __all__ = [
     "Row",
     "SessionRow",
     "Silence",
+    "Times",
     "Tx",
     "absences",
     "account_named",
@@ -229,6 +232,7 @@ __all__ = [
     "enqueue",
     "erase_home",
     "erase_responder",
+    "figures",
     "go_on_after",
     "group_high",
     "group_low",

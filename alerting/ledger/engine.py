@@ -44,8 +44,6 @@ T = TypeVar("T")
 
 BUSY_MS: Final = 5000
 """How long a shell that staff have opened on the file may hold us up before it is an error."""
-
-
 RETRY_S: Final = 5.0
 """Between two tries to write a copy in memory back; each may cost a copy of the whole ledger."""
 ROOM: Final = 1.1
@@ -180,6 +178,11 @@ class Ledger:
             except LedgerError as e:
                 copy = self._go_on_in_memory(e, now_s)
         return _transacted(copy.engine, work)
+
+    @property
+    def waiting(self) -> int:
+        """How many transactions the writer has not begun."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         """Write back what is in memory alone, if the disk lets us, finish what runs and close the file."""
@@ -385,6 +388,7 @@ def _engine(path: Path | None) -> Engine:
         URL.create("sqlite", database=None if path is None else str(path)),
         poolclass=StaticPool,
         connect_args={"check_same_thread": False},  # made on the writer thread, disposed of there too
+        hide_parameters=True,  # errors end up in logs: no names and numbers in them
     )
 
     @event.listens_for(engine, "connect")

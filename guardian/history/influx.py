@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -112,6 +112,13 @@ class InfluxHistory:
     def waiting(self) -> int:
         """Points not written yet."""
         return len(self._queue) + len(self._batch)
+
+    async def offer_minutes(self, rows: Callable[[], Iterable[StateRow]]) -> None:
+        """Offer the state of every home each minute, for ever."""
+        while True:
+            now_ms = self._clock.now_ms()
+            self.offer_states(now_ms, rows())
+            await self._clock.wait(self._never, (now_ms // 60_000 + 1) * 60_000)
 
     def offer_states(self, t_ms: int, rows: Iterable[StateRow]) -> None:
         """Queue the state of homes; `t_ms` is cut to the minute, so a minute offered twice is one point."""

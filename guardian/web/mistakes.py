@@ -45,8 +45,8 @@ SAID: Final = (
     N_("nobody is on shift now"),
     N_("%(home)s: incident %(number)s (%(kind)s) is open"),
     # guardian/settings.py, guardian/book.py, guardian/web/people_pages.py
-    N_("not an international phone number (+country number): %(phone)s"),
-    N_("not a possible phone number: %(phone)s"),
+    N_("not an international phone number (+country number)"),
+    N_("not a possible phone number"),
     N_("this Guardian watches site %(site)s, the roster is of %(other)s"),
     N_("the file is not UTF-8 text"),
     # guardian/roster_file.py and guardian/plan.py
