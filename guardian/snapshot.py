@@ -14,9 +14,10 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -150,23 +151,23 @@ def _replace(path: Path, snapshot: Snapshot, generation: int) -> None:
 
 
 def _write(file: BinaryIO, snapshot: Snapshot, generation: int) -> None:
-    pieces: dict[str, dict[str, NDArray[Any]]] = {}
-    for name, array in snapshot.arrays.items():
-        pieces.setdefault(piece_of(name), {})[name] = array
+    pieces: dict[str, list[str]] = {}
+    for name in snapshot.arrays:
+        pieces.setdefault(piece_of(name), []).append(name)
     blank = tuple(_Piece(name, _WIDEST, _WIDEST, bytes(_DIGEST_B)) for name in pieces)
     room = len(msgspec.json.encode(_Index(snapshot.beat, generation, blank)))
     file.write(bytes(_HEAD_B + room))
-    written = tuple(_write_piece(file, name, arrays) for name, arrays in pieces.items())
+    written = tuple(_write_piece(file, name, names, snapshot.arrays) for name, names in pieces.items())
     index = msgspec.json.encode(_Index(snapshot.beat, generation, written)).ljust(room)
     head = room.to_bytes(_LENGTH_B, "little") + index
     file.seek(0)
     file.write(_MAGIC + hashlib.sha256(head).digest() + head)
 
 
-def _write_piece(file: BinaryIO, name: str, arrays: Arrays) -> _Piece:
+def _write_piece(file: BinaryIO, name: str, names: Sequence[str], arrays: Arrays) -> _Piece:
     offset = file.tell()
     body = _Body(file)
-    for array in (np.array(list(arrays), np.str_), *arrays.values()):
+    for array in chain([np.array(names, np.str_)], (arrays[name] for name in names)):  # one by one: unpacked
         np.lib.format.write_array(cast("IO[bytes]", body), array, allow_pickle=False)
     return _Piece(name, offset, file.tell() - offset, body.digest())
 

@@ -16,7 +16,7 @@ from alerting.ledger import Ledger
 from guardian import snapshot, standing
 from guardian.board import Board, SensorSpec
 from guardian.lookout import Lookout
-from guardian.saving import Saving
+from guardian.saving import Copies, Saving
 from guardian.snapshot import TAKEN_MS, Snapshot
 from simulator.stage import SimulatedHome, demo_homes
 from tests.test_lookout import PARAMS, _built, _plays
@@ -252,3 +252,41 @@ async def test_a_killed_watch_takes_back_snapshot_and_part(
     await again.watch.restore()
     assert taken == []
     await ledger.close()
+
+
+# --- copies -------------------------------------------------------------------------------------------
+
+
+def test_a_copy_stays_as_it_was_in_memory_that_is_used_again() -> None:
+    rng = np.random.default_rng(1)
+    live = {
+        "names": np.array(["h01/t0", "h02/t0"]),
+        "mean": rng.normal(size=(2, 9)).astype(np.float32),
+        "held": rng.random((2, 9)) < 0.5,
+        "one": np.array(True),
+        "none": np.zeros((0, 3), np.bool_),
+        "taken": np.array(7),
+    }
+    was = {name: array.copy() for name, array in live.items()}
+    copies = Copies()
+    copied = copies.of(live)
+    mine = copied["mean"]
+    live["mean"] += 1
+    live["held"] ^= True
+    assert set(copied) == set(was)
+    assert len(copied) == len(was)
+    for name, array in was.items():
+        assert copied[name].dtype == array.dtype, name
+        assert copied[name].shape == array.shape, name
+        assert np.array_equal(copied[name], array), name
+    del live["names"]
+    again = copies.of(live)
+    assert again["mean"] is mine, "no fresh memory"
+    assert np.array_equal(again["held"], live["held"])
+    assert "names" not in again
+
+
+def test_a_copy_takes_less_than_what_it_is_of(home: SimulatedHome) -> None:
+    _board, lookout = _built(home)
+    arrays = lookout.snapshot(live=True)
+    assert Copies().of(arrays).nbytes < 0.95 * sum(array.nbytes for array in arrays.values())
