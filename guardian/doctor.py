@@ -5,6 +5,7 @@ has found. Changes nothing, and never opens the ledger beside a running daemon.
 """
 
 import asyncio
+import os
 import shutil
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,6 +36,8 @@ def examine(
     settings = loaded.settings
     state = settings.state_directory
     yield doctor_machine.state(state, doctor_machine.owner_of())
+    if state.exists() and not os.access(state, os.X_OK):
+        return  # whether anybody watches is the owner's and root's to see
     if state.exists():
         yield doctor_machine.disk(state, shutil.disk_usage(state).free)
     answer: Mapping[str, Any] | None = None
