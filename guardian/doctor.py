@@ -52,6 +52,8 @@ def examine(
     yield asyncio.run(doctor_site.board(settings.web, runs=answer is not None))
     if settings.web.tls_certificate is not None:
         yield doctor_site.certificate(settings.web.tls_certificate, now_ms)
+    if settings.web.tls_key is not None:
+        yield doctor_site.key(settings.web.tls_key, doctor_machine.owner_of())
     yield doctor_site.devices(doctor_site.roster_of(settings, runs=answer is not None))
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import re
 import shutil
 import sqlite3
+import stat
 import subprocess
 import tempfile
 from collections import defaultdict
@@ -272,6 +273,23 @@ def certificate(file: Path, now_ms: int) -> Checked:
     if ends - now < EARLY:
         return Checked("certificate", Level.WARNING, N_("{file} ends on {day}"), do, values)
     return Checked("certificate", Level.OK, N_("{file} holds until {day}"), values=values)
+
+
+def key(file: Path, uid: int) -> Checked:
+    """Whether the service, which runs as `uid`, may read the key of that certificate, and not everybody."""
+    values = {"file": str(file), "files": str(file), "uid": str(uid)}
+    try:
+        found = file.stat()
+    except OSError as e:
+        what = N_("{file} cannot be read: {why}")
+        return Checked("key", Level.WRONG, what, N_("Ask again as root."), values | {"why": str(e)})
+    if found.st_mode & stat.S_IROTH:
+        what = N_("others than their owner may read secrets: {files}")
+        return Checked("key", Level.WRONG, what, N_("As root: `chmod 600` on each."), values)
+    if uid not in {0, found.st_uid} and not found.st_mode & stat.S_IRGRP:
+        what = N_("the service may not read {file}, and would not start")
+        return Checked("key", Level.WRONG, what, N_("As root: `chown {uid} {file}`."), values)
+    return Checked("key", Level.OK, N_("the service may read {file}"), values=values)
 
 
 # --- devices -----------------------------------------------------------------------------------------

@@ -328,6 +328,21 @@ def test_a_certificate_is_spoken_of_before_it_ends(tmp_path: Path, days: int, le
     assert doctor_site.certificate(file, then_ms).level is Level.WRONG
 
 
+def test_the_service_must_be_able_to_read_the_key(tmp_path: Path) -> None:
+    file, me = tmp_path / "board.key", os.getuid()
+    assert doctor_site.key(file, me).level is Level.WRONG
+    file.write_bytes(certificate.make(["centre.lan"], NOW).key)
+    file.chmod(0o600)
+    assert doctor_site.key(file, me).level is Level.OK
+    level, text = said(doctor_site.key(file, me + 1))  # made by root, as `guardian certificate` is run
+    assert level is Level.WRONG
+    assert f"chown {me + 1} {file}" in text
+    file.chmod(0o640)  # a group of its own, as Debian's ssl-cert
+    assert doctor_site.key(file, me + 1).level is Level.OK
+    file.chmod(0o644)
+    assert doctor_site.key(file, me).level is Level.WRONG
+
+
 # --- devices -----------------------------------------------------------------------------------------
 
 
