@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerting.ledger import LedgerError
-from guardian import cli_devices, cli_people, desk, logs
+from guardian import cli_devices, cli_install, cli_people, desk, logs
 from guardian.broker import BrokerError
 from guardian.cli_accounts import accounts_app, make_certificate
 from guardian.cli_homes import away_app, quiet_app, roster_app
@@ -30,7 +30,7 @@ from guardian.cli_subject import subject_app
 from guardian.link import BrokerAddress
 from guardian.memory import keep_freed
 from guardian.roster_file import read as read_roster
-from guardian.settings import CONFIG, Loaded, SettingsError, load
+from guardian.settings import CONFIG, Loaded, SettingsError, load, state_directory_of
 from guardian.trace import Trace, TraceError
 from guardian.web.serve import ServeError
 
@@ -45,6 +45,8 @@ _TOP = (
     cli_people.ready,
     cli_people.shifts,
     cli_devices.devices,
+    cli_install.install,
+    cli_install.doctor,
 )
 for _command in _TOP:
     app.command()(_command)
@@ -156,7 +158,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 @app.command()
 def reload(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Let a running Guardian read the detectors' thresholds again; with a mistake nothing changes."""
-    state = load(config).settings.state_directory  # names every mistake before Guardian is asked
+    state = state_directory_of(config)  # systemd gives the secrets to the daemon, not to ExecReload=
     for line in desk.call(state, "POST", "/reload")["changes"] or ("nothing changes",):
         print(line)
 

@@ -205,9 +205,52 @@ async def listen(
 
     Raises LinkError when the broker cannot be reached, refuses us, or goes away.
     """
+    try:
+        async with _visitor(address, identifier) as client:
+            await client.subscribe([(topic, 0) for topic in filters])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    async for message in client.messages:
+                        if isinstance(message.payload, bytes):
+                            take(message.topic.value, message.payload)
+    except (aiomqtt.MqttError, OSError) as error:
+        raise LinkError(f"{address.host}:{address.port}: {error}") from error
+
+
+async def heard_back(address: BrokerAddress, identifier: str, topics: Sequence[str]) -> list[str]:
+    """Say nothing of meaning on each topic in turn; give those on which the broker lets it come back to us.
+
+    The last topic is one on which it must: what has not come before that one does not come.
+
+    Raises
+    ------
+    LinkError
+        the broker cannot be reached, refuses us, goes away, or the last one does not come within TIMEOUT_S.
+    """
+    heard: list[str] = []
+    try:
+        async with _visitor(address, identifier) as client:
+            await client.subscribe([(topic, 1) for topic in topics])
+            for topic in topics:
+                await client.publish(topic, b"", qos=1)
+            async with asyncio.timeout(TIMEOUT_S):
+                async for message in client.messages:
+                    heard.append(message.topic.value)
+                    if message.topic.value == topics[-1]:
+                        break
+    except TimeoutError as error:
+        raise LinkError(
+            f"{address.host}:{address.port}: what is said on {topics[-1]} goes nowhere"
+        ) from error
+    except (aiomqtt.MqttError, OSError) as error:
+        raise LinkError(f"{address.host}:{address.port}: {error}") from error
+    return heard
+
+
+def _visitor(address: BrokerAddress, identifier: str) -> aiomqtt.Client:
     most = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
     most.MaximumPacketSize = MAX_HEARD
-    client = aiomqtt.Client(
+    return aiomqtt.Client(
         address.host,
         address.port,
         username=address.username,
@@ -218,16 +261,6 @@ async def listen(
         tls_context=ssl.create_default_context(cafile=address.tls_ca) if address.tls else None,
         properties=most,
     )
-    try:
-        async with client:
-            await client.subscribe([(topic, 0) for topic in filters])
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    async for message in client.messages:
-                        if isinstance(message.payload, bytes):
-                            take(message.topic.value, message.payload)
-    except (aiomqtt.MqttError, OSError) as error:
-        raise LinkError(f"{address.host}:{address.port}: {error}") from error
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

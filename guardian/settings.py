@@ -29,6 +29,7 @@ from pydantic import (
 from alerting.channels.aliyun_templates import PARAMETERS, PURPOSES
 from alerting.policy import Policy
 from detectors.params import Params
+from guardian.credentials import CREDSTORE, SECRETS, files
 
 _PACKAGED = Path(__file__).parent / "_config"
 CONFIG = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "config"
@@ -259,17 +260,7 @@ class Loaded:
     """Where it was read."""
 
 
-_SECRETS = {  # file name → where it goes
-    "mqtt-password": ("mqtt", "password"),
-    "twilio-auth-token": ("twilio", "auth_token"),
-    "aliyun-access-key-secret": ("aliyun", "access_key_secret"),
-    "aliyun-push-token": ("aliyun", "push_token"),
-    "apprise-urls": ("apprise", "urls"),
-    "influx-token": ("history", "token"),
-}
-
-
-def load(path: Path) -> Loaded:
+def load(path: Path, *, credstore: Path = CREDSTORE) -> Loaded:
     """Read `guardian.toml`, the secrets beside it, and the two parameter files that it names.
 
     Raises
@@ -281,7 +272,7 @@ def load(path: Path) -> Loaded:
     settings: Settings | None = None
     table = _table(path, problems)
     if table is not None:
-        table = _with_secrets(table, path, problems)
+        table = _with_secrets(table, path, credstore, problems)
         try:
             settings = Settings.model_validate(_absolute(table, path.parent))
         except ValidationError as e:
@@ -292,6 +283,21 @@ def load(path: Path) -> Loaded:
     if problems or settings is None or detectors is None or policy is None:
         raise SettingsError(problems)
     return Loaded(settings, detectors, policy, path)
+
+
+def state_directory_of(path: Path) -> Path:
+    """Give the state directory alone: enough to ask a running Guardian, which has the secrets itself.
+
+    Raises
+    ------
+    SettingsError
+        the file cannot be read, or does not name it.
+    """
+    problems: list[str] = []
+    named = _absolute(_table(path, problems) or {}, path.parent).get("state_directory")
+    if not isinstance(named, Path):
+        raise SettingsError(problems or [f"{path.name}: state_directory: missing"])
+    return named
 
 
 def lines(name: str, error: ValidationError) -> list[str]:
@@ -317,17 +323,17 @@ def _table(path: Path, problems: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _with_secrets(table: dict[str, Any], path: Path, problems: list[str]) -> dict[str, Any]:
-    for section, key in _SECRETS.values():
+def _with_secrets(table: dict[str, Any], path: Path, credstore: Path, problems: list[str]) -> dict[str, Any]:
+    for section, key in SECRETS.values():
         if isinstance(table.get(section), dict) and key in table[section]:
             problems.append(f"{path.name}: {section}.{key}: secrets stand in files of their own, not here")
             del table[section][key]
-    named = table.get("secrets_directory")
-    place = str(path.parent / named) if isinstance(named, str) else os.environ.get("CREDENTIALS_DIRECTORY")
-    for name, (section, key) in _SECRETS.items():
-        file = Path(place) / name if place else None
+    for name, file in files(table, path.parent, credstore).items():
+        section, key = SECRETS[name]
+        if file.parent == credstore and not os.access(credstore, os.X_OK):
+            continue  # root's alone; nobody else is meant to know
         try:
-            if file is not None and isinstance(table.get(section), dict) and file.is_file():
+            if file.is_file():
                 table[section][key] = file.read_text("utf-8").strip()
         except OSError as e:
             problems.append(f"{file}: cannot be read: {e.strerror}")

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes ready what the slow tests talk to: Chromium and the tools of the build from the system's
-# packages, Prism, Zigbee2MQTT and axe-core from npm where Node is installed (their tests are left out otherwise), promtool (two minutes)
-# and a real InfluxDB 2.7 (about five minutes) built from source, once. All are kept outside the tree.
+# packages, a Debian with systemd for a container (as root only), Prism, Zigbee2MQTT and axe-core from npm where Node is installed
+# (tests of what is not here are left out), promtool (two minutes) and a real InfluxDB 2.7 (about five minutes) built from source,
+# once. All are kept outside the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/guardian-care
@@ -10,6 +11,7 @@ prism=$cache/prism-5.16.0
 zigbee2mqtt=$cache/zigbee2mqtt-2.14.1
 axe=$cache/axe-4.14.1
 promtool=$cache/promtool-0.53.4
+machine=$cache/bookworm-systemd
 
 install_packages() {
   if [ "$(id -u)" = 0 ]; then sudo=""
@@ -26,6 +28,11 @@ install_packages() {
 missing=""
 [ -x /usr/bin/chromium ] || missing="$missing chromium"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk fontconfig"
+command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
+if [ "$(id -u)" = 0 ]; then
+  command -v systemd-nspawn >/dev/null 2>&1 || missing="$missing systemd-container"
+  [ -d "$machine" ] || command -v mmdebstrap >/dev/null 2>&1 || missing="$missing mmdebstrap"
+fi
 if [ ! -x "$influxd" ]; then
   command -v clang >/dev/null 2>&1 || missing="$missing clang"
   command -v protoc >/dev/null 2>&1 || missing="$missing protobuf-compiler"
@@ -35,6 +42,13 @@ fi
 # shellcheck disable=SC2086  # a list of package names
 [ -z "$missing" ] || install_packages $missing
 
+if [ "$(id -u)" = 0 ] && [ ! -d "$machine" ]; then
+  echo "guardian: making a Debian with systemd for the tests"
+  rm -rf "$machine.new"
+  mkdir -p "$cache"
+  mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,python3,mosquitto bookworm "$machine.new"
+  mv "$machine.new" "$machine"
+fi
 if [ ! -x "$prism/node_modules/.bin/prism" ] && command -v npm >/dev/null 2>&1; then
   echo "guardian: installing Prism 5.16.0 for the tests"
   rm -rf "$prism.new"

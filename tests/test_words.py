@@ -18,21 +18,24 @@ CHINESE = re.compile(r"[\u3400-\u9fff]")
 NOT_WORDS = re.compile(r"^[\W\d_]*$")
 SAME_IN_BOTH = {"{} ({})"}
 """Messages without a word in them."""
+DOCTOR = [("doctor.py", "python"), ("doctor_*.py", "python"), ("checked.py", "python")]
+"""The command that speaks both languages too, beside the folder of the pages."""
 
 Message = tuple[str | None, str]
 
 
 def asked_for() -> set[Message]:
-    """Give (context, English) of every text in the templates and in the code of the pages."""
+    """Give (context, English) of every text of the templates, the pages' code and `guardian doctor`."""
     with (words.LOCALE / "babel.cfg").open(encoding="utf-8") as file:
         method_map, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]  # as Babel has it
     keywords = {**DEFAULT_KEYWORDS, "_p": ((1, "c"), 2), "text": None, "in_context": ((1, "c"), 2)}
     found = set[Message]()
-    for _file, _line, message, _comments, context in extract_from_dir(
-        HERE, method_map=method_map, options_map=options, keywords=keywords
-    ):
-        assert isinstance(message, str)
-        found.add((context, message))
+    for folder, mapping in ((HERE, method_map), (HERE.parent, DOCTOR)):
+        for _file, _line, message, _comments, context in extract_from_dir(
+            folder, method_map=mapping, options_map=options, keywords=keywords
+        ):
+            assert isinstance(message, str)
+            found.add((context, message))
     return found
 
 
