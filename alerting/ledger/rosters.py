@@ -66,6 +66,11 @@ TABLES: Final[Mapping[str, Table]] = {
     "travels": schema.travel,
 }
 _SPAN: Final = ("version", "ended")
+_NAMED: Final = or_(
+    schema.person.c.id.in_(select(schema.home.c.resident).where(schema.home.c.resident.is_not(None))),
+    schema.person.c.id.in_(select(schema.responder.c.id)),
+)
+"""Somebody whom a version of the roster names."""
 _V: Final = schema.roster_version.c
 NEWEST: Final = select(func.max(_V.version)).where(_V.whole)
 
@@ -106,6 +111,7 @@ def begin_roster(tx: Tx, source: str, digest: str, now_ms: int) -> int:
             tx.conn.execute(delete(table).where(table.c.version > newest))
             tx.conn.execute(update(table).where(table.c.ended > newest).values(ended=None))
         tx.conn.execute(delete(schema.roster_version).where(_V.version > newest))
+        tx.conn.execute(delete(schema.person).where(~_NAMED))  # who came with it alone
     version = newest + 1
     head = {"version": version, "t_ms": now_ms, "source": source, "digest": digest, "whole": False}
     tx.conn.execute(insert(schema.roster_version), head)
