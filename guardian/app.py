@@ -321,6 +321,7 @@ async def run(
                 *account_routes(ledger, clock, passwords),
                 *subject_routes(Subjects(ledger, clock, past, evidence)),
                 reload_route(exchange),
+                spares.spare_route(ledger),
             ],
             silences=Silences(ledger, clock, changed),
         )

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerting.ledger import LedgerError
-from guardian import cli_devices, cli_install, cli_people, desk, logs
+from guardian import cli_backup, cli_devices, cli_install, cli_people, desk, logs
 from guardian.broker import BrokerError
 from guardian.cli_accounts import accounts_app, make_certificate
 from guardian.cli_homes import away_app, quiet_app, roster_app
@@ -47,6 +47,8 @@ _TOP = (
     cli_devices.devices,
     cli_install.install,
     cli_install.doctor,
+    cli_backup.backup,
+    cli_backup.restore,
 )
 for _command in _TOP:
     app.command()(_command)

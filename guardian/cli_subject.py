@@ -50,4 +50,6 @@ def erase(
         typer.confirm(f"Erase all that names {who}? It cannot be undone.", abort=True)
     answer = desk.call(load(config).settings.state_directory, "POST", f"/subject/erase?who={quote(who)}")
     print(f"{who} is erased; pictures of {answer['pictures']} incidents went with it.")
+    if not answer["spares"]:
+        fail("A spare of the ledger could not be made anew and may hold the name: see the log, erase again.")
     print("Not here: backups that you have made, roster files that you keep, and what providers store.")

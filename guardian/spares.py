@@ -8,8 +8,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
 from alerting.ledger import Ledger, Restored
 from guardian.clock import Clock
+from guardian.desk import Refused
 
 FIRST_MS: Final = 60_000
 """After a start: by then the queue of the start is worked off."""
@@ -46,6 +51,17 @@ async def run(ledger: Ledger, clock: Clock) -> None:
         await clock.wait(never, due_ms)
         await ledger.make_spare()
         due_ms = clock.now_ms() + EVERY_MS
+
+
+def spare_route(ledger: Ledger) -> Route:
+    """Make the desk's route that makes a spare now, for a backup (guardian/backup.py)."""
+
+    async def post_spare(_request: Request) -> JSONResponse:
+        if not await ledger.make_spare():
+            raise Refused(["no spare could be made: see the log"])
+        return JSONResponse({})
+
+    return Route("/spare", post_spare, methods=["POST"])
 
 
 async def tell(

@@ -47,7 +47,7 @@ class Subjects:
         return {"who": who, "ledger": [kept], **await self._past(who), "pictures": pictures}
 
     async def erase(self, who: str) -> Answer:
-        """Erase somebody who has left; give how many pictures went.
+        """Erase somebody who has left; give how many pictures went, and whether both spares are of now.
 
         Raises Refused: unknown, still in the roster, or an incident is open.
         """
@@ -64,8 +64,7 @@ class Subjects:
                     self._note(tx, person)
 
             await self._ledger.transact(forget)
-            await self._spares()
-            return {"pictures": 0}
+            return {"pictures": 0, "spares": await self._spares()}
         await self._known(who)
 
         def leave(tx: Tx) -> list[int]:
@@ -82,17 +81,16 @@ class Subjects:
         if kept is not None:
             await asyncio.to_thread(kept.forget, had)
         await self._history.forget(who)
-        await self._spares()
-        return {"pictures": len(had)}
+        return {"pictures": len(had), "spares": await self._spares()}
 
     def _note(self, tx: Tx, subject: str) -> None:
         now_ms = self._clock.now_ms()
         records.note(tx, account=None, action="erased", subject=subject, detail={"by": "desk"}, now_ms=now_ms)
 
-    async def _spares(self) -> None:
-        """Let both spares of the ledger be of now: the ones before still had the name."""
-        for _ in range(2):
-            await self._ledger.make_spare()
+    async def _spares(self) -> bool:
+        """Let both spares of the ledger be of now, for those before had the name; tell whether they are."""
+        made = [await self._ledger.make_spare() for _ in range(2)]
+        return all(made)
 
     async def _known(self, home: str) -> None:
         told = await self._ledger.transact(lambda tx: records.told_of_home(tx, home))

@@ -182,7 +182,7 @@ async def killed_in_the_dwell(place: Place) -> dict[str, Any]:
     """Kill the daemon once it suspects a fall; give what the next one says."""
     async with daemon(place) as process:
         suspected = await incident_in(place, "open", suspected=True)
-        await snapshot_since(place, suspected["segments_ms"]["suspected"])
+        await snapshot_since(place, suspected["segments_ms"]["suspected"], "*.part")
         process.kill()
         await process.wait()
     async with daemon(place):
@@ -219,11 +219,11 @@ async def test_a_snapshot_of_another_ledger_and_a_damaged_beat_do_not_stop_a_sta
         assert "belongs to another ledger" in c.place.log.read_text()
 
 
-async def snapshot_since(place: Place, t_ms: int) -> None:
-    """Wait until a snapshot has been written since then."""
+async def snapshot_since(place: Place, t_ms: int, files: str = "*.snap") -> None:
+    """Wait until a snapshot, whole or a part, has been written since then."""
     async with asyncio.timeout(10):
         while True:
-            if any(f.stat().st_mtime_ns > t_ms * 1_000_000 for f in place.state.glob("*.snap")):
+            if any(f.stat().st_mtime_ns > t_ms * 1_000_000 for f in place.state.glob(files)):
                 return
             await asyncio.sleep(0.01)
 

@@ -356,8 +356,9 @@ async def test_a_spare_is_made_soon_after_the_start_and_then_each_hour() -> None
     clock, made_s = LiveClock(T0), list[int]()
 
     class Notes(Ledger):
-        async def make_spare(self) -> None:
+        async def make_spare(self) -> bool:
             made_s.append((clock.now_ms() - T0) // 1000)
+            return True
 
     making = asyncio.create_task(spares.run(Notes(None, None, stand_in=True), clock))
     await asyncio.sleep(7300)

@@ -167,7 +167,7 @@ async def test_after_the_end_no_file_holds_the_name(house: House) -> None:
     with pytest.raises(Refused, match="still in the roster"):
         await house.subjects.erase("h01")
     await house.stores(without_h01())
-    assert await house.subjects.erase("h01") == {"pictures": 1}
+    assert await house.subjects.erase("h01") == {"pictures": 1, "spares": True}
     assert house.found(*everything) == {}
     assert not house.evidence.has(house.incident)
     past = await house.history.minutes("h01", T0 - MINUTE_MS, T0 + 9 * 3_600_000)

@@ -201,17 +201,22 @@ class Ledger:
 
     # --- spares --------------------------------------------------------------------------------------
 
-    async def make_spare(self) -> None:
-        """Make a spare (spare.py) while transactions go on. What fails is logged and changes nothing."""
+    async def make_spare(self) -> bool:
+        """Make a spare (spare.py) while transactions go on; tell whether there is a new one.
+
+        What fails is logged and changes nothing.
+        """
         path = self._path
         if path is None or self._writer is None or self.on_memory is not None:
-            return
+            return False
         with _unless_it_fails():
             try:
                 await spare.copy(path, await self._run(partial(self._hold_still, path)))
             finally:
                 await self._run(self._let_go)
             await asyncio.to_thread(spare.keep, path, known_schemas())
+            return True
+        return False  # type: ignore[unreachable]  # an error has been logged
 
     def _spare_now(self) -> None:
         """Make one before a migration, while nobody waits."""
