@@ -24,7 +24,8 @@ from guardian.home_rows import HomeRow
 from guardian.web import codes
 from guardian.web.access import Account, Role, account_of, at, is_still_in
 from guardian.web.pages import CSRF_MARK, Pages, Site, asked_for
-from guardian.web.view import Beside, View, as_json, view
+from guardian.web.view import Beside, View, view
+from guardian.web.view_json import as_json
 
 HEARTBEAT_S = 5.0
 """The stream says something at least so often; the page calls the line dead after three of them."""

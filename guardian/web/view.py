@@ -1,14 +1,13 @@
 """What the board shows, as data: incidents in the order of their seconds left, and homes.
 
-Pure: takes the ledger's incidents, the board's home rows, the people and one `now`; gives frozen
-cards for the templates and plain objects for the JSON. Unknown is never "fine": a home without valid
-data is blind, whatever was known of it before.
+Pure: takes the ledger's incidents, the board's home rows, the people and one `now`; gives frozen cards for
+the templates (view_json.py: plain objects for programs). Unknown is never "fine": a home without valid data
+is blind, whatever was known of it before.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerting.concern import Kind
@@ -186,9 +185,11 @@ def view(
         open=len(incidents),
         cards=tuple(
             card(i, people, now_ms, beside.areas.get(i.id), policy)
-            for i in sorted(incidents, key=_incident_order)[:CARDS_SHOWN]
+            for i in sorted(incidents, key=incident_order)[:CARDS_SHOWN]
         ),
-        recent=tuple(card(i, people, now_ms, beside.areas.get(i.id)) for i in _closed(recent)[:RECENT_SHOWN]),
+        recent=tuple(
+            card(i, people, now_ms, beside.areas.get(i.id)) for i in closed_last(recent)[:RECENT_SHOWN]
+        ),
         tiles=shown,
         not_shown=max(0, len(tiles) - len(shown)) if squares is None or find else len(rows) - len(shown),
         blind=blind,
@@ -300,87 +301,17 @@ def segments(incident: Incident) -> dict[str, int | None]:
     }
 
 
-def as_json(
-    incidents: Sequence[Incident],
-    recent: Sequence[Incident],
-    rows: Iterable[HomeRow],
-    people: People,
-    now_ms: int,
-    *,
-    beside: Beside | None = None,
-) -> dict[str, Any]:
-    """Give the same content for programs: raw identifiers and ms since 1970."""
-    beside = beside or Beside()
-    areas = beside.areas
-    return {
-        "now_ms": now_ms,
-        "incidents": [
-            _plain(i, people, now_ms, areas.get(i.id)) for i in sorted(incidents, key=_incident_order)
-        ],
-        "recent": [_plain(i, people, now_ms, areas.get(i.id)) for i in _closed(recent)],
-        "silences": [
-            {
-                "id": s.id,
-                "home": s.home,
-                "kind": str(s.kind),
-                "until_ms": s.until_ms,
-                "owner": s.owner,
-                "reason": s.reason,
-                "held": s.held,
-            }
-            for s in beside.silences
-        ],
-        "homes": [
-            {
-                "home": r.home,
-                "card": r.card,
-                "room": r.room,
-                "activity": r.activity,
-                "temperature_c": r.temperature_c,
-                "last_life_ms": r.last_life_ms,
-                "blind": r.blind,
-                "degraded": r.degraded,
-            }
-            for r in rows
-        ],
-    }
-
-
 def local_time(t_ms: int, zone: ZoneInfo) -> str:
     """HH:MM:SS at the site."""
     return datetime.fromtimestamp(t_ms / 1000, zone).strftime("%H:%M:%S")
 
 
-def _plain(incident: Incident, people: People, now_ms: int, area: AreaCount | None) -> dict[str, Any]:
-    left = None if incident.deadline_ms is None else (incident.deadline_ms - now_ms) / 1000
-    return {
-        "id": incident.id,
-        "home": incident.home,
-        "area": None if area is None else {"dark": area.dark, "homes": area.homes},
-        "card": people.duty.cards.get(incident.home),
-        "kind": str(incident.kind),
-        "severity": None if incident.severity is None else int(incident.severity),
-        "state": str(incident.state),
-        "room": incident.room,
-        "acceptor": incident.acceptor,
-        "acceptor_name": None if incident.acceptor is None else people.name(incident.acceptor),
-        "deadline_ms": incident.deadline_ms,
-        "seconds_left": left,
-        "late_at_decision": incident.late_at_decision,
-        "reported_false": incident.reported_false,
-        "arrival_unconfirmed": incident.is_sensed,
-        "last_resort_ms": incident.last_resort_ms,
-        "outcome": incident.outcome,
-        "segments_ms": segments(incident),
-    }
-
-
-def _closed(incidents: Sequence[Incident]) -> list[Incident]:
+def closed_last(incidents: Sequence[Incident]) -> list[Incident]:
     """Give those that are closed, the last one first."""
     return sorted((i for i in incidents if i.state is State.CLOSED), key=lambda i: -(i.closed_ms or 0))
 
 
-def _incident_order(incident: Incident) -> tuple[int, int]:
+def incident_order(incident: Incident) -> tuple[int, int]:
     """Running countdowns by what is left, then suspicions, then those with somebody there, then LOW."""
     if incident.is_there:
         return 2, incident.t0_ms
