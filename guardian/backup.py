@@ -99,16 +99,12 @@ def restore(kept: Path, state: Path) -> Manifest:
         raise BackupError(f"{state}: a ledger stands here; move the folder aside first")
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = state.stat()
-        for one in sorted(
-            manifest.files, key=lambda one: one.path == LEDGER
-        ):  # last: without it nothing counts
+        # the ledger last: without it nothing counts
+        for one in sorted(manifest.files, key=lambda one: one.path == LEDGER):
             target = state / one.path
             target.parent.mkdir(mode=0o700, exist_ok=True)
             shutil.copyfile(kept / one.path, target)
             target.chmod(0o600)
-            for path in (target, target.parent):
-                os.chown(path, owner.st_uid, owner.st_gid)
             _sync(target)
             _sync(target.parent)
     except OSError as e:

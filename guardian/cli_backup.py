@@ -12,6 +12,7 @@ from alerting.ledger import Ledger, lock_state, open_incidents
 from guardian import desk
 from guardian.backup import LEDGER, BackupError, make
 from guardian.backup import restore as put_back
+from guardian.cli_homes import ledger_work
 from guardian.cli_parts import DEFAULT_CONFIG, ConfigOption, fail
 from guardian.settings import state_directory_of
 
@@ -49,9 +50,9 @@ def restore(
     try:
         with lock_state(state):
             done = put_back(kept, state)
-            waiting = asyncio.run(_open_in(state))
     except BackupError as e:
         fail(str(e))
+    waiting = ledger_work(state, lambda tx, _now_ms: len(open_incidents(tx)))
     print(f"{state}: {len(done.files)} files; {waiting} incidents are open and go on when Guardian starts")
 
 
@@ -59,13 +60,5 @@ async def _spare_of(state: Path) -> None:
     ledger = await Ledger.open(state / LEDGER)
     try:
         await ledger.make_spare()
-    finally:
-        await ledger.close()
-
-
-async def _open_in(state: Path) -> int:
-    ledger = await Ledger.open(state / LEDGER)
-    try:
-        return len(await ledger.transact(open_incidents))
     finally:
         await ledger.close()

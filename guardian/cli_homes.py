@@ -1,6 +1,7 @@
 """Commands about homes and people: the roster, absences and silences. Nothing is decided here."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -60,7 +61,10 @@ def roster_export(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def ledger_work(state: Path, work: Callable[[Tx, int], T]) -> T:
-    """Open the ledger ourselves: the lock proves that no daemon does."""
+    """Open the ledger ourselves: the lock proves that no daemon does.
+
+    What root makes there is given to whoever owns the folder, or the service could not write it.
+    """
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def go() -> T:
@@ -72,7 +76,12 @@ def ledger_work(state: Path, work: Callable[[Tx, int], T]) -> T:
             finally:
                 await ledger.close()
 
-    return asyncio.run(go())
+    try:
+        return asyncio.run(go())
+    finally:
+        owner = state.stat()
+        for path in state.rglob("*"):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 @away_app.command("add")

@@ -18,16 +18,7 @@ from typing import Any, Final
 import tomli_w
 
 from alerting.duty import Duty, Responder, Shift
-from alerting.ledger import (
-    Piece,
-    RosterRows,
-    Tx,
-    begin_roster,
-    end_roster,
-    newest_roster,
-    pieces,
-    put_piece,
-)
+from alerting.ledger import Piece, RosterRows, Tx, newest_roster, pieces, save_pieces
 from detectors.zones import Box
 from guardian.board import SensorSpec
 from guardian.lookout import Furniture
@@ -112,10 +103,7 @@ def store(tx: Tx, new: Prepared, source: str, now_ms: int, *, dry_run: bool = Fa
     """Store what was prepared in one transaction, if it changes anything (beside a daemon: roster_store)."""
     if dry_run or not new.changes_anything:
         return Imported(new.changes, None)
-    version = begin_roster(tx, source, new.digest, now_ms)
-    for piece in new.pieces:
-        put_piece(tx, piece, version)
-    return Imported(new.changes, end_roster(tx, version))
+    return Imported(new.changes, save_pieces(tx, new.pieces, source, new.digest, now_ms))
 
 
 def newest(tx: Tx) -> Roster | None:

@@ -13,11 +13,15 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
+import structlog
+
 from alerting import ledger as records
-from alerting.ledger import Ledger, Passed, Tx
+from alerting.ledger import Ledger, LedgerError, Passed, Tx
 from detectors.fall import Posture
 from guardian.board import Board, Reading, SensorSpec
 from guardian.clock import Clock
+
+log = structlog.get_logger("walk")
 
 LASTS_MS: Final = 30 * 60_000
 """A test that somebody has forgotten to end does so by itself. Source: judgement."""
@@ -96,6 +100,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class _Home:
+    sensors: list[SensorSpec] = field(default_factory=list)
+    cameras: list[tuple[int, str]] = field(default_factory=list)
+    """Row among the cameras, and name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """A home with sensors that nobody has walked past for a month."""
 
@@ -113,8 +124,12 @@ class WalkTests:
         self._board, self._ledger, self._clock = board, ledger, clock
         self._walks: dict[str, Walk] = {}
         self._begun = asyncio.Event()
-        self._rows_of: Board | None = None
-        self._rows: dict[str, Sequence[tuple[int, str]]] = {}
+        self._homes_of: Board | None = None
+        self._homes: dict[str, _Home] = {}
+
+    def knows(self, home: str) -> bool:
+        """Whether the board has this home."""
+        return home in self._laid_out()
 
     def running(self, home: str) -> Walk | None:
         """Give the test that runs in a home."""
@@ -141,10 +156,9 @@ class WalkTests:
 
     def look(self) -> None:
         """Take what the cameras of these homes see now."""
-        board = self._board()
-        seen_ms, posture = board.last_seen
+        seen_ms, posture = self._board().last_seen
         for walk in self._walks.values():
-            for row, sensor in self._cameras(board, walk.home):
+            for row, sensor in self._of(walk.home).cameras:
                 if seen_ms[row] < walk.begun_ms:
                     continue
                 if posture[row] == Posture.UPRIGHT:
@@ -152,15 +166,19 @@ class WalkTests:
                 elif posture[row] in LYING:
                     walk.show(sensor, Sign.LYING, int(seen_ms[row]))
 
-    def _cameras(self, board: Board, home: str) -> Sequence[tuple[int, str]]:
-        """Give the rows of a home's cameras with their names; looked for once, and after each exchange."""
-        if self._rows_of is not board:
-            self._rows_of, self._rows = board, {}
-        known = self._rows.get(home)
-        if known is None:
-            names = enumerate(board.camera_names)
-            known = self._rows[home] = [(row, sensor) for row, (of, sensor) in names if of == home]
-        return known
+    def _of(self, home: str) -> "_Home":
+        return self._laid_out().get(home, _Home())
+
+    def _laid_out(self) -> Mapping[str, "_Home"]:
+        """Give what stands in each home; gone through once, and again after each exchange."""
+        board = self._board()
+        if self._homes_of is not board:
+            self._homes_of, self._homes = board, {}
+            for spec in board.specs:
+                self._homes.setdefault(spec.home, _Home()).sensors.append(spec)
+            for row, (home, sensor) in enumerate(board.camera_names):
+                self._homes[home].cameras.append((row, sensor))
+        return self._homes
 
     async def run(self) -> None:
         """Look at the cameras while a test runs, and end those that nobody has ended."""
@@ -170,7 +188,10 @@ class WalkTests:
             now_ms = self._clock.now_ms()
             self.look()
             for walk in [w for w in self._walks.values() if w.until_ms <= now_ms]:
-                await self.end(walk.home)
+                try:
+                    await self.end(walk.home)
+                except LedgerError as e:  # a side path: tried again in a moment
+                    log.error("a walk test could not be kept", home=walk.home, why=str(e))  # noqa: TRY400
             if not self._walks:
                 self._begun.clear()
             await self._clock.wait(never, now_ms + LOOK_MS)
@@ -179,14 +200,17 @@ class WalkTests:
         """Give the sensors of a home with what each has shown in the test that runs; cameras first."""
         before = await self._ledger.transact(lambda tx: records.walked(tx, home))
         walk = self._walks.get(home)
-        return _steps(self._board().specs, home, walk.shown if walk else {}, before)
+        return _steps(self._of(home).sensors, walk.shown if walk else {}, before)
 
     async def end(self, home: str) -> list[Step]:
-        """End a test and keep what has passed; an empty list where none runs."""
+        """End a test and keep what has passed; an empty list where none runs.
+
+        Raises LedgerError: it cannot be kept, and the test goes on.
+        """
         walk = self._walks.pop(home, None)
         if walk is None:
             return []
-        steps, now_ms = _steps(self._board().specs, home, walk.shown, {}), self._clock.now_ms()
+        steps, now_ms = _steps(self._of(home).sensors, walk.shown, {}), self._clock.now_ms()
         passed = {s.spec.name: max(s.shown[sign] for sign in s.asked) for s in steps if s.passed}
         told = {"passed": len(passed), "of": sum(bool(s.asked) for s in steps)}
 
@@ -195,7 +219,11 @@ class WalkTests:
                 records.note_walked(tx, home, passed)
             records.note(tx, account=walk.by, action="walk-test", subject=home, detail=told, now_ms=now_ms)
 
-        await self._ledger.transact(work)
+        try:
+            await self._ledger.transact(work)
+        except LedgerError:
+            self._walks.setdefault(home, walk)
+            raise
         return steps
 
     async def due(self) -> list[Due]:
@@ -231,10 +259,12 @@ def _next_rows(after: str, tx: Tx) -> list[tuple[str, str]]:
 
 
 def _steps(
-    specs: Sequence[SensorSpec], home: str, shown: Mapping[str, Mapping[Sign, int]], before: Passed
+    sensors: Sequence[SensorSpec], shown: Mapping[str, Mapping[Sign, int]], before: Passed
 ) -> list[Step]:
-    own = sorted((s for s in specs if s.home == home), key=_order)
-    return [Step(s, ASKED.get(s.kind, ()), shown.get(s.name, {}), before.get(s.name)) for s in own]
+    return [
+        Step(s, ASKED.get(s.kind, ()), shown.get(s.name, {}), before.get(s.name))
+        for s in sorted(sensors, key=_order)
+    ]
 
 
 def _order(spec: SensorSpec) -> tuple[bool, bool, str, str]:

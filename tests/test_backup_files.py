@@ -120,10 +120,15 @@ async def test_a_dead_machine_goes_on_on_another_one_where_it_was(centre: Centre
     assert {oct(p.stat().st_mode & 0o777) for p in (out, *out.rglob("*")) if p.is_file()} == {"0o600"}
     await centre.ends()
     shutil.rmtree(centre.state)
+    centre.state.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(centre.state, 12345, 12345)  # the service's user, who must be able to write all of it
 
     done = await centre.runs("restore", str(out))
     assert done.exit_code == 0, done.output
     assert "1 incidents are open" in done.output
+    owners = {(p.stat().st_uid, p.stat().st_gid) for p in (centre.state, *centre.state.rglob("*"))}
+    assert owners == {(centre.state.stat().st_uid, centre.state.stat().st_gid)}
     again = await Ledger.open(centre.state / "ledger.db")
     assert [i.home for i in await again.transact(records.open_incidents)] == ["h01"]
     await again.close()

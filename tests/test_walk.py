@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alerting import ledger as records
-from alerting.ledger import Ledger
+from alerting.ledger import Ledger, LedgerError
 from guardian.board import Board, SensorSpec
 from guardian.lookout import Lookout
 from guardian.settings import CONFIG, load
@@ -172,6 +172,32 @@ async def test_a_forgotten_test_ends_by_itself_and_keeps_what_passed(flat: Flat)
     with pytest.raises(EOFError):
         await flat.walks.run()
     assert len(waits) == 3
+    assert set(await flat.ledger.transact(lambda tx: records.walked(tx, HOME))) == {"move"}
+
+
+async def test_a_ledger_that_fails_ends_neither_the_daemon_nor_the_test(
+    flat: Flat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flat.walks.begin(HOME, "id-li")
+    flat.event("move", 1)
+    await flat.beat()
+    flat.clock.ms += LASTS_MS
+
+    async def fails(_work: object) -> None:
+        raise LedgerError("the disk is gone", permanent=False)
+
+    async def wait(_wake: asyncio.Event, _until_ms: int | None) -> None:
+        raise EOFError  # the look is over
+
+    monkeypatch.setattr(flat.clock, "wait", wait)
+    with monkeypatch.context() as broken:
+        broken.setattr(flat.ledger, "transact", fails)
+        with pytest.raises(EOFError):
+            await flat.walks.run()
+    assert flat.walks.running(HOME) is not None
+    with pytest.raises(EOFError):
+        await flat.walks.run()
+    assert flat.walks.running(HOME) is None
     assert set(await flat.ledger.transact(lambda tx: records.walked(tx, HOME))) == {"move"}
 
 

@@ -139,6 +139,7 @@ from alerting.ledger.rosters import (
     roster_at,
     roster_page,
     roster_versions,
+    save_pieces,
     save_roster,
     site_timezone,
 )
@@ -296,6 +297,7 @@ __all__ = [
     "roster_page",
     "roster_versions",
     "save_beat",
+    "save_pieces",
     "save_roster",
     "sent_to",
     "sent_with",

@@ -140,9 +140,13 @@ def end_roster(tx: Tx, version: int) -> int:
 
 def save_roster(tx: Tx, rows: RosterRows, source: str, digest: str, now_ms: int) -> int:
     """Store a whole roster as the next version, in one transaction; give its number."""
-    old = newest_roster(tx)
+    return save_pieces(tx, pieces(newest_roster(tx), rows), source, digest, now_ms)
+
+
+def save_pieces(tx: Tx, some: Sequence[Piece], source: str, digest: str, now_ms: int) -> int:
+    """Store a change as the next version, in one transaction; give its number."""
     version = begin_roster(tx, source, digest, now_ms)
-    for piece in pieces(old, rows):
+    for piece in some:
         put_piece(tx, piece, version)
     return end_roster(tx, version)
 

@@ -10,8 +10,7 @@ from sqlalchemy import Table, delete, func, or_, select, update
 
 from alerting import schema
 from alerting.ledger.engine import Tx
-
-Row = Mapping[str, Any]
+from alerting.ledger.rosters import Row
 
 OF_A_HOME: Final[Mapping[str, tuple[Table, str]]] = {
     "homes": (schema.home, "id"),

@@ -27,7 +27,7 @@ def walk_routes(site: Site, pages: Pages) -> list[BaseRoute]:
 
     def known(request: Request) -> str:
         home: str = request.path_params["home"]
-        if all(row.home != home for row in site.home_rows()):
+        if not walks.knows(home):
             raise HTTPException(404)
         return home
 
